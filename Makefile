@@ -1,0 +1,32 @@
+# Every command of the project. `make test` and `make study` need nothing but Python >= 3.11.
+PYTHON ?= python3
+BIN = .venv/bin
+export SCIPY_ARRAY_API = 1
+
+.PHONY: test study lint types tests install clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+study: install  ## compare volume, PCA, an autoencoder and a VAE on lung nodules of real patients
+	$(BIN)/skvae study $(ARGS)
+
+test: install lint types tests  ## everything that must hold
+
+lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
+
+types:
+	$(BIN)/mypy
+
+tests:
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv skvae-study .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,1 @@
+"""skvae: features of autoencoders as scikit-learn transformers."""

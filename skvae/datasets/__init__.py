@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: real cohorts and phantoms."""

@@ -1,0 +1,17 @@
+"""Errors and warnings that skvae raises, for users to catch or filter."""
+
+from sklearn.exceptions import ConvergenceWarning
+
+__all__ = ["MissingDependencyError", "NonFiniteLossError", "PosteriorCollapseWarning"]
+
+
+class NonFiniteLossError(ValueError):
+    """Training met a loss that is NaN or infinite; no fitted network came of it."""
+
+
+class MissingDependencyError(ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class PosteriorCollapseWarning(ConvergenceWarning):
+    """No latent unit of a variational autoencoder carries information about its input."""

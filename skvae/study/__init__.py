@@ -1,0 +1,1 @@
+"""Compare pipelines on the same patient-grouped folds."""

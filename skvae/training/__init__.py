@@ -1,0 +1,1 @@
+"""A recipe and data make a fitted network."""
