@@ -1,0 +1,51 @@
+"""The one shim for what is private or experimental in scikit-learn."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.callback import CallbackSupportMixin, ProgressBar
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "begin_fit",
+    "check_sample_weight",
+    "fit_context",
+    "may_stop",
+]
+
+
+def begin_fit(estimator: Any, n_epochs: int, X: Any) -> Callable[..., Any]:
+    """Tell the callbacks that a fit begins; return how to tell them of an epoch.
+
+    The returned function opens the task of an epoch and returns another, which closes
+    it with the attributes that a fitted copy needs, and says whether to stop. Called
+    with ``end=True`` it closes the fit itself.
+    """
+    context = estimator._init_callback_context(max_subtasks=n_epochs)
+    context.call_on_fit_task_begin(estimator=estimator, X=X)
+
+    def epoch(*, end: bool = False) -> Callable[..., bool]:
+        task = context if end else context.subcontext(task_name="epoch")
+        if not end:
+            task.call_on_fit_task_begin(estimator=estimator, X=X)
+
+        def close(attributes: Callable[[], dict[str, Any]] | None = None) -> bool:
+            return task.call_on_fit_task_end(
+                estimator=estimator, X=X, reconstruction_attributes=attributes
+            )
+
+        return close
+
+    return epoch
+
+
+def may_stop(estimator: Any) -> bool:
+    """Whether a callback is set that could end a fit early: all but progress bars."""
+    callbacks = getattr(estimator, "_skl_callbacks", [])
+    return any(not isinstance(callback, ProgressBar) for callback in callbacks)

@@ -1,0 +1,139 @@
+"""What may come in as X: rows or images of finite numbers, and nothing else."""
+
+import datetime
+import math
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite
+
+from skvae.training.data import release, row_blocks
+
+LARGEST_CHANNEL_COUNT = 4
+_NOT_NUMBERS = (
+    str,
+    bytes,
+    datetime.date,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+)
+_NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
+
+
+def refuse_non_numbers(X: Any, name: str) -> None:
+    """Refuse what scikit-learn's validation would silently turn into numbers.
+
+    Strings and dates become floats there (a missing date becomes -9.2e18), and a mask
+    is dropped.
+
+    Raises
+    ------
+    ValueError
+        If X holds strings, dates or durations, or is a masked array.
+    """
+    if np.ma.isMaskedArray(X):
+        raise ValueError(
+            f"Got a masked array as X, but {name} would ignore its mask; pass "
+            "X.filled(value) with the value that masked entries should have."
+        )
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        for column, dtype in zip(X.columns, X.dtypes, strict=True):
+            if str(dtype).lower().startswith(_NOT_NUMERIC_COLUMNS):
+                raise ValueError(
+                    f"Got X with a column {column!r} of dtype {dtype}, but {name} "
+                    "expects numbers."
+                )
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "SUMmV":
+        raise ValueError(f"Got X of dtype {dtype}, but {name} expects numbers.")
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        for value in np.ravel(X):
+            if isinstance(value, _NOT_NUMBERS):
+                raise ValueError(
+                    f"Got X with the entry {value!r}, but {name} expects numbers."
+                )
+
+
+def as_array(X: Any) -> Any:
+    """Return nested lists and other array-likes as an array; tables and arrays as is."""
+    if sparse.issparse(X) or hasattr(X, "columns") or isinstance(X, np.ndarray):
+        return X
+    return np.asarray(X)
+
+
+def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the shape of one sample: ``(n_features,)`` or ``(channels, *spatial)``.
+
+    Raises
+    ------
+    ValueError
+        If X and ``image_shape`` do not fit, or X does not say what its axes are.
+    """
+    if X.ndim < 2:
+        return ()  # left to scikit-learn, whose message says how to reshape
+    shape = X.shape[1:]
+    if image_shape is not None:
+        return _check_image_shape(shape, image_shape)
+    if X.ndim == 3:
+        raise ValueError(
+            f"Got X of shape {X.shape} without image_shape; for images without a channel "
+            f"axis pass X[:, None] or image_shape=(1, {shape[0]}, {shape[1]}), for signals "
+            f"of {shape[0]} channels image_shape=({shape[0]}, {shape[1]})."
+        )
+    if X.ndim == 4 and shape[0] > LARGEST_CHANNEL_COUNT:
+        listed = ", ".join(map(str, shape))
+        raise ValueError(
+            f"Got X of shape {X.shape} without image_shape: is its second axis "
+            f"{shape[0]} channels, or are these volumes without a channel axis? For "
+            f"volumes pass X[:, None], for channels image_shape=({listed})."
+        )
+    if X.ndim > 5:
+        raise ValueError(
+            f"Got X of shape {X.shape}, but expected at most three spatial axes: "
+            "(n_samples, channels, depth, height, width)."
+        )
+    return tuple(int(n) for n in shape)
+
+
+def _check_image_shape(
+    shape: tuple[int, ...], image_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    image_shape = tuple(int(n) for n in image_shape)
+    if not 2 <= len(image_shape) <= 4 or min(image_shape) < 1:
+        raise ValueError(
+            f"Got image_shape={image_shape}, but expected (channels, *spatial) with one "
+            "to three spatial axes, all at least 1."
+        )
+    without_channel = image_shape[1:] if image_shape[0] == 1 else image_shape
+    if len(shape) == 1 and shape[0] != math.prod(image_shape):
+        raise ValueError(
+            f"Got image_shape={image_shape}, which has {math.prod(image_shape)} entries, "
+            f"but X has {shape[0]} columns."
+        )
+    if len(shape) > 1 and shape not in (image_shape, without_channel):
+        raise ValueError(
+            f"Got X with samples of shape {shape}, but expected {image_shape}, or rows of "
+            f"{math.prod(image_shape)} entries."
+        )
+    return image_shape
+
+
+def refuse_non_finite(rows: np.ndarray, name: str) -> None:
+    """Refuse NaN and infinity, block by block: a big memory map stays on disk."""
+    for block in row_blocks(rows):
+        assert_all_finite(rows[block], estimator_name=name, input_name="X")
+        release(rows)
+
+
+def refuse_outside_unit_interval(rows: np.ndarray) -> None:
+    """Refuse entries that are no probabilities."""
+    for block in row_blocks(rows):
+        low, high = rows[block].min(), rows[block].max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                "Got likelihood='bernoulli', which expects X in [0, 1], but X has entries "
+                f"from {low:.3g} to {high:.3g}."
+            )
+        release(rows)

@@ -1,0 +1,177 @@
+"""The parameters of every autoencoder, documented and constrained once."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from skvae._compat import HasMethods, Interval, StrOptions
+from skvae.estimators.docstrings import merge_docstrings
+from skvae.networks.blocks import ACTIVATIONS
+
+
+@dataclass(eq=False, repr=False)
+class AutoencoderParameters(BaseEstimator):
+    """Fields, documentation and constraints that every kind inherits.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Size of the code.
+    hidden_layer_sizes : tuple of int, default=(128,)
+        Sizes of the dense layers between input (or last feature map) and code; the
+        decoder mirrors them. With ``()`` and no image, the network is linear.
+    channels : tuple of int, default=(8, 16, 32)
+        Channels of each convolutional block; images only. Every block halves the
+        image, whatever its size.
+    kernel_size : int, default=3
+        Width of the convolutional kernels along every axis.
+    downsampling : {"stride", "max"}, default="stride"
+        Whether the convolutions stride, or a maximum is taken behind them.
+    normalization : {"batch", "group"} or None, default=None
+        Normalisation in every hidden and convolutional block.
+    activation : {"identity", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh"}, \
+default="relu"
+        Activation of every hidden and convolutional block.
+    dropout : float, default=0.0
+        Share of each block's output that is dropped while training.
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        How the reconstruction is compared with the input; ``"bernoulli"`` is for
+        inputs in [0, 1] and reconstructs probabilities.
+    image_shape : tuple of int or None, default=None
+        Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
+    layer : str or list of str, default="code"
+        Stage that `transform` reads, or several, side by side; see `list_layers`. Can
+        be changed after `fit`.
+    pool : {"avg", "max"} or None, default="avg"
+        How feature maps become features: one per channel, or all entries (``None``).
+        Can be changed after `fit`.
+    solver : {"adam", "lbfgs"}, default="adam"
+        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
+        deterministic networks.
+    max_iter : int, default=100
+        Number of epochs.
+    batch_size : int, default=32
+        Rows per step.
+    learning_rate_init : float, default=1e-3
+        Step size of Adam.
+    weight_decay : float, default=0.0
+        L2 penalty of the weights.
+    max_grad_norm : float or None, default=None
+        Gradients are scaled down to this norm; costs a pass over the weights per step.
+    early_stopping : bool, default=False
+        Whether to hold rows out and keep the epoch that is best on them. Rows of a
+        patient stay together when `fit` gets ``groups``; without, it cannot know.
+    validation_fraction : float, default=0.1
+        Share of rows (of groups) held out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping stops.
+    tol : float, default=1e-4
+        Smallest improvement of the validation loss that counts.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last one, bit for bit as if it had not stopped.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the forward passes while training.
+    device : str, default="auto"
+        Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+    n_threads : int or None, default=None
+        Torch's threads while fitting and reading; ``None`` inherits. The last bits of
+        the results depend on the number of threads.
+    random_state : int, RandomState instance or None, default=None
+        Draws the seed of the fit's own generators; torch's and numpy's global ones
+        are never touched.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted networks are kept, so that a search over ``layer`` and ``pool``
+        trains one network per fold. Not used with ``random_state=None``.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    network_ : FittedNetwork
+        The trained network.
+    history_ : list of dict
+        A row per epoch with ``epoch``, ``loss`` and every named term of the objective;
+        with early stopping, also on the validation rows.
+    n_iter_ : int
+        Number of epochs trained.
+    sample_shape_ : tuple of int
+        ``(n_features,)`` or ``(channels, *spatial)``.
+    n_features_in_ : int
+        Number of entries of a sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has any.
+    """
+
+    n_components: int = 16
+    _: KW_ONLY
+    hidden_layer_sizes: tuple[int, ...] = (128,)
+    channels: tuple[int, ...] = (8, 16, 32)
+    kernel_size: int = 3
+    downsampling: str = "stride"
+    normalization: str | None = None
+    activation: str = "relu"
+    dropout: float = 0.0
+    likelihood: str = "gaussian"
+    image_shape: tuple[int, ...] | None = None
+    layer: str | Sequence[str] = "code"
+    pool: str | None = "avg"
+    solver: str = "adam"
+    max_iter: int = 100
+    batch_size: int = 32
+    learning_rate_init: float = 1e-3
+    weight_decay: float = 0.0
+    max_grad_norm: float | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    precision: str = "float32"
+    device: str = "auto"
+    n_threads: int | None = None
+    random_state: Any = None
+    memory: Any = None
+    verbose: bool = False
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [list, tuple],
+        "channels": [list, tuple],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "downsampling": [StrOptions({"stride", "max"})],
+        "normalization": [StrOptions({"batch", "group"}), None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
+        "image_shape": [list, tuple, None],
+        "layer": [str, list, tuple],
+        "pool": [StrOptions({"avg", "max"}), None],
+        "solver": [StrOptions({"adam", "lbfgs"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "device": [str],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "memory": [str, HasMethods(["cache"]), None],
+        "verbose": ["verbose"],
+    }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__doc__ = merge_docstrings(AutoencoderParameters.__doc__, cls.__doc__ or "")
+        cls._parameter_constraints = {
+            **AutoencoderParameters._parameter_constraints,
+            **cls.__dict__.get("_parameter_constraints", {}),
+        }

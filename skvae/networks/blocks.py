@@ -1,0 +1,163 @@
+"""The small parts that networks are made of."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from skvae.networks.staged import Noise, Stages
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+}
+
+# By number of spatial axes; the one place that knows them apart.
+CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED_CONVOLUTIONS: dict[int, Any] = {
+    1: nn.ConvTranspose1d,
+    2: nn.ConvTranspose2d,
+    3: nn.ConvTranspose3d,
+}
+MAX_POOLINGS: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+BATCH_NORMS: dict[int, Any] = {
+    0: nn.BatchNorm1d,
+    1: nn.BatchNorm1d,
+    2: nn.BatchNorm2d,
+    3: nn.BatchNorm3d,
+}
+
+
+def normalization_layers(kind: str | None, n_channels: int, n_axes: int) -> list[nn.Module]:
+    """Batch or group normalisation of ``n_channels`` over ``n_axes`` spatial axes."""
+    if kind is None:
+        return []
+    if kind == "batch":
+        return [BATCH_NORMS[n_axes](n_channels)]
+    n_groups = max(n for n in range(1, 9) if n_channels % n == 0)
+    return [nn.GroupNorm(n_groups, n_channels)]
+
+
+def dense_blocks(
+    sizes: Sequence[int], activation: str, normalization: str | None
+) -> nn.ModuleList:
+    """One linear layer, normalisation and activation per consecutive pair of sizes."""
+    return nn.ModuleList(
+        nn.Sequential(
+            nn.Linear(n_in, n_out),
+            *normalization_layers(normalization, n_out, n_axes=0),
+            ACTIVATIONS[activation](),
+        )
+        for n_in, n_out in pairwise(sizes)
+    )
+
+
+def dropout(x: Tensor, rate: float, noise: Noise | None, stage: str) -> Tensor:
+    """Inverted dropout with the uniform noise of ``stage``; without noise the identity.
+
+    Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from
+    overfitting, JMLR 15.
+    """
+    if noise is None or not rate:
+        return x
+    return x * (noise[stage] >= rate).to(x.dtype) / (1 - rate)
+
+
+class SameConvolution(nn.Module):
+    """A convolution whose output has ``ceil(size / stride)`` entries along each axis.
+
+    PyTorch pads alike on both sides, which cannot do this for an even kernel: there
+    the missing column is padded explicitly, behind.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel_size: int, stride: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        before, odd = divmod(kernel_size - 1, 2)
+        self.behind = (0, 1) * len(stride) if odd else ()
+        self.convolution = CONVOLUTIONS[len(stride)](
+            n_in, n_out, kernel_size, stride=stride, padding=before
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.behind:
+            x = nn.functional.pad(x, self.behind)
+        y: Tensor = self.convolution(x)
+        return y
+
+
+class UpConvolution(nn.Module):
+    """A transposed convolution that doubles an image and crops it to a given size."""
+
+    def __init__(
+        self, n_in: int, n_out: int, size: tuple[int, ...], target: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        scale = tuple(1 if a == b else 2 for a, b in zip(size, target, strict=True))
+        self.crop: Any = (..., *(slice(n) for n in target))
+        self.convolution = TRANSPOSED_CONVOLUTIONS[len(size)](
+            n_in, n_out, kernel_size=scale, stride=scale
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolution(x)
+        return y[self.crop]
+
+
+class Bottleneck(nn.Module):
+    """The part of an autoencoder that makes the code; its last stage is the code.
+
+    ``codes`` names the stages that can be decoded.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("code",)
+
+    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        """Yield the stages of the code."""
+        raise NotImplementedError
+
+    def noise_kinds(self) -> dict[str, str]:
+        """Stages that take noise while training, each ``"normal"`` or ``"uniform"``."""
+        return {}
+
+
+class LinearCode(Bottleneck):
+    """The bottleneck of a plain autoencoder: ``code``, a linear map."""
+
+    def __init__(self, n_features: int, n_components: int) -> None:
+        super().__init__()
+        self.to_code = nn.Linear(n_features, n_components)
+
+    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield "code", self.to_code(x)
+
+
+class GaussianCode(Bottleneck):
+    """The bottleneck of a VAE: ``mean`` and ``log_var`` of q(z|x), and a ``z`` of it.
+
+    Both heads are linear: a ReLU here would force mean >= 0 and sigma >= 1. Given
+    standard normal noise, z = mean + sigma * noise (Kingma & Welling, 2014, section
+    2.4); without noise, z is the mean.
+    """
+
+    codes = ("mean", "z")
+
+    def __init__(self, n_features: int, n_components: int) -> None:
+        super().__init__()
+        self.to_mean = nn.Linear(n_features, n_components)
+        self.to_log_var = nn.Linear(n_features, n_components)
+
+    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield "mean", (mean := self.to_mean(x))
+        yield "log_var", (log_var := self.to_log_var(x))
+        yield "z", mean if noise is None else mean + (log_var / 2).exp() * noise["z"]
+
+    def noise_kinds(self) -> dict[str, str]:
+        return {"z": "normal"}

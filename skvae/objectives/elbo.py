@@ -1,0 +1,64 @@
+"""Objectives that two or more kinds share."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skvae.objectives.batch import Batch, Terms, Trace
+from skvae.objectives.divergence import free_bits_kl, gaussian_kl
+from skvae.objectives.reconstruction import GaussianLikelihood, Likelihood, SquaredError
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Objective of a plain autoencoder: the reconstruction alone."""
+
+    likelihood: Likelihood = SquaredError()
+
+    def __call__(self, trace: Trace, batch: Batch) -> Terms:
+        return {"reconstruction": self.likelihood(trace, batch)}
+
+
+@dataclass(frozen=True)
+class BetaELBO:
+    """Negative ELBO with a weighted divergence: -log p(x|z) + beta KL(q(z|x) ‖ N(0, I)).
+
+    Higgins et al. (2017), beta-VAE, ICLR, eq. 4; beta = 1 is Kingma & Welling (2014),
+    eq. 3.
+
+    Parameters
+    ----------
+    beta : float
+        Weight of the divergence.
+    kl_warmup : float
+        Share of the training budget over which the weight rises linearly from zero.
+    free_bits : float
+        Nats that every latent unit has for free.
+    likelihood : Likelihood
+        The reconstruction term.
+    """
+
+    beta: float = 1.0
+    kl_warmup: float = 0.0
+    free_bits: float = 0.0
+    likelihood: Likelihood = GaussianLikelihood()
+
+    def __call__(self, trace: Trace, batch: Batch) -> Terms:
+        return {
+            "reconstruction": self.likelihood(trace, batch),
+            "divergence": self.weight(batch.progress) * self.divergence(trace),
+        }
+
+    def divergence(self, trace: Trace) -> Tensor:
+        """Return the unweighted divergence of each sample."""
+        mean, log_var = trace["mean"], trace["log_var"]
+        if self.free_bits:
+            return free_bits_kl(mean, log_var, self.free_bits)
+        return gaussian_kl(mean, log_var)
+
+    def weight(self, progress: Tensor | float) -> Tensor | float:
+        """Return beta after its warm-up at ``progress``."""
+        if not self.kl_warmup:
+            return self.beta
+        return self.beta * torch.as_tensor(progress / self.kl_warmup).clamp(max=1.0)

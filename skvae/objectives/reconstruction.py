@@ -1,0 +1,87 @@
+"""How far a reconstruction is from its target, one value per sample."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from skvae.objectives.batch import Batch, Trace
+
+# Below this, a variance divides by nothing that float32 can tell from zero.
+SMALLEST_VARIANCE = 1e-8
+
+
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Sum of squares over all entries of a sample: sum_j (x_j - x̂_j)²."""
+    return (prediction - target).square().flatten(start_dim=1).sum(dim=1)
+
+
+def gaussian_nll(error: Tensor, variance: Tensor | float, n_entries: int) -> Tensor:
+    """Negative log-likelihood of N(x̂, sigma² I): (e / sigma² + d log 2 pi sigma²) / 2.
+
+    ``error`` is e = ‖x - x̂‖², the squared error of each sample; ``n_entries`` is d.
+    """
+    variance = torch.as_tensor(variance, dtype=error.dtype, device=error.device)
+    return 0.5 * (error / variance + n_entries * (math.log(2 * math.pi) + variance.log()))
+
+
+def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood of Bernoulli(sigmoid l): sum_j log(1 + e^l_j) - x_j l_j."""
+    entropy = nn.functional.binary_cross_entropy_with_logits(
+        logits, target, reduction="none"
+    )
+    return entropy.flatten(start_dim=1).sum(dim=1)
+
+
+def optimal_variance(error: Tensor, n_entries: int, weight: Tensor | None = None) -> Tensor:
+    """Maximum-likelihood variance of a Gaussian decoder: the weighted mean squared error.
+
+    Rybkin, Daniilidis & Levine (2021), Simple and effective VAE training with
+    calibrated decoders, ICML, eq. 5.
+    """
+    error = error.detach()
+    mean = error.mean() if weight is None else (error * weight).sum() / weight.sum()
+    return (mean / n_entries).clamp(min=SMALLEST_VARIANCE)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """Half the squared error of each sample: ‖x - x̂‖² / 2."""
+
+    def __call__(self, trace: Trace, batch: Batch) -> Tensor:
+        return 0.5 * squared_error(trace["reconstruction"], batch.x)
+
+
+@dataclass(frozen=True)
+class GaussianLikelihood:
+    """Negative log-likelihood of a Gaussian around the reconstruction.
+
+    Parameters
+    ----------
+    variance : float, optional
+        The decoder's variance sigma²; without it, the one under which the batch is
+        most likely, so that neither the number of inputs nor their scale shifts the
+        balance between reconstruction and divergence.
+    """
+
+    variance: float | None = None
+
+    def __call__(self, trace: Trace, batch: Batch) -> Tensor:
+        error = squared_error(trace["reconstruction"], batch.x)
+        n_entries = batch.x[0].numel()
+        if self.variance is not None:
+            return gaussian_nll(error, self.variance, n_entries)
+        variance = optimal_variance(error, n_entries, batch.sample_weight)
+        return gaussian_nll(error, variance, n_entries)
+
+
+@dataclass(frozen=True)
+class BernoulliLikelihood:
+    """Negative log-likelihood of inputs in [0, 1] under the reconstructed probabilities."""
+
+    def __call__(self, trace: Trace, batch: Batch) -> Tensor:
+        return bernoulli_nll(trace["reconstruction_logits"], batch.x)
+
+
+Likelihood = SquaredError | GaussianLikelihood | BernoulliLikelihood

@@ -1,0 +1,158 @@
+"""Batches of rows on the device, in an order that a fit's own generator draws."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skvae.objectives.batch import Batch
+from skvae.training.data import Data, memory_map, release
+
+# Read-only arrays and small maps are copied once; larger maps are streamed.
+RESIDENT_BYTES = 256 * 2**20
+CHUNK_BYTES = 2**20
+WINDOW_BYTES = 128 * 2**20
+
+
+class ResidentColumn:
+    """A column that lies on the device as a whole."""
+
+    streamed = False
+
+    def __init__(self, array: np.ndarray, device: str) -> None:
+        if not array.flags.writeable:
+            # Torch cannot know a tensor as read-only: a stray write would crash.
+            array = array.copy()
+        self.rows = torch.from_numpy(array).to(device)
+
+    def take(self, index: Tensor) -> Tensor:
+        """Return the rows of an index."""
+        return self.rows[index]
+
+
+class StreamedColumn:
+    """A column that stays where it is; only the rows of a batch are copied."""
+
+    streamed = True
+
+    def __init__(self, array: np.ndarray, device: str) -> None:
+        self.array = array
+        self.device = device
+
+    def take(self, index: Tensor) -> Tensor:
+        """Return the rows of an index, copied to the device."""
+        return torch.from_numpy(self.array[index.cpu().numpy()]).to(self.device)
+
+
+Column = ResidentColumn | StreamedColumn
+
+
+def fits(array: np.ndarray, device: str) -> bool:
+    """Whether an array may lie on the device as a whole."""
+    if torch.device(device).type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return array.nbytes <= free // 2
+    if array.flags.writeable and memory_map(array) is None:
+        return True  # the tensor shares the caller's memory
+    return array.nbytes <= RESIDENT_BYTES
+
+
+class Batches:
+    """The batches of one epoch after another.
+
+    With all rows at hand an epoch is one permutation. Rows that are streamed from a
+    file are shuffled in two steps, chunks of neighbouring rows and then the rows
+    within a window of many chunks, so that the pages in use stay few.
+
+    Parameters
+    ----------
+    data : Data
+        The rows.
+    index : ndarray of int
+        The rows that belong to this split.
+    batch_size : int
+        Rows per batch; a last batch of a single row joins the one before, since a
+        batch norm has nothing to normalise in it.
+    device : str
+        Where the batches are wanted.
+    generator : torch.Generator, optional
+        Draws the order; without one the rows come in their own.
+    dtype : torch.dtype
+        Of the rows.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        index: np.ndarray,
+        batch_size: int,
+        device: str,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.columns: dict[str, Column] = {}
+        self.arrays = data.columns()
+        for name, array in self.arrays.items():
+            kind = ResidentColumn if fits(array, device) else StreamedColumn
+            self.columns[name] = kind(array, device)
+        self.index = torch.from_numpy(index)
+        self.batch_size = batch_size
+        self.device = device
+        self.generator = generator
+        self.dtype = dtype
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.cuts(len(self.index)))
+
+    def __iter__(self) -> Iterator[Batch]:
+        for window in self.windows():
+            order = window.to(self.device) if not self.streamed else window
+            for start, stop in self.cuts(len(window)):
+                rows = order[start:stop]
+                taken = {name: column.take(rows) for name, column in self.columns.items()}
+                if taken["x"].dtype != self.dtype:
+                    taken["x"] = taken["x"].to(self.dtype)
+                yield Batch(**taken)
+            if self.streamed:
+                for array in self.arrays.values():
+                    release(array)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether any column is read from where it lies."""
+        return any(column.streamed for column in self.columns.values())
+
+    def cuts(self, n_rows: int) -> Iterator[tuple[int, int]]:
+        """Bounds of the batches of ``n_rows`` rows."""
+        start = 0
+        while start < n_rows:
+            stop = min(start + self.batch_size, n_rows)
+            if n_rows - stop == 1:
+                stop = n_rows
+            yield start, stop
+            start = stop
+
+    def windows(self) -> list[Tensor]:
+        """Row indices in this epoch's order, in one piece or in windows."""
+        n_rows = len(self.index)
+        if not self.streamed:
+            if self.generator is None:
+                return [self.index]
+            return [self.index[torch.randperm(n_rows, generator=self.generator)]]
+        row_bytes = sum(array[:1].nbytes for array in self.arrays.values())
+        chunk = max(1, CHUNK_BYTES // row_bytes)
+        # Whole batches per window, so that only the epoch's last batch is smaller.
+        per_window = max(1, WINDOW_BYTES // row_bytes // self.batch_size) * self.batch_size
+        order = self.index
+        if self.generator is not None:
+            chunks = list(order.split(chunk))
+            turn = torch.randperm(len(chunks), generator=self.generator).tolist()
+            order = torch.cat([chunks[i] for i in turn])
+        return [self.shuffled(window) for window in order.split(per_window)]
+
+    def shuffled(self, window: Tensor) -> Tensor:
+        """Return the rows of a window in an order of their own."""
+        if self.generator is None:
+            return window
+        return window[torch.randperm(len(window), generator=self.generator)]

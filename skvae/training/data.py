@@ -1,0 +1,86 @@
+"""The rows to train on, with their columns."""
+
+import hashlib
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+# Rows are touched in stretches of about this size, and released behind them.
+BLOCK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Arrays with one entry per row; splits are indices, so that no row is copied.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, *sample_shape)
+        The rows; may be a read-only memory map larger than the memory.
+    y, mask, attributes, sample_weight : ndarray, optional
+        Columns that the objective reads, see ``Batch``.
+    groups : ndarray of shape (n,), optional
+        Patient of each row: a validation split keeps patients together.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    attributes: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Name and array of each column of a batch that is given."""
+        names = (field.name for field in fields(self) if field.name != "groups")
+        return {name: a for name in names if (a := getattr(self, name)) is not None}
+
+    def digest(self) -> str:
+        """Return a hash of all bytes, shapes and dtypes, computed block by block."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array is not None:
+                digest.update(f"{field.name} {array.shape} {array.dtype}".encode())
+                update_with(digest, array)
+        return digest.hexdigest()
+
+
+def update_with(digest: "hashlib._Hash", array: np.ndarray) -> None:
+    """Feed the bytes of an array to a hash."""
+    if array.dtype.kind in "OU":
+        digest.update("\0".join(map(str, array.tolist())).encode())
+        return
+    for rows in row_blocks(array):
+        digest.update(np.ascontiguousarray(array[rows]).data)
+        release(array)
+
+
+def row_blocks(array: np.ndarray) -> Iterator[slice]:
+    """Slices over the rows of an array, each of about ``BLOCK_BYTES``."""
+    size = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), size):
+        yield slice(start, start + size)
+
+
+def memory_map(array: np.ndarray) -> mmap.mmap | None:
+    """Return the shared file mapping that an array is a view of, if it is one."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    # A private, writable map ("c") would lose the changes that were made to it.
+    return array._mmap if array is not None and array.mode != "c" else None
+
+
+def release(array: np.ndarray) -> None:
+    """Hand the pages of a memory map back, so that a pass over it stays small.
+
+    They are read again from the file, or from the system's cache of it, when needed.
+    """
+    mapped = memory_map(array)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,228 @@
+"""Training as a pure function: a recipe and data make a fitted network."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from skvae.exceptions import NonFiniteLossError
+from skvae.training.batches import Batches
+from skvae.training.data import Data
+from skvae.training.net import ObjectiveNet
+from skvae.training.recipe import Phase, Recipe
+from skvae.training.seeding import generator
+from skvae.training.split import validation_split
+from skvae.training.threads import pinned_threads
+
+State = Mapping[str, np.ndarray]
+ORDER_STREAM = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What training leaves: numpy arrays, so that it pickles for any device.
+
+    Parameters
+    ----------
+    state : mapping of str to ndarray
+        Weights and buffers.
+    history : list of dict
+        A row per epoch: ``epoch``, ``loss`` and each named term; with early stopping
+        also ``valid_loss`` and ``valid_<term>``; with several phases also ``phase``.
+    resume : mapping, optional
+        State of optimizer and generators, to go on as if training had not stopped.
+    """
+
+    state: State
+    history: list[dict[str, Any]]
+    resume: Mapping[str, Any] | None = None
+
+
+@dataclass(eq=False)
+class Epoch:
+    """A handle on the epoch to keep: the last whole one or, with validation, the best.
+
+    Arrays are copied to the host only when they are kept.
+    """
+
+    net: ObjectiveNet
+    history: list[dict[str, Any]]
+    order: torch.Generator
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def take(self) -> None:
+        """Remember the weights of this epoch, in buffers that are used again."""
+        state = self.net.module_.state_dict()
+        if not self.weights:
+            self.weights = {name: value.clone() for name, value in state.items()}
+            return
+        for name, value in state.items():
+            self.weights[name].copy_(value)
+
+    def fitted(self, *, resumable: bool = False) -> Fitted:
+        """Return copies of the remembered weights, and with them the history.
+
+        Raises
+        ------
+        NonFiniteLossError
+            If a weight is NaN or infinite.
+        """
+        state = {name: to_numpy(value) for name, value in self.weights.items()}
+        for name, value in state.items():
+            if not np.isfinite(value).all():
+                raise NonFiniteLossError(
+                    f"The weight {name} is not finite after epoch {len(self.history)}. "
+                    + usual_causes(self.net.phase)
+                )
+        return Fitted(state, list(self.history), self.resume() if resumable else None)
+
+    def resume(self) -> dict[str, Any]:
+        """Return the state of optimizer and generators as numpy arrays."""
+        return pytree.tree_map_only(
+            torch.Tensor,
+            to_numpy_exact,
+            {
+                "optimizer": self.net.optimizer_.state_dict(),
+                "noise": self.net.generator_.get_state(),
+                "order": self.order.get_state(),
+            },
+        )
+
+
+def train(recipe: Recipe, data: Data) -> Fitted:
+    """Train to the end of the budget; a pure function of its arguments."""
+    epoch = None
+    for epoch in epochs(recipe, data):
+        pass
+    assert epoch is not None, "a recipe has at least one epoch"
+    return epoch.fitted()
+
+
+def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[Epoch]:
+    """Train, and yield a handle on the state after each epoch.
+
+    The same handle is yielded each time. When training is interrupted within an
+    epoch, the handle still holds the last whole one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train, and how.
+    data : Data
+        The rows.
+    start : Fitted, optional
+        Where to start from, if not from new weights; its ``resume`` part makes
+        training go on bit for bit as if it had not stopped.
+    """
+    with pinned_threads(recipe.n_threads):
+        log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
+        net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
+        order = generator(recipe.seed + ORDER_STREAM)
+        if start is not None:
+            load(net, order, start)
+        index, held_out = validation_split(data, recipe.validation_fraction, recipe.seed)
+        batch_size = recipe.batch_size if recipe.solver == "adam" else len(index)
+        shuffle = order if recipe.solver == "adam" else None
+        rows = Batches(data, index, batch_size, recipe.device, shuffle, net.dtype)
+        valid = None
+        if held_out is not None:
+            valid = Batches(data, held_out, batch_size, recipe.device, dtype=net.dtype)
+
+        progress = torch.zeros((), device=recipe.device)
+        handle = Epoch(net, list(start.history) if start else [], order)
+        for number, phase in enumerate(recipe.phases):
+            if number or not (start and start.resume):
+                net.begin(phase)
+            yield from run_phase(phase, handle, rows, valid, progress)
+
+
+def run_phase(
+    phase: Phase,
+    handle: Epoch,
+    rows: Batches,
+    valid: Batches | None,
+    progress: torch.Tensor,
+) -> Iterator[Epoch]:
+    """Train one phase; with validation rows, keep the best epoch and stop early."""
+    net = handle.net
+    recipe = net.recipe
+    step = 1 / (recipe.n_epochs * len(rows))
+    best_loss, n_waited = math.inf, 0
+    for _ in range(phase.n_epochs):
+        row = {"epoch": len(handle.history) + 1}
+        if len(recipe.phases) > 1:
+            row["phase"] = phase.name
+        row |= record(net.run_epoch(rows, progress, step))
+        if valid is not None:
+            row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
+        check_finite(row, phase)
+        handle.history.append(row)
+        improved = valid is None or row["valid_loss"] < best_loss - recipe.tol
+        if improved:
+            handle.take()
+        if valid is not None:
+            best_loss = row["valid_loss"] if improved else best_loss
+            n_waited = 0 if improved else n_waited + 1
+        yield handle
+        if valid is not None and n_waited >= recipe.n_iter_no_change:
+            break
+    if valid is not None:
+        net.module_.load_state_dict(handle.weights)
+
+
+def record(means: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """Bring the terms of an epoch to the host: its one synchronisation."""
+    values = torch.stack(list(means.values())).tolist()
+    return {"loss": math.fsum(values)} | dict(zip(means, values, strict=True))
+
+
+def check_finite(row: Mapping[str, Any], phase: Phase) -> None:
+    """Stop with the name of the term when the loss of an epoch is not finite."""
+    bad = [name for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)]
+    if bad:
+        term = next((name for name in bad if not name.endswith("loss")), bad[0])
+        raise NonFiniteLossError(
+            f"The loss is not finite in epoch {row['epoch']}: the term {term!r} is "
+            f"{row[term]}. {usual_causes(phase)}"
+        )
+
+
+def usual_causes(phase: Phase) -> str:
+    """Say what to look at when a loss is not finite."""
+    return (
+        f"Usual causes: learning_rate_init={phase.learning_rate} is too high, or X is not "
+        "scaled (standardise its columns, or bring images to [0, 1]); max_grad_norm=1.0 "
+        "often helps."
+    )
+
+
+def load(net: ObjectiveNet, order: torch.Generator, start: Fitted) -> None:
+    """Set a new net to a fitted state and, where there is one, its resume part."""
+    state = {name: torch.from_numpy(np.array(v)) for name, v in start.state.items()}
+    net.module_.load_state_dict(state)
+    if start.resume:
+        resume = pytree.tree_map_only(
+            np.ndarray, lambda a: torch.from_numpy(np.array(a)), dict(start.resume)
+        )
+        net.begin(net.phase)
+        net.optimizer_.load_state_dict(resume["optimizer"])
+        net.generator_.set_state(resume["noise"])
+        order.set_state(resume["order"])
+
+
+def to_numpy(value: torch.Tensor) -> np.ndarray:
+    """Copy a tensor to a host array; doubles become floats, as fitted networks are."""
+    array = to_numpy_exact(value)
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def to_numpy_exact(value: torch.Tensor) -> np.ndarray:
+    """Copy a tensor to a host array of the same dtype."""
+    return value.detach().cpu().numpy().copy()

@@ -1,0 +1,150 @@
+"""A fitted network that can be read, by blocks of a constant size."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skvae.networks.builder import Builder
+from skvae.networks.staged import StagedAutoencoder, stage_shapes
+from skvae.training.data import release
+from skvae.training.devices import resolve_device
+from skvae.training.fitting import State
+from skvae.training.threads import effective_threads, pinned_threads
+
+LARGEST_BLOCK = 256
+BLOCK_BYTES = 64 * 2**20
+
+POOLINGS: dict[str | None, Callable[[Tensor], Tensor]] = {
+    "avg": lambda maps: maps.flatten(2).mean(dim=2),
+    "max": lambda maps: maps.flatten(2).amax(dim=2),
+    None: lambda maps: maps.flatten(1),
+}
+
+
+def pooled_size(shape: tuple[int, ...], pool: str | None) -> int:
+    """Number of features that a stage of this shape gives."""
+    return math.prod(shape) if pool is None or len(shape) < 2 else shape[0]
+
+
+class FittedNetwork:
+    """Weights and the network they belong to; pickles as numpy arrays alone.
+
+    The module is built when the object is made or unpickled: building it at the first
+    read would race in threads and cost more than a read. A pickle from a GPU loads
+    where there is none.
+
+    Parameters
+    ----------
+    builder : Builder
+        The network.
+    sample_shape : tuple of int
+        Shape of one row.
+    state : mapping of str to ndarray
+        Its weights and buffers.
+    device : str
+        Where it computes.
+    """
+
+    def __init__(
+        self, builder: Builder, sample_shape: tuple[int, ...], state: State, device: str
+    ) -> None:
+        self.builder = builder
+        self.sample_shape = sample_shape
+        self.state = dict(state)
+        self.device = device
+        self._build()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "module"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def _build(self) -> None:
+        try:
+            device = resolve_device(self.device)
+        except ValueError:
+            device = "cpu"
+        with torch.device("meta"):
+            self.module: StagedAutoencoder = self.builder().eval()
+        tensors = {
+            k: torch.from_numpy(np.array(v)).to(device) for k, v in self.state.items()
+        }
+        self.module.load_state_dict(tensors, assign=True)
+        self.module.requires_grad_(False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every stage."""
+        return stage_shapes(self.builder, self.sample_shape)
+
+    @property
+    def block_size(self) -> int:
+        """Rows that are computed at once; constant, since the last bits depend on it."""
+        largest = max(
+            math.prod(shape) for shape in [self.sample_shape, *self.shapes.values()]
+        )
+        fitting = BLOCK_BYTES // (4 * largest)
+        return min(LARGEST_BLOCK, 2 ** max(0, fitting.bit_length() - 1))
+
+    def read(
+        self,
+        x: np.ndarray,
+        layers: Sequence[str],
+        pool: str | None = None,
+        n_threads: int | None = None,
+    ) -> np.ndarray:
+        """Return the pooled features of some layers side by side, one row per sample."""
+
+        def features(rows: Tensor) -> Tensor:
+            trace = self.module.read(rows, layers)
+            columns = [
+                trace[layer] if trace[layer].ndim == 2 else POOLINGS[pool](trace[layer])
+                for layer in layers
+            ]
+            return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
+
+        return self.apply(features, x, n_threads)
+
+    def apply(
+        self,
+        function: Callable[[Tensor], Tensor],
+        x: np.ndarray,
+        n_threads: int | None = None,
+    ) -> np.ndarray:
+        """Apply a function of a block of rows to all rows.
+
+        The last block is filled up, so that the same rows in the same order always
+        give the same bits. A block that does not fit into a GPU's memory is halved.
+        """
+        with pinned_threads(effective_threads(n_threads)), torch.inference_mode():
+            size = self.block_size
+            while True:
+                try:
+                    return self._apply(function, x, size)
+                except torch.OutOfMemoryError:
+                    if size == 1:
+                        raise
+                    size //= 2
+
+    def _apply(
+        self, function: Callable[[Tensor], Tensor], x: np.ndarray, size: int
+    ) -> np.ndarray:
+        device = next(self.module.parameters()).device
+        block = np.zeros((size, *x.shape[1:]), dtype=np.float32)
+        result = None
+        for start in range(0, len(x), size):
+            rows = x[start : start + size]
+            block[: len(rows)] = rows
+            values = function(torch.from_numpy(block).to(device))[: len(rows)].cpu().numpy()
+            if result is None:
+                result = np.empty((len(x), *values.shape[1:]), dtype=np.float32)
+            result[start : start + size] = values
+            release(x)
+        assert result is not None, "there is at least one row"
+        return result

@@ -1,0 +1,100 @@
+"""Everything that a training run depends on but its data, as one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from skvae.networks.builder import Builder
+from skvae.objectives.batch import Batch, Objective
+
+Augment = Callable[[Batch, torch.Generator], Batch]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with its own budget, rates and frozen parts.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Passes over the training rows.
+    learning_rate : float
+        Step size of Adam.
+    rates : tuple of (str, float)
+        Factors of the learning rate for the parameters below a module's name, as in
+        ``(("dense.hidden", 0.1),)``; the longest name that fits counts.
+    frozen : tuple of str
+        Names of modules that do not change: neither weights nor normalisation buffers.
+    objective : Objective, optional
+        What this phase minimises, if not the recipe's objective.
+    name : str
+        Its name in the history.
+    """
+
+    n_epochs: int
+    learning_rate: float = 1e-3
+    rates: tuple[tuple[str, float], ...] = ()
+    frozen: tuple[str, ...] = ()
+    objective: Objective | None = None
+    name: str = "fit"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Same recipe, same data: same network, bit for bit.
+
+    Parameters
+    ----------
+    builder : Builder
+        The untrained network.
+    objective : Objective
+        What training minimises.
+    phases : tuple of Phase
+        The budget.
+    seed : int
+        Of the private generators that initialise, shuffle, split and draw noise.
+    batch_size : int
+        Rows per step.
+    weight_decay : float
+        L2 penalty, as in Adam.
+    max_grad_norm : float, optional
+        Gradients are scaled down to this norm; costs a pass over the weights.
+    solver : {"adam", "lbfgs"}
+        ``"lbfgs"`` takes all rows at once, in float64; deterministic networks only.
+    validation_fraction : float, optional
+        Share of the rows (of the groups, where the data has them) held out for early
+        stopping; without it, training uses all rows and its whole budget.
+    n_iter_no_change, tol : int, float
+        Early stopping waits so many epochs for an improvement of the validation loss
+        by more than ``tol``.
+    precision : {"float32", "bfloat16"}
+        Of the forward pass; weights and losses are float32.
+    device : str
+        Resolved name of a torch device.
+    n_threads : int
+        Torch's thread count; results depend on it in the last bits.
+    augment : callable, optional
+        ``augment(batch, generator) -> batch``, applied to training batches.
+    """
+
+    builder: Builder
+    objective: Objective
+    phases: tuple[Phase, ...]
+    seed: int
+    batch_size: int = 32
+    weight_decay: float = 0.0
+    max_grad_norm: float | None = None
+    solver: str = "adam"
+    validation_fraction: float | None = None
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    precision: str = "float32"
+    device: str = "cpu"
+    n_threads: int = 1
+    augment: Augment | None = None
+
+    @property
+    def n_epochs(self) -> int:
+        """The whole budget."""
+        return sum(phase.n_epochs for phase in self.phases)
