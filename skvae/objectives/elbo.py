@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
@@ -45,9 +44,11 @@ class BetaELBO:
     likelihood: Likelihood = GaussianLikelihood()
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
+        divergence = self.divergence(trace)
+        weight = self.weight(batch.progress)
         return {
             "reconstruction": self.likelihood(trace, batch),
-            "divergence": self.weight(batch.progress) * self.divergence(trace),
+            "divergence": divergence if weight == 1.0 else weight * divergence,
         }
 
     def divergence(self, trace: Trace) -> Tensor:
@@ -61,4 +62,7 @@ class BetaELBO:
         """Return beta after its warm-up at ``progress``."""
         if not self.kl_warmup:
             return self.beta
-        return self.beta * torch.as_tensor(progress / self.kl_warmup).clamp(max=1.0)
+        done = progress / self.kl_warmup
+        return self.beta * (
+            done.clamp(max=1.0) if isinstance(done, Tensor) else min(done, 1.0)
+        )

@@ -8,22 +8,28 @@ from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch, Trace
 
-# Below this, a variance divides by nothing that float32 can tell from zero.
+# Below this, a total variance divides by nothing that float32 can tell from zero.
 SMALLEST_VARIANCE = 1e-8
 
 
 def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """Sum of squares over all entries of a sample: sum_j (x_j - x̂_j)²."""
-    return (prediction - target).square().flatten(start_dim=1).sum(dim=1)
+    error = (prediction - target).square()
+    return error.sum(dim=tuple(range(1, error.ndim)))
 
 
-def gaussian_nll(error: Tensor, variance: Tensor | float, n_entries: int) -> Tensor:
-    """Negative log-likelihood of N(x̂, sigma² I): (e / sigma² + d log 2 pi sigma²) / 2.
+def gaussian_nll(error: Tensor, total_variance: Tensor | float, n_entries: int) -> Tensor:
+    """Negative log-likelihood of N(x̂, sigma² I): d/2 (e / t + log 2 pi t / d).
 
-    ``error`` is e = ‖x - x̂‖², the squared error of each sample; ``n_entries`` is d.
+    ``error`` is e = ‖x - x̂‖², the squared error of each sample; ``n_entries`` is d and
+    ``total_variance`` is t = d sigma², what the decoder expects e to be.
     """
-    variance = torch.as_tensor(variance, dtype=error.dtype, device=error.device)
-    return 0.5 * (error / variance + n_entries * (math.log(2 * math.pi) + variance.log()))
+    if not isinstance(total_variance, Tensor):
+        total_variance = torch.tensor(
+            total_variance, dtype=error.dtype, device=error.device
+        )
+    constant = math.log(2 * math.pi / n_entries)
+    return (error / total_variance + (total_variance.log() + constant)) * (n_entries / 2)
 
 
 def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
@@ -31,18 +37,18 @@ def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
     entropy = nn.functional.binary_cross_entropy_with_logits(
         logits, target, reduction="none"
     )
-    return entropy.flatten(start_dim=1).sum(dim=1)
+    return entropy.sum(dim=tuple(range(1, entropy.ndim)))
 
 
-def optimal_variance(error: Tensor, n_entries: int, weight: Tensor | None = None) -> Tensor:
-    """Maximum-likelihood variance of a Gaussian decoder: the weighted mean squared error.
+def optimal_total_variance(error: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Most likely total variance of a Gaussian decoder: the (weighted) mean of ``error``.
 
     Rybkin, Daniilidis & Levine (2021), Simple and effective VAE training with
     calibrated decoders, ICML, eq. 5.
     """
     error = error.detach()
     mean = error.mean() if weight is None else (error * weight).sum() / weight.sum()
-    return (mean / n_entries).clamp(min=SMALLEST_VARIANCE)
+    return mean.clamp(min=SMALLEST_VARIANCE)
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,11 @@ class GaussianLikelihood:
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         error = squared_error(trace["reconstruction"], batch.x)
-        n_entries = batch.x[0].numel()
+        n_entries = math.prod(batch.x.shape[1:])
         if self.variance is not None:
-            return gaussian_nll(error, self.variance, n_entries)
-        variance = optimal_variance(error, n_entries, batch.sample_weight)
-        return gaussian_nll(error, variance, n_entries)
+            return gaussian_nll(error, n_entries * self.variance, n_entries)
+        total_variance = optimal_total_variance(error, batch.sample_weight)
+        return gaussian_nll(error, total_variance, n_entries)
 
 
 @dataclass(frozen=True)

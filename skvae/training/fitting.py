@@ -98,11 +98,8 @@ class Epoch:
 
 def train(recipe: Recipe, data: Data) -> Fitted:
     """Train to the end of the budget; a pure function of its arguments."""
-    epoch = None
-    for epoch in epochs(recipe, data):
-        pass
-    assert epoch is not None, "a recipe has at least one epoch"
-    return epoch.fitted()
+    *_, last = epochs(recipe, data)
+    return last.fitted()
 
 
 def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[Epoch]:
@@ -135,12 +132,13 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         if held_out is not None:
             valid = Batches(data, held_out, batch_size, recipe.device, dtype=net.dtype)
 
-        progress = torch.zeros((), device=recipe.device)
+        progress = 0.0
         handle = Epoch(net, list(start.history) if start else [], order)
         for number, phase in enumerate(recipe.phases):
             if number or not (start and start.resume):
                 net.begin(phase)
             yield from run_phase(phase, handle, rows, valid, progress)
+            progress += phase.n_epochs / recipe.n_epochs
 
 
 def run_phase(
@@ -148,18 +146,18 @@ def run_phase(
     handle: Epoch,
     rows: Batches,
     valid: Batches | None,
-    progress: torch.Tensor,
+    progress: float,
 ) -> Iterator[Epoch]:
     """Train one phase; with validation rows, keep the best epoch and stop early."""
     net = handle.net
     recipe = net.recipe
     step = 1 / (recipe.n_epochs * len(rows))
     best_loss, n_waited = math.inf, 0
-    for _ in range(phase.n_epochs):
+    for number in range(phase.n_epochs):
         row = {"epoch": len(handle.history) + 1}
         if len(recipe.phases) > 1:
             row["phase"] = phase.name
-        row |= record(net.run_epoch(rows, progress, step))
+        row |= record(net.run_epoch(rows, progress + number / recipe.n_epochs, step))
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)

