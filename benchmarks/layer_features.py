@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -56,14 +55,9 @@ def features_of_fold(X, train, n_components, scale, **parameters):
     vae = VAEFeatureExtractor(n_components, random_state=0, n_threads=1, **parameters)
     vae.fit(X[train])
     for layer in ("mean", "hidden_1"):
-        yield f"vae {layer}", clone_reading(vae, layer).transform(X), vae.active_units_
+        yield f"vae {layer}", vae.set_params(layer=layer).transform(X), vae.active_units_
     autoencoder = Autoencoder(n_components, random_state=0, n_threads=1, **parameters)
     yield "autoencoder code", autoencoder.fit(X[train]).transform(X), np.nan
-
-
-def clone_reading(estimator, layer):
-    """Read another layer of a fitted estimator."""
-    return estimator.set_params(layer=layer)
 
 
 def compare(name, X, y, n_components, n_repeats, scale, **parameters):

@@ -11,23 +11,6 @@ def merge_docstrings(base: str, kind: str) -> str:
 
     An entry that the kind documents itself replaces the base's, in its place; the
     kind's new ones follow, as its fields do in the signature.
-
-    Examples
-    --------
-    >>> base = '''Base.
-    ...
-    ... Parameters
-    ... ----------
-    ... a : int
-    ...     First.
-    ... '''
-    >>> print(merge_docstrings(base, "Kind.").strip())
-    Kind.
-    <BLANKLINE>
-    Parameters
-    ----------
-    a : int
-        First.
     """
     inherited = _sections(base)
     sections = _sections(kind)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
 
 from skvae.training.data import release, row_blocks
 
@@ -20,6 +21,53 @@ _NOT_NUMBERS = (
     np.timedelta64,
 )
 _NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+    """Return X as finite float32 samples of an estimator's shape.
+
+    Parameters
+    ----------
+    estimator : TrainedTransformer
+        The estimator that takes X.
+    X : array-like
+        Rows or images.
+    reset : bool
+        Whether X is for `fit`, and decides what later X must look like.
+
+    Returns
+    -------
+    x : ndarray of shape (n_samples, *sample_shape)
+        A view of X where that is possible.
+    """
+    name = type(estimator).__name__
+    refuse_non_numbers(X, name)
+    X = as_array(X)
+    image_shape = estimator.image_shape
+    if not reset and len(estimator.sample_shape_) > 1:
+        image_shape = estimator.sample_shape_
+    sample_shape = find_sample_shape(X, image_shape)
+    flat = len(X.shape) <= 2
+    if not reset and not flat and sample_shape != estimator.sample_shape_:
+        raise ValueError(
+            f"Got X with samples of shape {sample_shape}, but {name} was fitted on "
+            f"samples of shape {estimator.sample_shape_}."
+        )
+    rows = validate_data(
+        estimator,
+        X if flat else X.reshape(len(X), -1),
+        dtype=np.float32,
+        order="C",
+        ensure_all_finite=False,
+        ensure_min_samples=2 if reset else 1,
+        reset=reset,
+    )
+    refuse_non_finite(rows, name)
+    if reset:
+        estimator._flat_input = flat
+        if estimator.likelihood == "bernoulli":
+            refuse_outside_unit_interval(rows)
+    return rows.reshape(len(rows), *sample_shape)
 
 
 def refuse_non_numbers(X: Any, name: str) -> None:
@@ -39,21 +87,21 @@ def refuse_non_numbers(X: Any, name: str) -> None:
             "X.filled(value) with the value that masked entries should have."
         )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        for column, dtype in zip(X.columns, X.dtypes, strict=True):
+        dtypes = dict(zip(X.columns, X.dtypes, strict=True))
+        for column, dtype in dtypes.items():
             if str(dtype).lower().startswith(_NOT_NUMERIC_COLUMNS):
                 raise ValueError(
                     f"Got X with a column {column!r} of dtype {dtype}, but {name} "
                     "expects numbers."
                 )
-    dtype = getattr(X, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "SUMmV":
-        raise ValueError(f"Got X of dtype {dtype}, but {name} expects numbers.")
-    if isinstance(dtype, np.dtype) and dtype.kind == "O":
-        for value in np.ravel(X):
-            if isinstance(value, _NOT_NUMBERS):
-                raise ValueError(
-                    f"Got X with the entry {value!r}, but {name} expects numbers."
-                )
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind in tuple("SUMmV"):
+        raise ValueError(f"Got X of dtype {X.dtype}, but {name} expects numbers.")
+    strange = [v for v in np.ravel(X) if isinstance(v, _NOT_NUMBERS)] if kind == "O" else []
+    if strange:
+        raise ValueError(
+            f"Got X with the entry {strange[0]!r}, but {name} expects numbers."
+        )
 
 
 def as_array(X: Any) -> Any:
@@ -71,25 +119,26 @@ def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int,
     ValueError
         If X and ``image_shape`` do not fit, or X does not say what its axes are.
     """
-    if X.ndim < 2:
+    n_axes = len(X.shape)
+    if n_axes < 2:
         return ()  # left to scikit-learn, whose message says how to reshape
     shape = X.shape[1:]
     if image_shape is not None:
         return _check_image_shape(shape, image_shape)
-    if X.ndim == 3:
+    if n_axes == 3:
         raise ValueError(
             f"Got X of shape {X.shape} without image_shape; for images without a channel "
             f"axis pass X[:, None] or image_shape=(1, {shape[0]}, {shape[1]}), for signals "
             f"of {shape[0]} channels image_shape=({shape[0]}, {shape[1]})."
         )
-    if X.ndim == 4 and shape[0] > LARGEST_CHANNEL_COUNT:
+    if n_axes == 4 and shape[0] > LARGEST_CHANNEL_COUNT:
         listed = ", ".join(map(str, shape))
         raise ValueError(
             f"Got X of shape {X.shape} without image_shape: is its second axis "
             f"{shape[0]} channels, or are these volumes without a channel axis? For "
             f"volumes pass X[:, None], for channels image_shape=({listed})."
         )
-    if X.ndim > 5:
+    if n_axes > 5:
         raise ValueError(
             f"Got X of shape {X.shape}, but expected at most three spatial axes: "
             "(n_samples, channels, depth, height, width)."

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval
 from skvae.estimators.base import BaseAutoencoder
+from skvae.estimators.inputs import check_rows
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
@@ -152,7 +153,7 @@ class VAEFeatureExtractor(BaseAutoencoder):
             Sampled codes.
         """
         check_is_fitted(self, "network_")
-        mean, log_var = self._posterior(self._check_rows(X, reset=False))
+        mean, log_var = self._posterior(check_rows(self, X, reset=False))
         noise = check_random_state(random_state).standard_normal(mean.shape)
         return mean + np.exp(log_var / 2) * noise.astype(np.float32)
 

@@ -1,0 +1,325 @@
+"""An estimator that trains a network, and transforms by reading its layers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._compat import (
+    CallbackSupportMixin,
+    begin_fit,
+    check_feature_names_in,
+    check_sample_weight,
+    fit_context,
+    may_stop,
+)
+from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
+from skvae.estimators.parameters import AutoencoderParameters
+from skvae.estimators.progress import epoch_bar
+from skvae.networks.builder import Builder
+from skvae.networks.staged import stage_shapes
+from skvae.objectives.batch import Objective
+from skvae.training.caching import remember
+from skvae.training.data import Data
+from skvae.training.devices import resolve_device
+from skvae.training.fitting import Epoch, Fitted, epochs
+from skvae.training.reading import FittedNetwork, pooled_size
+from skvae.training.recipe import Phase, Recipe
+from skvae.training.threads import effective_threads
+
+
+class Layer(NamedTuple):
+    """A stage of a network: its name, the shape of one sample, its features."""
+
+    name: str
+    shape: tuple[int, ...]
+    n_features: int
+
+
+class TrainedTransformer(
+    CallbackSupportMixin, TransformerMixin, AutoencoderParameters, ABC
+):
+    """Train a network on an objective; transform by reading its layers."""
+
+    # Parameters that decide how a fitted network is read, used or watched; all others
+    # decide what is trained, and so belong to the key under which it is remembered.
+    _reading_parameters: ClassVar[frozenset[str]] = frozenset(
+        {"layer", "pool", "memory", "verbose", "warm_start"}
+    )
+    __metadata_request__fit: ClassVar = {"groups": True}
+
+    @abstractmethod
+    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        """Return the untrained network for samples of a shape."""
+
+    @abstractmethod
+    def _objective(self) -> Objective:
+        """Return what training minimises."""
+
+    def _recipe(self, sample_shape: tuple[int, ...], seed: int, n_epochs: int) -> Recipe:
+        return Recipe(
+            builder=self._network_builder(sample_shape),
+            objective=self._objective(),
+            phases=(Phase(n_epochs, float(self.learning_rate_init)),),
+            seed=seed,
+            batch_size=self.batch_size,
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.max_grad_norm,
+            solver=self.solver,
+            validation_fraction=self.validation_fraction if self.early_stopping else None,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            precision=self.precision,
+            device=resolve_device(self.device),
+            n_threads=effective_threads(self.n_threads),
+        )
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None
+    ) -> Self:
+        """Train the network on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images. Columns of a table should be standardised, images scaled to
+            about [0, 1]. A float32 memory map is streamed from its file.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample; early stopping never splits a patient.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not as expected; the estimator stays as it was.
+        NonFiniteLossError
+            If the loss becomes NaN or infinite.
+        """
+        return self._fit(X, sample_weight, groups, self.max_iter, resume=self.warm_start)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, sample_weight, None, 1, resume=True, same_input=True)
+
+    def _fit(
+        self,
+        X: Any,
+        sample_weight: Any,
+        groups: Any,
+        n_epochs: int,
+        *,
+        resume: bool,
+        same_input: bool = False,
+    ) -> Self:
+        with self._unchanged_on_error():
+            first = not (resume and hasattr(self, "network_"))
+            x = check_rows(self, X, reset=first or not same_input)
+            data = Data(
+                x,
+                sample_weight=self._check_weights(sample_weight, x),
+                groups=None
+                if groups is None
+                else check_array(groups, ensure_2d=False, dtype=None),
+            )
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            recipe = self._recipe(x.shape[1:], seed, n_epochs)
+            self._selected_layers(stage_shapes(recipe.builder, x.shape[1:]))
+            start = None if first else self._start(recipe)
+
+            report = begin_fit(self, n_epochs, X)
+
+            def compute() -> Fitted:
+                return self._train(recipe, data, start, report, resumable=resume)
+
+            if self.random_state is None or resume or may_stop(self):
+                fitted = compute()
+            else:
+                fitted = remember(self.memory, recipe, data, compute)
+            self._keep(fitted, recipe, x)
+            report(end=True)()
+        return self
+
+    def _train(
+        self,
+        recipe: Recipe,
+        data: Data,
+        start: Fitted | None,
+        report: Any,
+        *,
+        resumable: bool,
+    ) -> Fitted:
+        epoch: Epoch | None = None
+        try:
+            with epoch_bar(type(self).__name__, recipe.n_epochs, self.verbose) as move:
+                for epoch in epochs(recipe, data, start):
+                    close = report()
+                    move(epoch.history[-1])
+                    if close(partial(self._attributes_at, epoch, recipe, data.x)):
+                        break
+        except KeyboardInterrupt:
+            # The last whole epoch stays usable; raised again, a search stops as well.
+            if epoch is not None and epoch.weights:
+                self._keep(epoch.fitted(), recipe, data.x)
+            raise
+        assert epoch is not None, "there is at least one epoch"
+        return epoch.fitted(resumable=resumable)
+
+    def _keep(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> None:
+        for name, value in self._attributes(fitted, recipe, x).items():
+            setattr(self, name, value)
+
+    def _attributes_at(self, epoch: Epoch, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
+        return self._attributes(epoch.fitted(), recipe, x)
+
+    def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
+        """Return the attributes of an estimator that was fitted so."""
+        network = FittedNetwork(recipe.builder, x.shape[1:], fitted.state, recipe.device)
+        return {
+            "network_": network,
+            "history_": fitted.history,
+            "n_iter_": len(fitted.history),
+            "sample_shape_": x.shape[1:],
+            "_resume": fitted.resume,
+        }
+
+    def _start(self, recipe: Recipe) -> Fitted:
+        if recipe.builder != self.network_.builder:
+            raise ValueError(
+                "Got warm_start=True or partial_fit with parameters that ask for another "
+                f"network: fitted is {self.network_.builder}, asked for {recipe.builder}."
+            )
+        return Fitted(self.network_.state, self.history_, self._resume)
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Undo what validation has set when a fit fails, but for an interrupted one."""
+        names = ("n_features_in_", "feature_names_in_", "_flat_input")
+        before = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        try:
+            yield
+        except Exception:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Read the features of `layer`; never sampled, so always the same.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            The pooled features of each layer, side by side.
+        """
+        check_is_fitted(self, "network_")
+        layers = self._selected_layers(self.network_.shapes)
+        x = check_rows(self, X, reset=False)
+        return self.network_.read(x, layers, self.pool, self.n_threads)
+
+    def list_layers(self, X: Any = None) -> list[Layer]:
+        """List the stages that ``layer`` can name, in the order of computation.
+
+        Parameters
+        ----------
+        X : array-like, default=None
+            Before `fit`: rows or images, of which only the shape counts.
+
+        Returns
+        -------
+        layers : list of Layer
+            Named tuples of ``name``, ``shape`` (of one sample) and ``n_features`` (with
+            the present ``pool``).
+        """
+        if X is None:
+            check_is_fitted(self, "network_")
+            shapes = self.network_.shapes
+        else:
+            X = as_array(X)
+            sample_shape = find_sample_shape(X, self.image_shape)
+            shapes = stage_shapes(self._network_builder(sample_shape), sample_shape)
+        return [
+            Layer(name, shape, pooled_size(shape, self.pool))
+            for name, shape in shapes.items()
+        ]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the features after their layer: ``mean_0``, ``mean_1``, ...
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Not used; checked against what `fit` saw.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the columns of `transform`.
+        """
+        check_is_fitted(self, "network_")
+        check_feature_names_in(self, input_features, generate_names=False)
+        shapes = self.network_.shapes
+        names = [
+            f"{layer}_{i}"
+            for layer in self._selected_layers(shapes)
+            for i in range(pooled_size(shapes[layer], self.pool))
+        ]
+        return np.asarray(names, dtype=object)
+
+    def _check_weights(self, sample_weight: Any, x: np.ndarray) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        return check_sample_weight(
+            sample_weight, x.reshape(len(x), -1), dtype=np.float32, ensure_non_negative=True
+        )
+
+    def _selected_layers(self, shapes: dict[str, tuple[int, ...]]) -> Sequence[str]:
+        layers = [self.layer] if isinstance(self.layer, str) else list(self.layer)
+        if not layers or any(layer not in shapes for layer in layers):
+            raise ValueError(
+                f"Got layer={self.layer!r}, but {type(self).__name__} has the layers "
+                f"{', '.join(shapes)}."
+            )
+        if len(set(layers)) < len(layers):
+            raise ValueError(f"Got layer={self.layer!r}, which names a layer twice.")
+        return layers
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

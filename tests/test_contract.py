@@ -1,0 +1,234 @@
+"""What every public estimator promises: scikit-learn's contract, and our own."""
+
+import pickle
+from copy import deepcopy
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from contract import KINDS, inputs, small
+from skvae.training.caching import cache_key
+from skvae.training.data import Data
+from skvae.training.reading import pooled_size
+
+# Networks this small, trained for three epochs, may well collapse.
+pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+
+INPUTS = inputs()
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+each_input = pytest.mark.parametrize("X", INPUTS.values(), ids=INPUTS)
+
+# Minibatch training cannot see a weight of k as k copies of a row in other batches.
+CANNOT_PASS = {"check_sample_weight_equivalence_on_dense_data": "minibatches"}
+
+NOT_YIELDED = (
+    estimator_checks.check_dataframe_column_names_consistency,
+    estimator_checks.check_transformer_get_feature_names_out,
+    estimator_checks.check_transformer_get_feature_names_out_pandas,
+    estimator_checks.check_get_feature_names_out_error,
+    estimator_checks.check_param_validation,
+    estimator_checks.check_set_output_transform,
+    estimator_checks.check_set_output_transform_pandas,
+    estimator_checks.check_set_output_transform_polars,
+    estimator_checks.check_global_output_transform_pandas,
+    estimator_checks.check_global_set_output_transform_polars,
+    estimator_checks.check_inplace_ensure_writeable,
+)
+
+
+@parametrize_with_checks(
+    [small(kind) for kind in KINDS],
+    expected_failed_checks=lambda estimator: CANNOT_PASS,
+    xfail_strict=True,
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@each_kind
+@pytest.mark.parametrize("check", NOT_YIELDED, ids=lambda check: check.__name__)
+def test_checks_that_are_not_yielded(kind, check):
+    check(kind.__name__, small(kind))
+
+
+@each_kind
+@each_input
+def test_same_seed_same_bits_and_clones_are_equal(kind, X):
+    estimator = small(kind)
+    first = estimator.fit_transform(X)
+    np.testing.assert_array_equal(clone(estimator).fit_transform(X), first)
+    np.testing.assert_array_equal(estimator.transform(X), first)
+    other = small(kind, random_state=1).fit_transform(X)
+    assert not np.allclose(other, first)
+
+
+@each_kind
+@each_input
+def test_pickle_and_hash(kind, X):
+    estimator = small(kind).fit(X)
+    digest = joblib.hash(estimator)
+    features = estimator.transform(X)
+    copied = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(copied.transform(X), features)
+    assert joblib.hash(estimator) == digest
+    assert joblib.hash(copied) == digest
+    assert joblib.hash(small(kind).fit(X)) == digest
+    assert joblib.hash(deepcopy(estimator)) == digest
+
+
+@each_kind
+def test_a_pickle_holds_numpy_arrays_and_no_tensors(kind):
+    pickled = pickle.dumps(small(kind).fit(INPUTS["rows"]))
+    assert b"torch._utils" not in pickled
+    assert b"_rebuild_tensor" not in pickled
+
+
+@each_kind
+@each_input
+def test_global_random_state_is_untouched(kind, X):
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    expected = torch.rand(2), np.random.rand(2)  # noqa: NPY002
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    small(kind).fit(X).transform(X)
+    drawn = torch.rand(2), np.random.rand(2)  # noqa: NPY002
+    assert torch.equal(drawn[0], expected[0])
+    np.testing.assert_array_equal(drawn[1], expected[1])
+
+
+@each_kind
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_same_bits_in_processes_and_threads(kind, backend):
+    X = INPUTS["images"]
+    expected = small(kind).fit_transform(X)
+    before = torch.get_num_threads()
+    results = Parallel(n_jobs=2, backend=backend)(
+        delayed(small(kind).fit_transform)(X) for _ in range(4)
+    )
+    for features in results:
+        np.testing.assert_array_equal(features, expected)
+    assert torch.get_num_threads() == before
+
+
+@each_kind
+def test_another_thread_count_agrees_after_one_step(kind):
+    X = INPUTS["volumes"]
+    one_step = {"max_iter": 1, "batch_size": len(X)}
+    first = small(kind, n_threads=1, **one_step).fit_transform(X)
+    second = small(kind, n_threads=2, **one_step).fit_transform(X)
+    assert np.abs(first - second).max() <= 1e-5 * first.std(axis=0).max()
+
+
+@each_kind
+@each_input
+def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
+    estimator = small(kind).fit(X)
+    whole = estimator.transform(X)
+    np.testing.assert_array_equal(estimator.transform(X.copy()), whole)
+    for size in (1, 7, 39):
+        parts = [estimator.transform(X[i : i + size]) for i in range(0, len(X), size)]
+        np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-6, atol=1e-6)
+
+
+@each_kind
+@each_input
+@pytest.mark.parametrize("pool", ["avg", "max", None])
+def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
+    estimator = small(kind, pool=pool)
+    before = estimator.list_layers(X[:1])
+    estimator.fit(X)
+    layers = estimator.list_layers()
+    assert layers == before
+    for name, shape, n_features in layers:
+        features = estimator.set_params(layer=name).transform(X)
+        assert features.shape == (len(X), n_features)
+        assert n_features == pooled_size(shape, pool)
+        assert features.dtype == np.float32
+        names = estimator.get_feature_names_out()
+        assert list(names) == [f"{name}_{i}" for i in range(n_features)]
+
+
+@each_kind
+def test_layers_are_concatenated_in_the_order_asked_for(kind):
+    X = INPUTS["images"]
+    estimator = small(kind).fit(X)
+    code = estimator.layer
+    parts = [estimator.set_params(layer=name).transform(X) for name in ("conv_1", code)]
+    both = estimator.set_params(layer=["conv_1", code]).transform(X)
+    np.testing.assert_array_equal(both, np.hstack(parts))
+    reverse = estimator.set_params(layer=[code, "conv_1"]).transform(X)
+    np.testing.assert_array_equal(reverse, np.hstack(parts[::-1]))
+
+
+@each_kind
+def test_flat_rows_with_an_image_shape_are_the_same_images(kind):
+    X = INPUTS["images"]
+    flat = X.reshape(len(X), -1)
+    images = small(kind).fit(X)
+    rows = small(kind, image_shape=X.shape[1:]).fit(flat)
+    np.testing.assert_array_equal(rows.transform(flat), images.transform(X))
+    np.testing.assert_array_equal(images.transform(flat), images.transform(X))
+    assert images.n_features_in_ == flat.shape[1]
+
+
+# A value of each parameter that differs from its default.
+OTHER = {
+    "n_components": 5,
+    "hidden_layer_sizes": (4,),
+    "channels": (3, 5),
+    "kernel_size": 2,
+    "downsampling": "max",
+    "normalization": "group",
+    "activation": "elu",
+    "dropout": 0.5,
+    "likelihood": "bernoulli",
+    "image_shape": (1, 6, 7),
+    "solver": "lbfgs",
+    "max_iter": 4,
+    "batch_size": 8,
+    "learning_rate_init": 0.1,
+    "weight_decay": 0.1,
+    "max_grad_norm": 1.0,
+    "early_stopping": True,
+    "validation_fraction": 0.3,
+    "n_iter_no_change": 2,
+    "tol": 0.1,
+    "precision": "bfloat16",
+    "device": "meta",
+    "n_threads": 2,
+    "random_state": 1,
+    "beta": 2.0,
+    "kl_warmup": 0.5,
+    "free_bits": 0.1,
+}
+
+
+@each_kind
+def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
+    X = INPUTS["images"].reshape(40, -1)
+
+    def key(**parameters):
+        estimator = small(kind, **{"image_shape": (1, 7, 6), "early_stopping": True} | parameters)
+        shape = estimator.image_shape
+        seed = estimator.random_state
+        recipe = estimator._recipe(shape, seed, estimator.max_iter)
+        return cache_key(recipe, Data(X.reshape(len(X), *shape)))
+
+    reference = key()
+    read = kind._reading_parameters
+    for name in kind().get_params():
+        if name in read:
+            continue
+        value = not OTHER[name] if name == "early_stopping" else OTHER[name]
+        assert key(**{name: value}) != reference, name
+    assert key() == reference
+    for name in read:
+        assert key(**{name: {"layer": "hidden_1", "pool": "max"}.get(name, True)}) == reference
