@@ -7,12 +7,12 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from contract import KINDS, inputs, small
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from contract import KINDS, inputs, small
 from skvae.training.caching import cache_key
 from skvae.training.data import Data
 from skvae.training.reading import pooled_size
@@ -51,7 +51,7 @@ def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
 
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
 @each_kind
 @pytest.mark.parametrize("check", NOT_YIELDED, ids=lambda check: check.__name__)
 def test_checks_that_are_not_yielded(kind, check):
@@ -216,7 +216,9 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
     X = INPUTS["images"].reshape(40, -1)
 
     def key(**parameters):
-        estimator = small(kind, **{"image_shape": (1, 7, 6), "early_stopping": True} | parameters)
+        estimator = small(
+            kind, **{"image_shape": (1, 7, 6), "early_stopping": True} | parameters
+        )
         shape = estimator.image_shape
         seed = estimator.random_state
         recipe = estimator._recipe(shape, seed, estimator.max_iter)
@@ -231,4 +233,6 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
         assert key(**{name: value}) != reference, name
     assert key() == reference
     for name in read:
-        assert key(**{name: {"layer": "hidden_1", "pool": "max"}.get(name, True)}) == reference
+        assert (
+            key(**{name: {"layer": "hidden_1", "pool": "max"}.get(name, True)}) == reference
+        )

@@ -53,15 +53,16 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             f"Got X with samples of shape {sample_shape}, but {name} was fitted on "
             f"samples of shape {estimator.sample_shape_}."
         )
-    rows = validate_data(
-        estimator,
-        X if flat else X.reshape(len(X), -1),
-        dtype=np.float32,
-        order="C",
-        ensure_all_finite=False,
-        ensure_min_samples=2 if reset else 1,
-        reset=reset,
-    )
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        rows = validate_data(
+            estimator,
+            X if flat else X.reshape(len(X), -1),
+            dtype=np.float32,
+            order="C",
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+            reset=reset,
+        )
     refuse_non_finite(rows, name)
     if reset:
         estimator._flat_input = flat

@@ -38,7 +38,7 @@ def n_trainings(memory: Any) -> int:
 
     Parameters
     ----------
-    memory : str or joblib.Memory
+    memory : str, path or joblib.Memory
         What an estimator got as ``memory``.
 
     Returns
@@ -46,7 +46,7 @@ def n_trainings(memory: Any) -> int:
     n_trainings : int
         Trainings, not reads: a cache hit does not count.
     """
-    counter = Path(check_memory(memory).location) / COUNTER
+    counter = Path(getattr(memory, "location", memory)) / COUNTER
     return len(counter.read_text().splitlines()) if counter.exists() else 0
 
 

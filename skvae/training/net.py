@@ -47,7 +47,10 @@ class ObjectiveNet(NeuralNet):
         if lbfgs:
             self.set_params(
                 lr=1.0,
+                # One iteration is one epoch; by default, max_eval leaves a single
+                # iteration no evaluation for its line search, and it gets stuck.
                 optimizer__max_iter=1,
+                optimizer__max_eval=30,
                 optimizer__history_size=50,
                 optimizer__line_search_fn="strong_wolfe",
                 optimizer__tolerance_grad=0.0,
@@ -215,8 +218,8 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
         )
     if batch_norm and recipe.batch_size < 2:
         raise ValueError(
-            f"Got batch_size={recipe.batch_size} with normalization='batch', but expected at "
-            "least 2 rows to normalise over."
+            f"Got batch_size={recipe.batch_size} with normalization='batch', but "
+            "expected at least 2 rows to normalise over."
         )
 
 

@@ -26,7 +26,7 @@ POOLINGS: dict[str | None, Callable[[Tensor], Tensor]] = {
 
 
 def pooled_size(shape: tuple[int, ...], pool: str | None) -> int:
-    """Number of features that a stage of this shape gives."""
+    """Return the number of features that a stage of this shape gives."""
     return math.prod(shape) if pool is None or len(shape) < 2 else shape[0]
 
 

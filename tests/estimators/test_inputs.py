@@ -1,0 +1,170 @@
+import contextlib
+import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from contract import KINDS, small
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+RNG = np.random.default_rng(0)
+ROWS = RNG.random((20, 12), dtype=np.float32)
+
+BAD = {
+    "strings": (ROWS.astype(str), "dtype <U"),
+    "bytes": (ROWS.astype("S4"), "dtype |S"),
+    "dates": (np.full((20, 12), "2020-01-01", "datetime64[s]"), "dtype datetime64"),
+    "durations": (np.full((20, 12), 3, "timedelta64[s]"), "dtype timedelta64"),
+    "masked": (np.ma.masked_array(ROWS, ROWS > 0.5), "masked array"),
+    "strings as objects": (ROWS.astype(str).astype(object), "expects numbers"),
+    "dates as objects": (np.full((20, 12), datetime.date(2020, 1, 1)), "expects numbers"),
+    "a column of strings": (pd.DataFrame(ROWS).assign(site="A"), "column 'site'"),
+    "a column of dates": (
+        pl.DataFrame(ROWS).with_columns(day=pl.lit(datetime.date(2020, 1, 1))),
+        "column 'day'",
+    ),
+    "a NaN": (np.where(ROWS > 0.99, np.nan, ROWS), "NaN"),
+    "infinity": (np.where(ROWS > 0.99, np.inf, ROWS), "infinity"),
+    "more than float32 holds": (ROWS.astype(float) * 1e300, "too large|infinity"),
+    "one sample": (ROWS[:1], "minimum of 2"),
+    "one axis": (ROWS[0], "Expected 2D array"),
+    "images without a channel axis": (RNG.random((20, 8, 9)), r"X\[:, None\]"),
+    "volumes without a channel axis": (
+        RNG.random((20, 8, 9, 7)),
+        r"image_shape=\(8, 9, 7\)",
+    ),
+    "four spatial axes": (RNG.random((4, 1, 2, 2, 2, 2)), "at most three spatial axes"),
+    "complex": (ROWS + 1j, "Complex data"),
+}
+
+
+@each_kind
+@pytest.mark.parametrize(("X", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_and_changes_nothing(kind, X, message):
+    estimator = small(kind).fit(ROWS)
+    before = estimator.__dict__.copy()
+    with pytest.raises((ValueError, TypeError), match=message):
+        estimator.fit(X)
+    assert estimator.__dict__ == before
+    with pytest.raises((ValueError, TypeError), match=message):
+        small(kind).fit(X)
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"image_shape": (1, 5, 5)},
+            r"image_shape=\(1, 5, 5\), which has 25 .* 12 columns",
+        ),
+        ({"image_shape": (12,)}, "expected .channels, .spatial."),
+        ({"n_components": 0}, "n_components"),
+        ({"n_components": 2.5}, "n_components"),
+        ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\)"),
+        ({"image_shape": (1, 3, 4), "channels": ()}, r"channels=\(\)"),
+        ({"image_shape": (1, 3, 4), "channels": (4, -1)}, r"channels=\(4, -1\)"),
+        (
+            {"layer": "cod"},
+            "layer='cod', but .* has the layers hidden_1, .*, reconstruction",
+        ),
+        ({"layer": []}, r"layer=\[\]"),
+        ({"layer": ["hidden_1", "hidden_1"]}, "names a layer twice"),
+        ({"pool": "mean"}, "pool"),
+        ({"activation": "swish"}, "activation"),
+        ({"device": "gpu"}, "device='gpu'"),
+        ({"batch_size": 1, "normalization": "batch"}, "batch_size=1"),
+        ({"dropout": 0.5, "solver": "lbfgs"}, "solver='lbfgs'"),
+        ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99"),
+        ({"precision": "float16"}, "precision"),
+        ({"memory": 3}, "memory"),
+    ],
+)
+def test_bad_parameters_are_named(kind, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        small(kind, **parameters).fit(ROWS)
+
+
+@each_kind
+def test_bernoulli_wants_the_unit_interval(kind):
+    with pytest.raises(ValueError, match=r"X in \[0, 1\], but X has entries from -1 to 1"):
+        small(kind, likelihood="bernoulli").fit(np.where(ROWS > 0.5, 1, -1))
+
+
+@each_kind
+def test_samples_of_another_shape_are_refused(kind):
+    images = small(kind).fit(RNG.random((20, 1, 3, 4)))
+    with pytest.raises(ValueError, match=r"samples of shape \(1, 4, 3\)"):
+        images.transform(RNG.random((20, 1, 4, 3)))
+    with pytest.raises(ValueError, match="11 columns"):
+        images.transform(ROWS[:, :11])
+    table = small(kind).fit(ROWS)
+    with pytest.raises(ValueError, match=r"fitted on samples of shape \(12,\)"):
+        table.transform(RNG.random((20, 1, 3, 4)))
+
+
+@each_kind
+def test_what_is_allowed(kind):
+    constant = ROWS.copy()
+    constant[:, 3] = 7
+    assert np.isfinite(small(kind).fit_transform(constant)).all()
+    assert np.isfinite(small(kind).fit_transform(np.zeros((20, 4)))).all()
+    expected = small(kind).fit_transform(ROWS)
+    for same in (
+        ROWS.astype(object),
+        np.asfortranarray(ROWS),
+        ROWS[::-1][::-1],
+        ROWS.tolist(),
+    ):
+        np.testing.assert_array_equal(small(kind).fit_transform(same), expected)
+    images = RNG.random((20, 3, 4))
+    first = small(kind, image_shape=(1, 3, 4)).fit_transform(images)
+    np.testing.assert_array_equal(small(kind).fit_transform(images[:, None]), first)
+
+
+@each_kind
+@pytest.mark.parametrize("n_samples", [2, 3, 17])
+def test_batch_norm_never_meets_a_single_row(kind, n_samples):
+    estimator = small(kind, normalization="batch", batch_size=2)
+    assert np.isfinite(estimator.fit_transform(ROWS[:n_samples])).all()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    X=st.one_of(
+        hnp.arrays(
+            dtype=st.one_of(
+                hnp.scalar_dtypes(),
+                hnp.byte_string_dtypes(),
+                hnp.unicode_string_dtypes(),
+            ),
+            shape=hnp.array_shapes(min_dims=0, max_dims=4, max_side=5),
+        ),
+    )
+)
+@pytest.mark.filterwarnings("ignore")
+def test_any_array_gives_finite_features_or_a_clear_error(X):
+    features = None
+    # pytest.raises cannot say "may": either outcome is right, a third is not.
+    with contextlib.suppress(ValueError, TypeError):
+        features = small(KINDS[0], max_iter=1).fit_transform(X)
+    if features is not None:
+        assert X.dtype.kind in "biuf"
+        assert np.isfinite(features).all()
+
+
+def test_a_read_only_memory_map_is_read_and_never_written(tmp_path):
+    path = tmp_path / "X.npy"
+    np.save(path, ROWS)
+    before = path.read_bytes()
+    mapped = np.load(path, mmap_mode="r")
+    for kind in KINDS:
+        features = small(kind).fit_transform(mapped)
+        np.testing.assert_array_equal(features, small(kind).fit_transform(ROWS))
+    assert path.read_bytes() == before

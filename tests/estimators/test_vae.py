@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from contract import small
+from scipy import stats
+from sklearn.datasets import load_digits
+
+from skvae import VAEFeatureExtractor
+from skvae.exceptions import PosteriorCollapseWarning
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return (load_digits().data[:600] / 16).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return VAEFeatureExtractor(6, max_iter=30, random_state=0, n_threads=1).fit(digits)
+
+
+def test_defaults_do_not_collapse_on_digits(fitted):
+    assert fitted.active_units_ == 6
+    assert (fitted.kl_per_component_ > 0.1).all()
+
+
+def test_z_reads_as_the_mean_and_transform_never_samples(fitted, digits):
+    mean = fitted.transform(digits)
+    np.testing.assert_array_equal(fitted.transform(digits), mean)
+    fitted.set_params(layer="z")
+    np.testing.assert_array_equal(fitted.transform(digits), mean)
+    decoded = fitted.inverse_transform(mean)
+    fitted.set_params(layer="mean")
+    np.testing.assert_array_equal(fitted.inverse_transform(mean), decoded)
+
+
+def test_diagnostics_are_those_of_the_training_rows(fitted, digits):
+    mean, log_var = np.split(
+        fitted.set_params(layer=["mean", "log_var"]).transform(digits).astype(float),
+        2,
+        axis=1,
+    )
+    fitted.set_params(layer="mean")
+    kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
+    np.testing.assert_allclose(fitted.kl_per_component_, kl.mean(axis=0), rtol=1e-6)
+    error = np.square(fitted.reconstruct(digits) - digits).mean()
+    assert fitted.noise_variance_ == pytest.approx(error, rel=1e-5)
+    assert fitted.history_[-1]["divergence"] == pytest.approx(
+        kl.sum(axis=1).mean(), rel=0.1
+    )
+
+
+def test_score_samples_is_the_elbo_at_the_mean(fitted, digits):
+    mean, log_var = np.split(
+        fitted.set_params(layer=["mean", "log_var"]).transform(digits).astype(float),
+        2,
+        axis=1,
+    )
+    fitted.set_params(layer="mean")
+    log_likelihood = stats.norm.logpdf(
+        digits, fitted.reconstruct(digits), np.sqrt(fitted.noise_variance_)
+    ).sum(axis=1)
+    kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).sum(axis=1)
+    np.testing.assert_allclose(fitted.score_samples(digits), log_likelihood - kl, rtol=1e-4)
+
+
+def test_score_ranks_the_data_above_noise(fitted, digits):
+    noise = np.random.default_rng(0).permuted(digits, axis=1)
+    assert fitted.score(digits) > fitted.score(noise) + 10
+
+
+def test_posterior_samples_have_the_posterior_moments(fitted, digits):
+    X = np.repeat(digits[:1], 4000, axis=0)
+    z = fitted.sample_posterior(X, random_state=0)
+    mean = fitted.transform(digits[:1])[0]
+    log_var = fitted.set_params(layer="log_var").transform(digits[:1])[0]
+    fitted.set_params(layer="mean")
+    np.testing.assert_allclose(
+        z.mean(axis=0), mean, atol=4 * np.exp(log_var / 2).max() / 63
+    )
+    np.testing.assert_allclose(z.var(axis=0), np.exp(log_var), rtol=0.1)
+    np.testing.assert_array_equal(z, fitted.sample_posterior(X, random_state=0))
+
+
+def test_samples_are_decoded_prior_draws(fitted):
+    codes = np.random.RandomState(3).standard_normal((5, 6))
+    expected = fitted.inverse_transform(codes)
+    np.testing.assert_array_equal(fitted.sample(5, random_state=3), expected)
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+def test_beta_buys_a_smaller_divergence(digits):
+    kl = [
+        small(VAEFeatureExtractor, beta=beta, max_iter=20, learning_rate_init=5e-3)
+        .fit(digits)
+        .kl_per_component_.sum()
+        for beta in (0.1, 1.0, 10.0)
+    ]
+    assert kl[0] > kl[1] > kl[2]
+
+
+def test_a_collapsed_posterior_warns(digits):
+    vae = small(VAEFeatureExtractor, beta=1e4, max_iter=40, learning_rate_init=1e-2)
+    with pytest.warns(PosteriorCollapseWarning, match="smaller beta .now 10000.0."):
+        vae.fit(digits)
+    assert vae.active_units_ == 0
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+def test_free_bits_keep_the_units_alive(digits):
+    common = {"beta": 30.0, "max_iter": 60, "learning_rate_init": 5e-3}
+    without = small(VAEFeatureExtractor, **common).fit(digits)
+    freed = small(VAEFeatureExtractor, free_bits=0.5, **common).fit(digits)
+    assert freed.kl_per_component_.min() > 0.2 > without.kl_per_component_.min()
+
+
+def test_warm_up_weighs_the_first_epochs_less(digits):
+    cold = small(VAEFeatureExtractor, max_iter=10).fit(digits).history_
+    warm = small(VAEFeatureExtractor, max_iter=10, kl_warmup=1.0).fit(digits).history_
+    assert warm[0]["divergence"] < 0.3 * cold[0]["divergence"]
+
+
+def test_scale_and_number_of_inputs_do_not_shift_the_balance(digits):
+    """With a decoder of unit variance, beta = 1 has no active unit on X / 16."""
+    settings = {"max_iter": 30, "hidden_layer_sizes": (32,), "n_components": 6}
+    twice = np.hstack([digits, digits])
+    for X in (digits, 0.2 * digits, twice):
+        assert small(VAEFeatureExtractor, **settings).fit(X).active_units_ >= 4
