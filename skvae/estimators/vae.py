@@ -189,5 +189,5 @@ class VAEFeatureExtractor(BaseAutoencoder):
                 f"information. Try a smaller beta (now {self.beta}), kl_warmup=0.5, "
                 "free_bits=0.1, more epochs, or scale X.",
                 PosteriorCollapseWarning,
-                stacklevel=4,
+                stacklevel=5,
             )

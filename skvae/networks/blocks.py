@@ -94,16 +94,24 @@ class SameConvolution(nn.Module):
 
 
 class UpConvolution(nn.Module):
-    """A transposed convolution that doubles an image and crops it to a given size."""
+    """A transposed convolution that doubles an image and crops it to a given size.
+
+    Its kernel is twice its stride, so that every pixel is reached equally often: no
+    checkerboard (Odena, Dumoulin & Olah, 2016, Deconvolution and checkerboard artifacts).
+    """
 
     def __init__(
         self, n_in: int, n_out: int, size: tuple[int, ...], target: tuple[int, ...]
     ) -> None:
         super().__init__()
-        scale = tuple(1 if a == b else 2 for a, b in zip(size, target, strict=True))
+        doubled = tuple(int(a != b) for a, b in zip(size, target, strict=True))
         self.crop: Any = (..., *(slice(n) for n in target))
         self.convolution = TRANSPOSED_CONVOLUTIONS[len(size)](
-            n_in, n_out, kernel_size=scale, stride=scale
+            n_in,
+            n_out,
+            kernel_size=tuple(4 if double else 1 for double in doubled),
+            stride=tuple(2 if double else 1 for double in doubled),
+            padding=doubled,
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -98,14 +98,11 @@ class ConvAutoencoder(StagedAutoencoder):
             normalization=normalization,
             dropout=dropout,
         )
-        back = [*reversed(channels), channels[0]]
-        self.up = nn.ModuleList(
-            up(*n, *size)
-            for n, size in zip(pairwise(back), pairwise(reversed(sizes)), strict=True)
+        *blocks, last = zip(
+            pairwise(reversed(wide)), pairwise(reversed(sizes)), strict=True
         )
-        self.to_image = SameConvolution(
-            channels[0], n_channels, kernel_size, stride=(1,) * len(spatial)
-        )
+        self.up = nn.ModuleList(up(*n, *size) for n, size in blocks)
+        self.to_image = UpConvolution(*last[0], *last[1])
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from skvae.training.fitting import State
 from skvae.training.threads import effective_threads, pinned_threads
 
 LARGEST_BLOCK = 256
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 8 * 2**20
 
 POOLINGS: dict[str | None, Callable[[Tensor], Tensor]] = {
     "avg": lambda maps: maps.flatten(2).mean(dim=2),

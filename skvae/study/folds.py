@@ -1,0 +1,133 @@
+"""The outer and inner folds that all arms of a study share."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from skvae.study.cohort import Cohort
+from skvae.study.splits import RepeatedStratifiedGroupKFold
+
+__all__ = ["OuterFold", "draw_folds"]
+
+Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True, eq=False)
+class OuterFold:
+    """One outer split, and the inner splits of its training part.
+
+    Attributes
+    ----------
+    repeat, fold : int
+        Counted from 1.
+    train, test : ndarray
+        Rows of the cohort.
+    inner : list of (train, test)
+        Rows *of the training part*, as a search takes them for `cv`.
+    """
+
+    repeat: int
+    fold: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    inner: list[Split]
+
+
+def draw_folds(
+    cohort: Cohort,
+    outer: tuple[int, int],
+    inner: int,
+    random_state: int | np.random.RandomState | None,
+) -> list[OuterFold]:
+    """Draw patient-grouped outer folds, and inner folds within each.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its labels stratify the folds; its groups stay together.
+    outer : (int, int)
+        Number of folds and of repeats.
+    inner : int
+        Number of inner folds.
+    random_state : int, RandomState instance or None
+        An int gives the outer splits of `RepeatedStratifiedGroupKFold(*outer,
+        random_state)`.
+
+    Returns
+    -------
+    list of OuterFold
+        In the order of repeats and folds.
+    """
+    n_folds, n_repeats = _checked_counts(outer, inner)
+    seed = random_state
+    if not isinstance(seed, Integral):
+        seed = check_random_state(seed).randint(2**31 - 1)
+    inner_seeds = check_random_state(seed).randint(2**31 - 1, size=n_folds * n_repeats)
+    everyone = np.arange(len(cohort.y))
+    splits = _checked_splits(cohort, everyone, n_folds, n_repeats, seed, "outer", outer)
+    return [
+        OuterFold(
+            repeat=i // n_folds + 1,
+            fold=i % n_folds + 1,
+            train=train,
+            test=test,
+            inner=_checked_splits(cohort, train, inner, 1, inner_seed, "inner", inner),
+        )
+        for i, ((train, test), inner_seed) in enumerate(
+            zip(splits, inner_seeds, strict=True)
+        )
+    ]
+
+
+def _checked_counts(outer: Any, inner: Any) -> tuple[int, int]:
+    if not (
+        isinstance(outer, tuple | list)
+        and len(outer) == 2
+        and all(isinstance(n, Integral) for n in outer)
+        and outer[0] >= 2
+        and outer[1] >= 1
+    ):
+        raise ValueError(
+            f"Got outer={outer!r}, expected (folds, repeats) with at least 2 folds and "
+            "1 repeat."
+        )
+    if not isinstance(inner, Integral) or inner < 2:
+        raise ValueError(f"Got inner={inner!r}, expected an int of at least 2.")
+    return int(outer[0]), int(outer[1])
+
+
+def _checked_splits(
+    cohort: Cohort,
+    rows: NDArray[np.intp],
+    n_splits: int,
+    n_repeats: int,
+    seed: int,
+    name: str,
+    value: Any,
+) -> list[Split]:
+    """Split some rows of the cohort; no group on both sides, all classes everywhere."""
+    y = cohort.y[rows]
+    groups = rows if cohort.groups is None else cohort.groups[rows]
+    kind = "rows" if cohort.groups is None else "groups"
+    for label in np.unique(y):
+        n = len(np.unique(groups[y == label]))
+        if n < n_splits:
+            raise ValueError(
+                f"Got {name}={value!r}, but class {label} has only {n} {kind} in the "
+                f"{len(rows)} rows to split; each fold needs one."
+            )
+    cv = RepeatedStratifiedGroupKFold(n_splits, n_repeats, seed)
+    splits = list(cv.split(rows, y, groups))
+    for train, test in splits:
+        if np.isin(groups[test], groups[train]).any():
+            raise RuntimeError("A group is in the training and in the test part.")
+        if len(np.unique(y[train])) != len(np.unique(y[test])):
+            raise ValueError(
+                f"Got {name}={value!r}, but with so large groups one part of a fold "
+                "lacks a class; expected fewer folds."
+            )
+    return splits

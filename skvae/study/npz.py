@@ -1,0 +1,69 @@
+"""A cohort of the user's own, from one npz file."""
+
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["npz_cohort"]
+
+_MOST_CHANNELS = 4
+
+
+def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Read X, y and groups from an npz file, without unpickling anything.
+
+    Parameters
+    ----------
+    path : str or Path
+        File with the arrays `X`, a table (n_samples, n_features) or images
+        (n_samples, channels, *spatial); `y`, the class of each row; and `groups`, the
+        patient of each row. Images of 8-bit integers are scaled to at most 1, but for
+        masks of zeros and ones, which stay as they are.
+
+    Returns
+    -------
+    X, y, groups : ndarray
+        The arrays.
+
+    Raises
+    ------
+    ValueError
+        Where an array is missing or cannot be what it is named for.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Got data={str(path)!r}, which is not a file.")
+    try:
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ValueError("it holds a single array.")
+        with file:
+            arrays = {name: file[name] for name in ("X", "y", "groups") if name in file}
+    except (ValueError, OSError, BadZipFile) as error:
+        raise ValueError(
+            f"Got data={str(path)!r}, expected an npz file of plain arrays: {error}"
+        ) from error
+    missing = [name for name in ("X", "y", "groups") if name not in arrays]
+    if missing:
+        raise ValueError(
+            f"Got data={str(path)!r} without {', '.join(missing)}, expected the arrays X, "
+            "y and groups (the patient of each row; arange where each row is a patient)."
+        )
+    return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"]
+
+
+def _checked_inputs(X: NDArray[Any]) -> NDArray[Any]:
+    if X.ndim not in (2, 4, 5) or (X.ndim > 3 and X.shape[1] > _MOST_CHANNELS):
+        raise ValueError(
+            f"Got X of shape {X.shape}, expected (n_samples, n_features) or (n_samples, "
+            "channels, *spatial) with at most 4 channels; images without a channel axis "
+            "are X[:, None]."
+        )
+    if X.dtype.kind not in "biuf" or not np.isfinite(X).all():
+        raise ValueError(f"Got X of dtype {X.dtype}, expected finite real numbers.")
+    if X.dtype == np.uint8 and X.max(initial=0) > 1:
+        return X.astype(np.float32) / 255
+    return X.astype(np.uint8) if X.dtype == bool else X

@@ -1,0 +1,120 @@
+"""What a study says to its reader: a table, one sentence, and files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from skvae.study.figure import comparison_figure
+from skvae.study.result import NestedCVResult
+
+__all__ = ["summary_table", "verdict", "write_report"]
+
+
+def summary_table(result: NestedCVResult) -> Table:
+    """Lay the summary out for a terminal.
+
+    Parameters
+    ----------
+    result : NestedCVResult
+        What was found.
+
+    Returns
+    -------
+    rich.table.Table
+        One row for each arm.
+    """
+    table = Table(
+        title=f"{result.n_samples} samples of {result.n_groups} patients",
+        caption="95 % intervals and p: Nadeau-Bengio corrected t, p after Holm. "
+        "Tried: configurations searched in each fold.",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("arm")
+    for heading in (
+        f"mean {_short_name(result.scoring)}",
+        f"difference to {result.reference}",
+        "Holm p",
+        "tried",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in result.summary().itertuples(name="Row"):
+        mean = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+        table.add_row(row.arm, mean, *_comparison(row, result), str(row.n_configurations))
+    return table
+
+
+def _short_name(scoring: str) -> str:
+    return {"roc_auc": "AUC"}.get(scoring, scoring)
+
+
+def _comparison(row: Any, result: NestedCVResult) -> tuple[str, str]:
+    if row.arm == result.reference:
+        return "reference", ""
+    low, high = row.difference_ci_low, row.difference_ci_high
+    return f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]", _p(row.p_holm).removeprefix(
+        "= "
+    )
+
+
+def _p(p: float) -> str:
+    return "< .001" if p < 0.001 else f"= {p:.3f}"
+
+
+def verdict(result: NestedCVResult, alpha: float = 0.05) -> str:
+    """Say in one sentence what the comparison shows, and no more.
+
+    Parameters
+    ----------
+    result : NestedCVResult
+        What was found.
+    alpha : float, default=0.05
+        Level of the tests after Holm's correction.
+
+    Returns
+    -------
+    str
+        The sentence.
+    """
+    others = result.summary().query("arm != @result.reference")
+    if others.empty:
+        return f"There is no arm to compare with {result.reference}."
+    found = others[others["p_holm"] < alpha]
+    if found.empty:
+        widest = np.abs(others[["difference_ci_low", "difference_ci_high"]]).max(axis=None)
+        return (
+            f"No arm differs from {result.reference} beyond chance (Holm-corrected p >= "
+            f"{alpha:g}); that is no proof of equality: differences of up to {widest:.3f} "
+            "remain within the intervals."
+        )
+    parts = [
+        f"{row.arm} is {'better' if row.difference > 0 else 'worse'} than "
+        f"{result.reference} by {abs(row.difference):.3f} (p {_p(row.p_holm)})"
+        for row in found.itertuples(name="Row")
+    ]
+    rest = "" if len(found) == len(others) else "; the other arms do not differ from it"
+    return f"At Holm-corrected p < {alpha:g}, {', and '.join(parts)}{rest}."
+
+
+def write_report(result: NestedCVResult, folder: str | Path) -> list[Path]:
+    """Write the frames as csv files and the figure as PNG.
+
+    Parameters
+    ----------
+    result : NestedCVResult
+        What was found.
+    folder : str or Path
+        Where to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    paths = result.to_csv(folder)
+    picture = Path(folder) / "comparison.png"
+    comparison_figure(result).savefig(picture, dpi=150)
+    return [*paths, picture]

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from sklearn.model_selection import ParameterGrid
+
+from skvae.study.default_arms import default_arms, log_volume
+from skvae.study.default_study import default_study
+
+TABLE = np.random.default_rng(0).normal(size=(60, 20))
+MASKS = (np.random.default_rng(0).random((60, 1, 16, 16, 16)) > 0.7).astype(np.uint8)
+GREY = np.random.default_rng(0).random((60, 3, 16, 16)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("X", "names"),
+    [
+        (TABLE, ["raw", "pca", "autoencoder", "vae"]),
+        (MASKS, ["volume", "pca", "autoencoder", "vae"]),
+        (GREY, ["pca", "autoencoder", "vae"]),
+    ],
+    ids=["table", "masks", "grey"],
+)
+def test_arms_fit_the_kind_of_input(X, names):
+    arms = default_arms(X)
+    assert list(arms) == names
+    budgets = {len(ParameterGrid(grid)) for _, grid in arms.values()}
+    assert len(budgets) == 1, "no arm may win by a larger budget"
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+@pytest.mark.parametrize("X", [TABLE, MASKS, GREY], ids=["table", "masks", "grey"])
+def test_every_layer_of_the_grid_exists(X):
+    for name in ("autoencoder", "vae"):
+        pipeline, grid = default_arms(X)[name]
+        features = pipeline.named_steps["features"].set_params(max_iter=1, batch_size=60)
+        layers = {layer.name for layer in features.fit(X).list_layers()}
+        assert set(grid["features__layer"]) <= layers
+
+
+def test_full_trains_longer():
+    quick, full = (
+        default_arms(MASKS, full=full)["vae"][0].named_steps["features"].max_iter
+        for full in (False, True)
+    )
+    assert full > 3 * quick
+
+
+def test_small_cohorts_get_fewer_components():
+    arms = default_arms(TABLE[:12])
+    assert arms["pca"][0].named_steps["features"].n_components == 4
+    assert arms["vae"][0].named_steps["features"].n_components == 4
+
+
+def test_volume_does_not_depend_on_the_value_of_a_mask():
+    assert np.array_equal(log_volume(MASKS), log_volume(255 * MASKS))
+    assert np.isfinite(log_volume(0 * MASKS)).all()
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+def test_the_default_study_runs_on_a_table(monkeypatch):
+    monkeypatch.setattr("skvae.study.default_arms.TABLE_EPOCHS", 3)
+    y = np.arange(60) % 2
+    result = default_study(TABLE + y[:, None], y, np.arange(60) // 2 * 2 + y)
+    summary = result.summary().set_index("arm")
+    assert list(summary.index) == ["raw", "pca", "autoencoder", "vae"]
+    assert summary.loc["raw", "mean"] > 0.9
+    assert set(result.scores.query("arm == 'vae'")["param_features__layer"]) <= {
+        "hidden_1",
+        "hidden_2",
+        "mean",
+    }
