@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ParameterGrid
 
-from skvae.study.default_arms import default_arms, log_volume
+from skvae.study.default_arms import TABLE_TRAINING, default_arms, log_volume
 from skvae.study.default_study import default_study
 
 TABLE = np.random.default_rng(0).normal(size=(60, 20))
@@ -22,7 +22,7 @@ GREY = np.random.default_rng(0).random((60, 3, 16, 16)).astype(np.float32)
 def test_arms_fit_the_kind_of_input(X, names):
     arms = default_arms(X)
     assert list(arms) == names
-    budgets = {len(ParameterGrid(grid)) for _, grid in arms.values()}
+    assert len({len(ParameterGrid(grid)) for _, grid in arms.values()}) == 1
     assert len(budgets) == 1, "no arm may win by a larger budget"
 
 
@@ -57,7 +57,7 @@ def test_volume_does_not_depend_on_the_value_of_a_mask():
 
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_the_default_study_runs_on_a_table(monkeypatch):
-    monkeypatch.setattr("skvae.study.default_arms.TABLE_EPOCHS", 3)
+    monkeypatch.setitem(TABLE_TRAINING, "max_iter", 3)
     y = np.arange(60) % 2
     result = default_study(TABLE + y[:, None], y, np.arange(60) // 2 * 2 + y)
     summary = result.summary().set_index("arm")
