@@ -24,7 +24,9 @@ _NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "p
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """Return X as finite float32 samples of an estimator's shape.
+    """Return X as float32 samples of an estimator's shape.
+
+    For `fit` they are finite; later ones are checked block by block as they are read.
 
     Parameters
     ----------
@@ -63,8 +65,8 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             ensure_min_samples=2 if reset else 1,
             reset=reset,
         )
-    refuse_non_finite(rows, name)
     if reset:
+        refuse_non_finite(rows, name)
         estimator._flat_input = flat
         if estimator.likelihood == "bernoulli":
             refuse_outside_unit_interval(rows)

@@ -22,7 +22,7 @@ GREY = np.random.default_rng(0).random((60, 3, 16, 16)).astype(np.float32)
 def test_arms_fit_the_kind_of_input(X, names):
     arms = default_arms(X)
     assert list(arms) == names
-    assert len({len(ParameterGrid(grid)) for _, grid in arms.values()}) == 1
+    budgets = {len(ParameterGrid(grid)) for _, grid in arms.values()}
     assert len(budgets) == 1, "no arm may win by a larger budget"
 
 
