@@ -4,8 +4,8 @@ from pathlib import Path
 # Read when scipy is first imported; without it a check of scikit-learn is skipped.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
 
 @pytest.fixture(scope="session")

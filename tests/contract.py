@@ -10,7 +10,8 @@ import skvae
 KINDS = [
     getattr(skvae, name)
     for name in skvae.__all__
-    if inspect.isclass(getattr(skvae, name)) and issubclass(getattr(skvae, name), BaseEstimator)
+    if inspect.isclass(getattr(skvae, name))
+    and issubclass(getattr(skvae, name), BaseEstimator)
 ]
 
 SMALL = {

@@ -1,0 +1,48 @@
+"""Every public name is importable as documented, and documented as numpydoc wants it."""
+
+import inspect
+
+import pytest
+from contract import KINDS
+from numpydoc.validate import validate
+
+import skvae
+import skvae.datasets
+import skvae.exceptions
+import skvae.study
+
+# Style that the project leaves to the writer: extended summaries, examples and See Also
+# on every method, a blank line at the end, a name for each return value.
+LEFT_OUT = {"ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "GL03", "RT02"}
+
+
+def methods(kind):
+    for name, member in inspect.getmembers(kind, inspect.isfunction):
+        if not name.startswith("_") and member.__module__.startswith("skvae"):
+            yield f"{kind.__module__}.{kind.__name__}.{name}"
+
+
+def public_names():
+    for module in (skvae.datasets, skvae.study, skvae.exceptions):
+        for name in module.__all__:
+            member = getattr(module, name)
+            yield f"{member.__module__}.{name}"
+            if inspect.isclass(member) and not issubclass(member, Exception):
+                yield from methods(member)
+    for kind in KINDS:
+        yield f"{kind.__module__}.{kind.__name__}"
+        yield from methods(kind)
+
+
+@pytest.mark.parametrize("name", list(public_names()))
+def test_numpydoc(name):
+    errors = [error for error in validate(name)["errors"] if error[0] not in LEFT_OUT]
+    assert not errors
+
+
+def test_the_public_names_are_importable_and_listed():
+    for name in skvae.__all__:
+        assert getattr(skvae, name).__name__ == name
+    assert set(skvae.__all__) <= set(dir(skvae))
+    with pytest.raises(AttributeError, match="no attribute 'VAE'"):
+        _ = skvae.VAE
