@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 class Panel(NamedTuple):
-    """Bars of one comparison; ``ours`` names our bars, ``mark`` is what they should reach."""
+    """Bars of one comparison; names with ``ours`` in them should reach the ``mark``."""
 
     title: str
     names: Sequence[str]
@@ -145,12 +145,12 @@ def plot(name: str, panels: Sequence[Panel]) -> None:
         colours = [OURS if panel.ours in name else OTHERS for name in names]
         bars = axes.barh(names, values, color=colours)
         axes.bar_label(bars, fmt="%.3g", padding=4, bbox=LABEL_BOX)
-        axes.margins(x=0.25)
+        axes.margins(x=0.15)
         if panel.log:
             axes.set_xscale("log")
         if panel.mark is not None:
-            axes.axvline(panel.mark, color=MARK, linestyle="--", label="mark to reach")
-            axes.legend(loc="upper right", frameon=False, fontsize="small")
+            axes.axvline(panel.mark, color=MARK, linestyle="--", linewidth=1.2)
+            axes.set_title("mark to reach", loc="right", fontsize="small", color=MARK)
         axes.set_title(panel.title, loc="left", fontsize="medium")
         axes.set_xlabel(panel.label)
         axes.spines[["top", "right"]].set_visible(False)

@@ -89,7 +89,6 @@ class Sampler(threading.Thread):
 
 def measure(name: str, path: Path) -> None:
     """Fit in this process and print what it took as JSON."""
-    one_thread()
     anonymous, level = resident("RssAnon"), resident("VmRSS")
     X = np.memmap(path, dtype=np.float32, mode="r").reshape(-1, N_FEATURES)
     sampler = Sampler()
@@ -125,6 +124,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to write the temporary file")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    one_thread()
     if arguments.measure:
         name, path = arguments.measure
         return measure(name, Path(path))

@@ -202,7 +202,7 @@ OTHER = {
     "n_iter_no_change": 2,
     "tol": 0.1,
     "precision": "bfloat16",
-    "device": "meta",
+    "device": "cpu:0",
     "n_threads": 2,
     "random_state": 1,
     "beta": 2.0,

@@ -50,7 +50,7 @@ default="relu"
         Can be changed after `fit`.
     solver : {"adam", "lbfgs"}, default="adam"
         ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
-        deterministic networks.
+        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
     max_iter : int, default=100
         Number of epochs.
     batch_size : int, default=32
@@ -71,7 +71,8 @@ default="relu"
     tol : float, default=1e-4
         Smallest improvement of the validation loss that counts.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last one, bit for bit as if it had not stopped.
+        Whether `fit` goes on from the last one, bit for bit as if it had not stopped
+        (after early stopping: from the best weights, with a new optimizer).
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward passes while training.
     device : str, default="auto"

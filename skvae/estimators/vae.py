@@ -17,6 +17,7 @@ from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
 from skvae.objectives.elbo import BetaELBO
 from skvae.objectives.reconstruction import BernoulliLikelihood, GaussianLikelihood
+from skvae.training.data import spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
 
@@ -164,15 +165,16 @@ class VAEFeatureExtractor(BaseAutoencoder):
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
         attributes = super()._attributes(fitted, recipe, x)
-        some = x[:: -(-len(x) // DIAGNOSTIC_ROWS)]
+        some = spaced_rows(x, DIAGNOSTIC_ROWS)
         layers = ["mean", "log_var", "reconstruction"]
         read = attributes["network_"].read(some, layers, None, recipe.n_threads)
         n = self.n_components
-        mean, log_var, reconstruction = np.split(
-            read.astype(np.float64), [n, 2 * n], axis=1
-        )
+        mean, log_var, reconstruction = np.split(read, [n, 2 * n], axis=1)
+        mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
         kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
-        error = np.square(reconstruction - some.reshape(len(some), -1)).mean()
+        error = np.square(reconstruction - some.reshape(len(some), -1)).mean(
+            dtype=np.float64
+        )
         gaussian = self.likelihood == "gaussian"
         return attributes | {
             "kl_per_component_": kl.mean(axis=0),

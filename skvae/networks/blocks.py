@@ -40,8 +40,10 @@ def normalization_layers(kind: str | None, n_channels: int, n_axes: int) -> list
         return []
     if kind == "batch":
         return [BATCH_NORMS[n_axes](n_channels)]
-    n_groups = max(n for n in range(1, 9) if n_channels % n == 0)
-    return [nn.GroupNorm(n_groups, n_channels)]
+    # A group of one channel at one pixel is constant; of a few values, little more than
+    # their signs. Dense layers are one group: layer normalisation (Ba et al., 2016).
+    fitting = [n for n in range(2, 9) if n_channels % n == 0 and n_channels // n >= 4]
+    return [nn.GroupNorm(max(fitting) if fitting and n_axes else 1, n_channels)]
 
 
 def dense_blocks(

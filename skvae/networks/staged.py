@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,9 @@ class StagedAutoencoder(StagedNetwork):
 
 
 @lru_cache(maxsize=256)
-def stage_shapes(builder: Builder, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+def stage_shapes(
+    builder: Builder, sample_shape: tuple[int, ...]
+) -> Mapping[str, tuple[int, ...]]:
     """Name and shape (of one sample) of every stage, from a weightless copy.
 
     The copy lives on torch's meta device: no memory, no randomness, no time.
@@ -95,4 +97,4 @@ def stage_shapes(builder: Builder, sample_shape: tuple[int, ...]) -> dict[str, A
         network = builder().eval()
         assert isinstance(network, StagedNetwork)
         walk = network.stages(torch.empty(2, *sample_shape))
-        return {name: tuple(value.shape[1:]) for name, value in walk}
+        return MappingProxyType({name: tuple(value.shape[1:]) for name, value in walk})

@@ -44,18 +44,19 @@ class BetaELBO:
     likelihood: Likelihood = GaussianLikelihood()
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
-        divergence = self.divergence(trace)
-        weight = self.weight(batch.progress)
+        divergence = self.divergence(trace, batch.sample_weight)
+        if self.beta != 1.0 or self.kl_warmup:
+            divergence = self.weight(batch.progress) * divergence
         return {
             "reconstruction": self.likelihood(trace, batch),
-            "divergence": divergence if weight == 1.0 else weight * divergence,
+            "divergence": divergence,
         }
 
-    def divergence(self, trace: Trace) -> Tensor:
+    def divergence(self, trace: Trace, weight: Tensor | None = None) -> Tensor:
         """Return the unweighted divergence of each sample."""
         mean, log_var = trace["mean"], trace["log_var"]
         if self.free_bits:
-            return free_bits_kl(mean, log_var, self.free_bits)
+            return free_bits_kl(mean, log_var, self.free_bits, weight)
         return gaussian_kl(mean, log_var)
 
     def weight(self, progress: Tensor | float) -> Tensor | float:

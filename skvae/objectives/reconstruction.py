@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch, Trace
+from skvae.objectives.weighting import weighted_mean
 
 # Below this, a total variance divides by nothing that float32 can tell from zero.
 SMALLEST_VARIANCE = 1e-8
@@ -46,9 +47,7 @@ def optimal_total_variance(error: Tensor, weight: Tensor | None = None) -> Tenso
     Rybkin, Daniilidis & Levine (2021), Simple and effective VAE training with
     calibrated decoders, ICML, eq. 5.
     """
-    error = error.detach()
-    mean = error.mean() if weight is None else (error * weight).sum() / weight.sum()
-    return mean.clamp(min=SMALLEST_VARIANCE)
+    return weighted_mean(error.detach(), weight).clamp(min=SMALLEST_VARIANCE)
 
 
 @dataclass(frozen=True)

@@ -103,16 +103,15 @@ class Batches:
         self.dtype = dtype
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.cuts(len(self.index)))
+        n_full, n_left = divmod(len(self.index), self.batch_size)
+        return max(1, n_full + (n_left > 1))
 
     def __iter__(self) -> Iterator[Batch]:
         for window in self.windows():
             order = window.to(self.device) if not self.streamed else window
             for start, stop in self.cuts(len(window)):
                 rows = order[start:stop]
-                taken = {name: column.take(rows) for name, column in self.columns.items()}
-                if taken["x"].dtype != self.dtype:
-                    taken["x"] = taken["x"].to(self.dtype)
+                taken = {name: self.take(name, rows) for name in self.columns}
                 yield Batch(**taken)
             if self.streamed:
                 for array in self.arrays.values():
@@ -123,12 +122,19 @@ class Batches:
         """Whether any column is read from where it lies."""
         return any(column.streamed for column in self.columns.values())
 
+    def take(self, name: str, rows: Tensor) -> Tensor:
+        """Return rows of a column; samples and weights in the dtype of the network."""
+        taken = self.columns[name].take(rows)
+        if name in ("x", "sample_weight") and taken.dtype != self.dtype:
+            taken = taken.to(self.dtype)
+        return taken
+
     def cuts(self, n_rows: int) -> Iterator[tuple[int, int]]:
         """Bounds of the batches of ``n_rows`` rows."""
         start = 0
         while start < n_rows:
             stop = min(start + self.batch_size, n_rows)
-            if n_rows - stop == 1:
+            if n_rows - stop == 1 < self.batch_size:
                 stop = n_rows
             yield start, stop
             start = stop
@@ -149,7 +155,10 @@ class Batches:
             chunks = list(order.split(chunk))
             turn = torch.randperm(len(chunks), generator=self.generator).tolist()
             order = torch.cat([chunks[i] for i in turn])
-        return [self.shuffled(window) for window in order.split(per_window)]
+        windows = list(order.split(per_window))
+        if len(windows) > 1 and len(windows[-1]) == 1 < self.batch_size:
+            windows[-2:] = [torch.cat(windows[-2:])]
+        return [self.shuffled(window) for window in windows]
 
     def shuffled(self, window: Tensor) -> Tensor:
         """Return the rows of a window in an order of their own."""

@@ -1,12 +1,14 @@
 """Fitted networks kept in a joblib memory, each trained once whoever asks first."""
 
 import hashlib
+import io
 import logging
+import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import joblib
 import torch
 from filelock import FileLock
 from sklearn.utils.validation import check_memory
@@ -17,20 +19,20 @@ from skvae.training.recipe import Recipe
 
 # Raise it when a change to networks or training makes older entries wrong.
 SCHEMA = 1
-COUNTER = "skvae-trainings.log"
+FOLDER = "skvae"
+COUNTER = "trainings.log"
 
 log = logging.getLogger(__name__)
 
 
 def cache_key(recipe: Recipe, data: Data) -> str:
     """Return a hash of everything that a fitted network depends on."""
-    parts = (
-        SCHEMA,
-        torch.__version__,
-        joblib.hash(recipe, hash_name="sha1"),
-        data.digest(),
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    pickled = io.BytesIO()
+    pickler = pickle.Pickler(pickled, protocol=4)
+    # Without the memo, which would tell equal values from the same value met twice.
+    pickler.fast = True
+    pickler.dump((SCHEMA, torch.__version__, recipe, data.digest()))
+    return hashlib.sha256(pickled.getvalue()).hexdigest()
 
 
 def n_trainings(memory: Any) -> int:
@@ -46,8 +48,15 @@ def n_trainings(memory: Any) -> int:
     n_trainings : int
         Trainings, not reads: a cache hit does not count.
     """
-    counter = Path(getattr(memory, "location", memory)) / COUNTER
+    counter = Path(_location(memory)) / FOLDER / COUNTER
     return len(counter.read_text().splitlines()) if counter.exists() else 0
+
+
+def _location(memory: Any) -> str:
+    store = getattr(memory, "store_backend", None)
+    if store is None and isinstance(memory, str | os.PathLike):
+        store = check_memory(os.fspath(memory)).store_backend
+    return "" if store is None else store.location
 
 
 def remember(
@@ -56,23 +65,23 @@ def remember(
     """Return what ``compute`` returns, from the memory where it is already there.
 
     joblib does not lock: processes that want the same network at the same time would
-    each train it. A file lock per key makes the others wait for the first.
+    each train it, and the first calls of a cached function can even clear one another's
+    results. A file lock per key makes the others wait for the first.
     """
-    memory = check_memory(memory)
-    location = getattr(memory, "location", None)
-    if location is None:
+    store = getattr(check_memory(memory), "store_backend", None)
+    if store is None:
         return compute()
     key = cache_key(recipe, data)
-    cached = memory.cache(_compute, ignore=["compute", "location"], verbose=0)
-    folder = Path(location) / "skvae-locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
-        return cached(key, compute, location)
-
-
-def _compute(key: str, compute: Callable[[], Fitted], location: str) -> Fitted:
-    fitted = compute()
-    log.info("trained network %s", key)
-    with (Path(location) / COUNTER).open("a") as counter:
-        counter.write(f"{key}\n")
+    item = [FOLDER, key]
+    locks = Path(store.location) / FOLDER / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / key):
+        if store.contains_item(item):
+            fitted: Fitted = store.load_item(item, verbose=0)
+            return fitted
+        fitted = compute()
+        store.dump_item(item, fitted, verbose=0)
+        log.info("trained network %s", key)
+        with (Path(store.location) / FOLDER / COUNTER).open("a") as counter:
+            counter.write(f"{key}\n")
     return fitted

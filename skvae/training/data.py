@@ -53,12 +53,26 @@ class Data:
 
 def update_with(digest: "hashlib._Hash", array: np.ndarray) -> None:
     """Feed the bytes of an array to a hash."""
-    if array.dtype.kind in "OU":
-        digest.update("\0".join(map(str, array.tolist())).encode())
+    if array.dtype.kind == "O":
+        digest.update("\0".join(map(repr, array.tolist())).encode())
         return
     for rows in row_blocks(array):
-        digest.update(np.ascontiguousarray(array[rows]).data)
+        digest.update(np.ascontiguousarray(array[rows]).view(np.uint8).data)
         release(array)
+
+
+def spaced_rows(array: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return a copy of at most ``n_rows`` evenly spaced rows.
+
+    Of a memory map they are taken a few at a time: around each row that is touched, the
+    system may map megabytes.
+    """
+    index = np.arange(0, len(array), max(1, -(-len(array) // n_rows)))
+    rows = np.empty((len(index), *array.shape[1:]), dtype=array.dtype)
+    for start in range(0, len(index), 64):
+        rows[start : start + 64] = array[index[start : start + 64]]
+        release(array)
+    return rows
 
 
 def row_blocks(array: np.ndarray) -> Iterator[slice]:

@@ -16,10 +16,12 @@ def resolve_device(device: str) -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        holds_values = not torch.zeros(1, device=device).is_meta
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+        holds_values = False
+    if not holds_values:
         raise ValueError(
-            f"Got device={device!r}, but torch cannot use it here ({error}); "
-            "expected 'auto', 'cpu', 'cuda', 'cuda:0', ... or 'mps'."
-        ) from error
+            f"Got device={device!r}, but torch cannot compute on it here; expected 'auto', "
+            "'cpu', 'cuda', 'cuda:0', ... or 'mps'."
+        )
     return device

@@ -83,8 +83,15 @@ class Epoch:
                 )
         return Fitted(state, list(self.history), self.resume() if resumable else None)
 
-    def resume(self) -> dict[str, Any]:
-        """Return the state of optimizer and generators as numpy arrays."""
+    def resume(self) -> dict[str, Any] | None:
+        """Return the state of optimizer and generators as numpy arrays.
+
+        ``None`` where training cannot go on as if it had not stopped: after several
+        phases, and from a best epoch that is not the last.
+        """
+        recipe = self.net.recipe
+        if len(recipe.phases) > 1 or recipe.validation_fraction is not None:
+            return None
         return pytree.tree_map_only(
             torch.Tensor,
             to_numpy_exact,
@@ -92,6 +99,8 @@ class Epoch:
                 "optimizer": self.net.optimizer_.state_dict(),
                 "noise": self.net.generator_.get_state(),
                 "order": self.order.get_state(),
+                # L-BFGS goes on in double precision.
+                "weights": self.weights if self.net.dtype == torch.float64 else None,
             },
         )
 
@@ -162,12 +171,11 @@ def run_phase(
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)
         handle.history.append(row)
-        improved = valid is None or row["valid_loss"] < best_loss - recipe.tol
-        if improved:
+        loss = -math.inf if valid is None else row["valid_loss"]
+        n_waited = 0 if loss < best_loss - recipe.tol else n_waited + 1
+        if loss < best_loss or valid is None:
+            best_loss = loss
             handle.take()
-        if valid is not None:
-            best_loss = row["valid_loss"] if improved else best_loss
-            n_waited = 0 if improved else n_waited + 1
         yield handle
         if valid is not None and n_waited >= recipe.n_iter_no_change:
             break
@@ -178,7 +186,7 @@ def run_phase(
 def record(means: Mapping[str, torch.Tensor]) -> dict[str, float]:
     """Bring the terms of an epoch to the host: its one synchronisation."""
     values = torch.stack(list(means.values())).tolist()
-    return {"loss": math.fsum(values)} | dict(zip(means, values, strict=True))
+    return {"loss": sum(values)} | dict(zip(means, values, strict=True))
 
 
 def check_finite(row: Mapping[str, Any], phase: Phase) -> None:
@@ -203,7 +211,8 @@ def usual_causes(phase: Phase) -> str:
 
 def load(net: ObjectiveNet, order: torch.Generator, start: Fitted) -> None:
     """Set a new net to a fitted state and, where there is one, its resume part."""
-    state = {name: torch.from_numpy(np.array(v)) for name, v in start.state.items()}
+    weights = (start.resume and start.resume["weights"]) or start.state
+    state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     net.module_.load_state_dict(state)
     if start.resume:
         resume = pytree.tree_map_only(

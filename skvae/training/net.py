@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Terms
+from skvae.objectives.weighting import shares, weighted_mean
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import PrivateRandomness, generator
 
@@ -90,6 +91,7 @@ class ObjectiveNet(NeuralNet):
         self.trained_ = [p for p in self.module_.parameters() if p.requires_grad]
         if self.recipe.solver == "adam":
             self.set_params(lr=phase.learning_rate)
+        self.train_mode()
         return self.initialize_optimizer()
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> "ObjectiveNet":
@@ -117,7 +119,6 @@ class ObjectiveNet(NeuralNet):
         self, batches: Iterable[Batch], progress: float, step: float
     ) -> dict[str, Tensor]:
         """Train on the batches and return the mean of each term, still on the device."""
-        self.train_mode()
         record = EpochTerms()
         augment = self.recipe.augment
         for batch in batches:
@@ -151,11 +152,11 @@ class ObjectiveNet(NeuralNet):
         for parameter in self.trained_:
             parameter.grad = None
         terms = self.terms(batch, noise)
-        weights, shares = self.weights(batch)
+        weights, share = self.weights(batch)
         # A mean needs no place in the graph: the share of a sample is its gradient.
+        moved = [term for term in terms.values() if term.requires_grad]
         torch.autograd.backward(
-            list(terms.values()),
-            [shares if term.ndim else torch.ones_like(term) for term in terms.values()],
+            moved, [share if term.ndim else torch.ones_like(term) for term in moved]
         )
         if self.recipe.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
@@ -168,6 +169,7 @@ class ObjectiveNet(NeuralNet):
         record = EpochTerms()
         for batch in batches:
             record.add(self.terms(batch, None), self.weights(batch)[0])
+        self.train_mode()
         return record.means()
 
     def terms(self, batch: Batch, noise: Mapping[str, Tensor] | None) -> Terms:
@@ -182,7 +184,7 @@ class ObjectiveNet(NeuralNet):
     def weights(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weight of each sample of a batch, and its share of their sum."""
         if batch.sample_weight is not None:
-            return batch.sample_weight, batch.sample_weight / batch.sample_weight.sum()
+            return batch.sample_weight, shares(batch.sample_weight)
         n_rows = len(batch.x)
         if n_rows not in self.equal_:
             ones = batch.x.new_ones(n_rows)
@@ -216,6 +218,12 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
             f"{why}; expected solver='adam' with batch normalisation, dropout, corruption "
             "or a sampled code."
         )
+    if recipe.solver == "lbfgs" and (recipe.weight_decay or recipe.max_grad_norm):
+        raise ValueError(
+            f"Got solver='lbfgs' with weight_decay={recipe.weight_decay} and "
+            f"max_grad_norm={recipe.max_grad_norm}, which only solver='adam' heeds; "
+            "expected 0 and None."
+        )
     if batch_norm and recipe.batch_size < 2:
         raise ValueError(
             f"Got batch_size={recipe.batch_size} with normalization='batch', but "
@@ -226,24 +234,31 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
 class EpochTerms:
     """The terms of an epoch's batches, kept on the device and averaged at its end."""
 
+    # Small tensors that live on between the large ones of each step fragment the heap.
+    folded_at = 64
+
     def __init__(self) -> None:
-        self.terms: list[Terms] = []
+        self.terms: dict[str, list[Tensor]] = {}
         self.weights: list[Tensor] = []
 
     def add(self, terms: Terms, weights: Tensor) -> None:
-        """Keep the terms of a batch."""
-        self.terms.append({name: term.detach() for name, term in terms.items()})
+        """Keep the terms of a batch; a 0-d one weighs as its batch."""
+        for name, term in terms.items():
+            self.terms.setdefault(name, []).append(term.detach().expand_as(weights))
         self.weights.append(weights)
+        if len(self.weights) == self.folded_at:
+            self.fold()
+
+    def fold(self) -> None:
+        """Join what is kept into one tensor per term."""
+        self.terms = {name: [torch.cat(batches)] for name, batches in self.terms.items()}
+        self.weights = [torch.cat(self.weights)]
 
     def means(self) -> dict[str, Tensor]:
-        """Return the weighted mean of each term; a 0-d one weighs as its batch."""
-        weights = torch.cat(self.weights)
-        return {name: mean_term(self.column(name), weights) for name in self.terms[0]}
-
-    def column(self, name: str) -> Tensor:
-        """Return a term of all samples."""
-        pairs = zip(self.terms, self.weights, strict=True)
-        return torch.cat([terms[name].expand_as(weights) for terms, weights in pairs])
+        """Return the weighted mean of each term."""
+        self.fold()
+        (weights,) = self.weights
+        return {name: mean_term(values, weights) for name, (values,) in self.terms.items()}
 
 
 class Float32Trace(Mapping):
@@ -264,7 +279,7 @@ class Float32Trace(Mapping):
 
 def mean_term(term: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean of a per-sample term; a 0-d term weighs for itself."""
-    return (term.detach() * weights).sum() / weights.sum() if term.ndim else term.detach()
+    return weighted_mean(term.detach(), weights) if term.ndim else term.detach()
 
 
 def below(name: str, prefixes: Iterable[str]) -> bool:

@@ -23,11 +23,16 @@ _DRAWS = {
     torch.randperm,
     torch.normal,
     torch.bernoulli,
+    torch.multinomial,
+    torch.poisson,
     torch.Tensor.uniform_,
     torch.Tensor.normal_,
     torch.Tensor.bernoulli_,
     torch.Tensor.exponential_,
     torch.Tensor.random_,
+    torch.Tensor.cauchy_,
+    torch.Tensor.log_normal_,
+    torch.Tensor.geometric_,
 }
 
 

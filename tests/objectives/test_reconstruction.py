@@ -193,11 +193,12 @@ def test_terms_are_per_sample_and_leave_trace_and_batch_alone(pair, likelihood, 
     assert all(torch.equal(trace[name], value) for name, value in before[2].items())
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=repr)
+@pytest.mark.parametrize(
+    "likelihood", [SquaredError(), GaussianLikelihood(0.3), BernoulliLikelihood()], ids=repr
+)
 def test_gradcheck(pair, likelihood):
+    # The learned variance is detached; the test of its mean loss stands for it.
     x, trace = pair(3, n_rows=4)
-    if likelihood == GaussianLikelihood():
-        pytest.skip("its variance is detached; checked with the mean loss instead")
 
     def terms(logits):
         trace = {"reconstruction": logits.sigmoid(), "reconstruction_logits": logits}
