@@ -16,7 +16,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 __all__ = ["default_arms", "flatten", "log_volume"]
 
-IMAGE_NETWORK = {"channels": (8, 16, 32), "hidden_layer_sizes": (128,)}
+IMAGE_NETWORK = {
+    "channels": (8, 16, 32),
+    "hidden_layer_sizes": (128,),
+    "activation": "silu",  # with large steps, some networks of rectified units die
+}
 IMAGE_LAYERS = ("conv_2", "conv_3", "hidden_1")
 TABLE_NETWORK = {"hidden_layer_sizes": (64, 32)}
 TABLE_LAYERS = ("hidden_1", "hidden_2")
