@@ -1,16 +1,4 @@
-import os
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture(scope="session")
-def shared_data():
-    """Folder of real data; tests that need it are skipped where it is not given."""
-    folder = os.environ.get("SKVAE_TEST_DATA")
-    if not folder:
-        pytest.skip("needs real data: set SKVAE_TEST_DATA to its folder")
-    return Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ def everything(lidc_home):
 
 
 @pytest.fixture(scope="module")
-def reference(shared_data):
-    path = shared_data / "lidc" / "lidc_nodule_shapes_32.npz"
+def reference(real_data):
+    path = real_data / "lidc" / "lidc_nodule_shapes_32.npz"
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 

@@ -94,8 +94,8 @@ def test_images_of_another_layout(tmp_path):
         ("adrenalmnist3d/adrenalmnist3d.npz", "test", (298, 1, 28, 28, 28), 69),
     ],
 )
-def test_real_files(shared_data, file, split, shape, n_positive):
-    images, target = load_medmnist(shared_data / file, split, return_X_y=True)
+def test_real_files(real_data, file, split, shape, n_positive):
+    images, target = load_medmnist(real_data / file, split, return_X_y=True)
     assert images.shape == shape
     assert target.shape == shape[:1]
     assert set(target) == {0, 1}
