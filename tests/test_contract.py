@@ -205,6 +205,8 @@ OTHER = {
     "device": "cpu:0",
     "n_threads": 2,
     "random_state": 1,
+    "corruption": "masking",
+    "corruption_level": 0.5,
     "beta": 2.0,
     "kl_warmup": 0.5,
     "free_bits": 0.1,

@@ -6,9 +6,7 @@ from skvae.estimators.base import BaseAutoencoder
 from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
 from skvae.objectives.elbo import Reconstruction
-from skvae.objectives.reconstruction import BernoulliLikelihood, SquaredError
-
-LIKELIHOODS = {"gaussian": SquaredError(), "bernoulli": BernoulliLikelihood()}
+from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -21,6 +19,7 @@ class Autoencoder(BaseAutoencoder):
 
     See Also
     --------
+    DenoisingAutoencoder : Sees a corrupted input while training.
     VAEFeatureExtractor : Its code is a distribution.
     sklearn.decomposition.PCA : What it is with no hidden layers and
         ``solver="lbfgs"``, up to a linear map of the code.
@@ -47,4 +46,4 @@ class Autoencoder(BaseAutoencoder):
         return Builder(LinearCode)
 
     def _objective(self) -> Reconstruction:
-        return Reconstruction(LIKELIHOODS[self.likelihood])
+        return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])

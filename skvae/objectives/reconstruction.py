@@ -90,3 +90,10 @@ class BernoulliLikelihood:
 
 
 Likelihood = SquaredError | GaussianLikelihood | BernoulliLikelihood
+
+# By name, for networks whose code is no distribution: there, a Gaussian likelihood of any
+# fixed variance has the same minimum as the squared error.
+PLAIN_LIKELIHOODS: dict[str, Likelihood] = {
+    "gaussian": SquaredError(),
+    "bernoulli": BernoulliLikelihood(),
+}

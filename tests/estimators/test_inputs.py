@@ -72,7 +72,7 @@ def test_bad_input_is_refused_and_changes_nothing(kind, X, message):
         ({"image_shape": (1, 3, 4), "channels": (4, -1)}, r"channels=\(4, -1\)"),
         (
             {"layer": "cod"},
-            "layer='cod', but .* has the layers hidden_1, .*, reconstruction",
+            "layer='cod', but .* has the layers .*hidden_1, .*, reconstruction",
         ),
         ({"layer": []}, r"layer=\[\]"),
         ({"layer": ["hidden_1", "hidden_1"]}, "names a layer twice"),
