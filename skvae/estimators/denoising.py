@@ -1,6 +1,6 @@
 """The denoising autoencoder: a corrupted input, a clean target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, cast
@@ -80,6 +80,9 @@ class Corrupted(StagedAutoencoder):
 
     def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
         yield from self.body.decode(code, noise)
+
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        self.body.remember(trace)
 
     def noise_kinds(self) -> dict[str, str]:
         return {"corrupted": self.kind} | self.body.noise_kinds()

@@ -17,7 +17,7 @@ from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
 from skvae.objectives.elbo import BetaELBO
 from skvae.objectives.reconstruction import BernoulliLikelihood, GaussianLikelihood
-from skvae.training.data import spaced_rows
+from skvae.training.data import DIAGNOSTIC_ROWS, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
 
@@ -25,7 +25,6 @@ LIKELIHOODS = {"gaussian": GaussianLikelihood(), "bernoulli": BernoulliLikelihoo
 # A unit is active when its mean varies over the data by more than this: Burda, Grosse
 # & Salakhutdinov (2016), Importance weighted autoencoders, section 5.
 ACTIVE_VARIANCE = 0.01
-DIAGNOSTIC_ROWS = 1024
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -154,27 +153,19 @@ class VAEFeatureExtractor(BaseAutoencoder):
             Sampled codes.
         """
         check_is_fitted(self, "network_")
-        mean, log_var = self._posterior(check_rows(self, X, reset=False))
+        x = check_rows(self, X, reset=False)
+        mean, log_var = self.network_.read_each(x, ["mean", "log_var"], self.n_threads)
         noise = check_random_state(random_state).standard_normal(mean.shape)
-        return mean + np.exp(log_var / 2) * noise.astype(np.float32)
-
-    def _posterior(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        columns = self.network_.read(x, ["mean", "log_var"], None, self.n_threads)
-        mean, log_var = np.split(columns, 2, axis=1)
-        return mean, log_var
+        return (mean + np.exp(log_var / 2) * noise).astype(np.float32)
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
         attributes = super()._attributes(fitted, recipe, x)
         some = spaced_rows(x, DIAGNOSTIC_ROWS)
         layers = ["mean", "log_var", "reconstruction"]
-        read = attributes["network_"].read(some, layers, None, recipe.n_threads)
-        n = self.n_components
-        mean, log_var, reconstruction = np.split(read, [n, 2 * n], axis=1)
-        mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
+        read = attributes["network_"].read_each(some, layers, recipe.n_threads)
+        mean, log_var, reconstruction = read
         kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
-        error = np.square(reconstruction - some.reshape(len(some), -1)).mean(
-            dtype=np.float64
-        )
+        error = np.square(reconstruction - some.reshape(len(some), -1)).mean()
         gaussian = self.likelihood == "gaussian"
         return attributes | {
             "kl_per_component_": kl.mean(axis=0),

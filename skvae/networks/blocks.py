@@ -1,6 +1,6 @@
 """The small parts that networks are made of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -136,6 +136,9 @@ class Bottleneck(nn.Module):
     def noise_kinds(self) -> dict[str, str]:
         """Stages that take noise while training, each ``"normal"`` or ``"uniform"``."""
         return {}
+
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        """Update estimates with a memory, as ``StagedNetwork.remember`` does."""
 
 
 class LinearCode(Bottleneck):

@@ -1,6 +1,7 @@
 """Autoencoders over images with one, two or three spatial axes."""
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -126,6 +127,9 @@ class ConvAutoencoder(StagedAutoencoder):
             x = dropout(block(x), self.dropout, noise, f"decoded_{i}")
             yield f"decoded_{i}", x
         yield from self.output(self.to_image(x))
+
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        self.dense.remember(trace)
 
     def noise_kinds(self) -> dict[str, str]:
         kinds = self.dense.noise_kinds()

@@ -1,5 +1,6 @@
 """Autoencoders over rows of features."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from torch import Tensor, nn
@@ -71,6 +72,9 @@ class DenseAutoencoder(StagedAutoencoder):
             x = dropout(block(x), self.dropout, noise, f"decoded_{i}")
             yield f"decoded_{i}", x
         yield from self.output(self.to_rows(x))
+
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        self.bottleneck.remember(trace)
 
     def noise_kinds(self) -> dict[str, str]:
         kinds = self.bottleneck.noise_kinds()

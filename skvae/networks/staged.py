@@ -32,6 +32,12 @@ class StagedNetwork(nn.Module):
         """Stages that take noise while training, each ``"normal"`` or ``"uniform"``."""
         return {}
 
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        """Update estimates with a memory, which are buffers, from a training step's trace.
+
+        The walk itself changes nothing; the training loop calls this after it.
+        """
+
     def forward(self, x: Tensor, noise: Noise | None = None) -> dict[str, Tensor]:
         """Walk all stages and keep the whole trace, ready for an objective."""
         return dict(self.stages(x, noise))

@@ -9,6 +9,8 @@ import numpy as np
 
 # Rows are touched in stretches of about this size, and released behind them.
 BLOCK_BYTES = 32 * 2**20
+# Diagnostics of a fitted network are computed on at most so many of its rows.
+DIAGNOSTIC_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from skvae.networks.staged import StagedNetwork, stage_shapes
-from skvae.objectives.batch import Batch, Terms
+from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import PrivateRandomness, generator
@@ -86,6 +86,7 @@ class ObjectiveNet(NeuralNet):
     def begin(self, phase: Phase) -> "ObjectiveNet":
         """Freeze what a phase freezes and start its optimizer."""
         self.phase = phase
+        self.objective_: Objective = phase.objective or self.recipe.objective
         for name, parameter in self.module_.named_parameters():
             parameter.requires_grad_(not below(name, phase.frozen))
         self.trained_ = [p for p in self.module_.parameters() if p.requires_grad]
@@ -131,28 +132,38 @@ class ObjectiveNet(NeuralNet):
     def train_step(self, batch: Batch) -> tuple[Terms, Tensor]:
         """Take one step; return the terms before it and the weight of each sample."""
         noise = self.draw(len(batch.x)) if self.noise_ else None
+        weights, share = self.weights(batch)
         if self.recipe.solver == "adam":
-            terms, weights = self.backward(batch, noise)
+            terms, trace = self.backward(batch, noise, share)
             self.optimizer_.step()
-            return terms, weights
-        first: list[tuple[Terms, Tensor]] = []
+        else:
+            terms, trace = self.step_of_evaluations(batch, share)
+        self.module_.remember(trace)
+        return terms, weights
+
+    def step_of_evaluations(
+        self, batch: Batch, share: Tensor
+    ) -> tuple[Terms, Mapping[str, Tensor]]:
+        """Take a step of L-BFGS, which evaluates the loss several times."""
+        first: list[tuple[Terms, Mapping[str, Tensor]]] = []
 
         def closure() -> Tensor:
-            terms, weights = self.backward(batch, noise)
-            first.append((terms, weights)) if not first else None
-            return torch.stack([mean_term(term, weights) for term in terms.values()]).sum()
+            terms, trace = self.backward(batch, None, share)
+            if not first:
+                first.append((terms, trace))
+            return torch.stack([mean_term(term, share) for term in terms.values()]).sum()
 
         self.optimizer_.step(closure)
         return first[0]
 
     def backward(
-        self, batch: Batch, noise: Mapping[str, Tensor] | None
-    ) -> tuple[Terms, Tensor]:
+        self, batch: Batch, noise: Mapping[str, Tensor] | None, share: Tensor
+    ) -> tuple[Terms, Mapping[str, Tensor]]:
         """Compute the gradient of the sum of the terms' (weighted) means."""
         for parameter in self.trained_:
             parameter.grad = None
-        terms = self.terms(batch, noise)
-        weights, share = self.weights(batch)
+        trace = self.walk(batch, noise)
+        terms = self.objective_(trace, batch)
         # A mean needs no place in the graph: the share of a sample is its gradient.
         moved = [term for term in terms.values() if term.requires_grad]
         torch.autograd.backward(
@@ -160,7 +171,7 @@ class ObjectiveNet(NeuralNet):
         )
         if self.recipe.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
-        return terms, weights
+        return terms, trace
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
@@ -168,18 +179,20 @@ class ObjectiveNet(NeuralNet):
         self.module_.eval()
         record = EpochTerms()
         for batch in batches:
-            record.add(self.terms(batch, None), self.weights(batch)[0])
+            terms = self.objective_(self.walk(batch, None), batch)
+            record.add(terms, self.weights(batch)[0])
         self.train_mode()
         return record.means()
 
-    def terms(self, batch: Batch, noise: Mapping[str, Tensor] | None) -> Terms:
-        """Walk the network and return the terms of the phase's objective."""
-        objective = self.phase.objective or self.recipe.objective
+    def walk(
+        self, batch: Batch, noise: Mapping[str, Tensor] | None
+    ) -> Mapping[str, Tensor]:
+        """Return the network's trace of a batch, readable in float32."""
         if self.recipe.precision == "float32":
-            return objective(self.module_(batch.x, noise), batch)
+            trace: dict[str, Tensor] = self.module_(batch.x, noise)
+            return trace
         with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
-            trace = self.module_(batch.x, noise)
-        return objective(Float32Trace(trace), batch)
+            return Float32Trace(self.module_(batch.x, noise))
 
     def weights(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weight of each sample of a batch, and its share of their sum."""

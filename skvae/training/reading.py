@@ -110,6 +110,14 @@ class FittedNetwork:
 
         return self.apply(features, x, n_threads)
 
+    def read_each(
+        self, x: np.ndarray, layers: Sequence[str], n_threads: int | None = None
+    ) -> list[np.ndarray]:
+        """Return the features of each layer, flat and in double precision."""
+        rows = self.read(x, layers, None, n_threads).astype(np.float64)
+        ends = np.cumsum([math.prod(self.shapes[layer]) for layer in layers])
+        return np.split(rows, ends[:-1], axis=1)
+
     def apply(
         self,
         function: Callable[[Tensor], Tensor],
