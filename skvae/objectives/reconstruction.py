@@ -29,8 +29,9 @@ def gaussian_nll(error: Tensor, total_variance: Tensor | float, n_entries: int) 
         total_variance = torch.tensor(
             total_variance, dtype=error.dtype, device=error.device
         )
-    constant = math.log(2 * math.pi / n_entries)
-    return (error / total_variance + (total_variance.log() + constant)) * (n_entries / 2)
+    half = n_entries / 2
+    constant = half * (total_variance.log() + math.log(2 * math.pi / n_entries))
+    return error * (half / total_variance) + constant
 
 
 def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:

@@ -134,31 +134,33 @@ class ObjectiveNet(NeuralNet):
         noise = self.draw(len(batch.x)) if self.noise_ else None
         weights, share = self.weights(batch)
         if self.recipe.solver == "adam":
-            terms, trace = self.backward(batch, noise, share)
+            terms = self.backward(batch, noise, share)
             self.optimizer_.step()
         else:
-            terms, trace = self.step_of_evaluations(batch, share)
-        self.module_.remember(trace)
+            terms = self.step_of_evaluations(batch, share)
         return terms, weights
 
-    def step_of_evaluations(
-        self, batch: Batch, share: Tensor
-    ) -> tuple[Terms, Mapping[str, Tensor]]:
+    def step_of_evaluations(self, batch: Batch, share: Tensor) -> Terms:
         """Take a step of L-BFGS, which evaluates the loss several times."""
-        first: list[tuple[Terms, Mapping[str, Tensor]]] = []
+        first: list[Terms] = []
 
         def closure() -> Tensor:
-            terms, trace = self.backward(batch, None, share)
+            terms = self.backward(batch, None, share, remember=not first)
             if not first:
-                first.append((terms, trace))
+                first.append(terms)
             return torch.stack([mean_term(term, share) for term in terms.values()]).sum()
 
         self.optimizer_.step(closure)
         return first[0]
 
     def backward(
-        self, batch: Batch, noise: Mapping[str, Tensor] | None, share: Tensor
-    ) -> tuple[Terms, Mapping[str, Tensor]]:
+        self,
+        batch: Batch,
+        noise: Mapping[str, Tensor] | None,
+        share: Tensor,
+        *,
+        remember: bool = True,
+    ) -> Terms:
         """Compute the gradient of the sum of the terms' (weighted) means."""
         for parameter in self.trained_:
             parameter.grad = None
@@ -171,7 +173,9 @@ class ObjectiveNet(NeuralNet):
         )
         if self.recipe.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
-        return terms, trace
+        if remember:
+            self.module_.remember(trace)
+        return terms
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
@@ -257,7 +261,8 @@ class EpochTerms:
     def add(self, terms: Terms, weights: Tensor) -> None:
         """Keep the terms of a batch; a 0-d one weighs as its batch."""
         for name, term in terms.items():
-            self.terms.setdefault(name, []).append(term.detach().expand_as(weights))
+            term = term.detach() if term.ndim else term.detach().expand_as(weights)
+            self.terms.setdefault(name, []).append(term)
         self.weights.append(weights)
         if len(self.weights) == self.folded_at:
             self.fold()
