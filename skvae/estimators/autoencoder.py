@@ -3,10 +3,6 @@
 from dataclasses import dataclass
 
 from skvae.estimators.base import BaseAutoencoder
-from skvae.networks.blocks import LinearCode
-from skvae.networks.builder import Builder
-from skvae.objectives.elbo import Reconstruction
-from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -41,9 +37,3 @@ class Autoencoder(BaseAutoencoder):
     >>> autoencoder.set_params(layer="hidden_1").transform(X).shape
     (150, 8)
     """
-
-    def _bottleneck(self) -> Builder:
-        return Builder(LinearCode)
-
-    def _objective(self) -> Reconstruction:
-        return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])

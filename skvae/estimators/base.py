@@ -1,6 +1,5 @@
 """What every autoencoder shares beyond training: decoding, reconstructing, scoring."""
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.trained import TrainedTransformer
+from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.dense import DenseAutoencoder
 from skvae.objectives.batch import Batch, Objective
+from skvae.objectives.elbo import Reconstruction
+from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 
 
 class BaseAutoencoder(TrainedTransformer):
-    """An autoencoder; a kind says which bottleneck it has and what training minimises."""
+    """An autoencoder; a kind says how its code, its objective or its network differ."""
 
-    @abstractmethod
     def _bottleneck(self) -> Builder:
-        """Return the part of the network that makes the code."""
+        """Return the part of the network that makes the code: by default linear."""
+        return Builder(LinearCode)
+
+    def _objective(self) -> Objective:
+        """Return what training minimises: by default the reconstruction alone."""
+        return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])
 
     def _scoring_objective(self) -> Objective:
         """Return what `score` counts against a sample."""

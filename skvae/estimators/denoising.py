@@ -10,11 +10,8 @@ from torch import Tensor
 
 from skvae._compat import Interval, StrOptions
 from skvae.estimators.base import BaseAutoencoder
-from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.staged import Noise, StagedAutoencoder, Stages
-from skvae.objectives.elbo import Reconstruction
-from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 
 BLOCK_SIZE = 4
 
@@ -132,12 +129,6 @@ default="gaussian"
         "corruption": [StrOptions(set(CORRUPTIONS))],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
     }
-
-    def _bottleneck(self) -> Builder:
-        return Builder(LinearCode)
-
-    def _objective(self) -> Reconstruction:
-        return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])
 
     def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
         if self.corruption != "gaussian" and self.corruption_level > 1:

@@ -14,15 +14,14 @@ from skvae.estimators.base import BaseAutoencoder
 from skvae.networks.blocks import Bottleneck
 from skvae.networks.builder import Builder
 from skvae.networks.staged import Noise, Stages
-from skvae.objectives.batch import Batch, Terms, Trace
-from skvae.objectives.elbo import Reconstruction
+from skvae.objectives.batch import Batch, Objective, Terms, Trace
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS, Likelihood
 from skvae.objectives.sparsity import bernoulli_kl
 from skvae.training.data import DIAGNOSTIC_ROWS, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
 
-# Rows over which the mean activation forgets.
+# Rows after which the mean activation has forgotten half.
 MEMORY_ROWS = 1000
 # A bounded unit counts as active above this; the others above zero.
 ACTIVE_SIGMOID = 0.1
@@ -193,16 +192,14 @@ class SparseAutoencoder(BaseAutoencoder):
             )
         return Builder(TopKCode, k=int(self.k))
 
-    def _objective(self) -> QuietReconstruction | Reconstruction:
+    def _objective(self) -> Objective:
+        if self.sparsity != "kl":
+            return super()._objective()
         likelihood = PLAIN_LIKELIHOODS[self.likelihood]
-        if self.sparsity == "kl":
-            return QuietReconstruction(
-                likelihood, self.sparsity_target, self.sparsity_weight
-            )
-        return Reconstruction(likelihood)
+        return QuietReconstruction(likelihood, self.sparsity_target, self.sparsity_weight)
 
-    def _scoring_objective(self) -> Reconstruction:
-        return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])
+    def _scoring_objective(self) -> Objective:
+        return super()._objective()
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
         attributes = super()._attributes(fitted, recipe, x)

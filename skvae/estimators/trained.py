@@ -223,15 +223,16 @@ class TrainedTransformer(
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Undo what validation has set when a fit fails, but for an interrupted one."""
-        names = ("n_features_in_", "feature_names_in_", "_flat_input")
+        """Undo what validation has set when a fit ends without a new network."""
+        names = ("network_", "n_features_in_", "feature_names_in_", "_flat_input")
         before = {name: getattr(self, name) for name in names if hasattr(self, name)}
         try:
             yield
-        except Exception:
-            for name in names:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
+        except BaseException:
+            if self.__dict__.get("network_") is before.get("network_"):
+                for name in names:
+                    self.__dict__.pop(name, None)
+                self.__dict__.update(before)
             raise
 
     def transform(self, X: Any) -> np.ndarray:

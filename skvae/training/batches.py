@@ -1,6 +1,7 @@
 """Batches of rows on the device, in an order that a fit's own generator draws."""
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 import torch
@@ -101,6 +102,13 @@ class Batches:
         self.device = device
         self.generator = generator
         self.dtype = dtype
+
+    def others(self, index: np.ndarray) -> "Batches":
+        """Return batches of other rows of the same columns, in their own order."""
+        batches = copy(self)
+        batches.index = torch.from_numpy(index)
+        batches.generator = None
+        return batches
 
     def __len__(self) -> int:
         n_full, n_left = divmod(len(self.index), self.batch_size)

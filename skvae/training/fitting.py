@@ -15,12 +15,11 @@ from skvae.training.batches import Batches
 from skvae.training.data import Data
 from skvae.training.net import ObjectiveNet
 from skvae.training.recipe import Phase, Recipe
-from skvae.training.seeding import generator
+from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
 from skvae.training.threads import pinned_threads
 
 State = Mapping[str, np.ndarray]
-ORDER_STREAM = 2
 
 log = logging.getLogger(__name__)
 
@@ -137,9 +136,7 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         batch_size = recipe.batch_size if recipe.solver == "adam" else len(index)
         shuffle = order if recipe.solver == "adam" else None
         rows = Batches(data, index, batch_size, recipe.device, shuffle, net.dtype)
-        valid = None
-        if held_out is not None:
-            valid = Batches(data, held_out, batch_size, recipe.device, dtype=net.dtype)
+        valid = None if held_out is None else rows.others(held_out)
 
         progress = 0.0
         handle = Epoch(net, list(start.history) if start else [], order)

@@ -11,10 +11,7 @@ from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
 from skvae.training.recipe import Phase, Recipe
-from skvae.training.seeding import PrivateRandomness, generator
-
-# Independent streams from one seed: the split, the order and the noise of a fit.
-NOISE_STREAM = 1
+from skvae.training.seeding import NOISE_STREAM, PrivateRandomness, generator
 
 
 class ObjectiveNet(NeuralNet):

@@ -7,6 +7,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+# Added to a fit's seed: initialisation, noise and order draw from streams of their own.
+NOISE_STREAM = 1
+ORDER_STREAM = 2
+
 _DRAWS = {
     nn.init.uniform_,
     nn.init.normal_,

@@ -83,8 +83,7 @@ def test_warm_start_refuses_another_network(rows):
         estimator.set_params(n_components=2).fit(rows)
 
 
-@each_kind
-def test_a_weight_of_zero_leaves_a_row_out(kind, rows):
+def test_a_weight_of_zero_leaves_a_row_out(rows):
     """A batch holds all rows, so that the weights can be compared with their removal."""
     outlier = np.vstack([rows, np.full((1, 12), 50, np.float32)])
     weight = np.append(np.ones(len(rows)), 0.0)
@@ -136,6 +135,24 @@ def test_an_interrupt_keeps_the_last_whole_epoch_and_is_raised_again(kind, rows)
     expected = small(kind, max_iter=5).fit(rows).transform(rows)
     np.testing.assert_array_equal(interrupted.transform(rows), expected)
     assert interrupted.n_iter_ == 5
+
+
+@each_kind
+def test_an_interrupt_before_the_first_epoch_leaves_a_fitted_estimator_as_it_was(
+    kind, rows
+):
+    estimator = small(kind).fit(rows)
+    before = {k: v for k, v in estimator.__dict__.items() if k != "_skl_callbacks"}
+
+    def press_ctrl_c(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained, "epochs", press_ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            estimator.fit(rows[:, :5])
+    assert estimator.__dict__ == before
+    assert estimator.transform(rows).shape == (len(rows), 3)
 
 
 def test_an_interrupt_stops_a_cross_validation(rows):
