@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from contract import small
@@ -6,6 +8,8 @@ from sklearn.datasets import load_digits
 
 from skvae import VAEFeatureExtractor
 from skvae.exceptions import PosteriorCollapseWarning
+from skvae.objectives.elbo import BetaELBO
+from skvae.objectives.reconstruction import GaussianLikelihood
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +123,19 @@ def test_warm_up_weighs_the_first_epochs_less(digits):
     assert warm[0]["divergence"] < 0.3 * cold[0]["divergence"]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
+class UnitVariance(VAEFeatureExtractor):
+    """The control: half the squared error as the reconstruction term."""
+
+    def _objective(self):
+        return BetaELBO(self.beta, likelihood=GaussianLikelihood(1.0))
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_scale_and_number_of_inputs_do_not_shift_the_balance(digits):
     """With a decoder of unit variance, beta = 1 has no active unit on X / 16."""
     settings = {"max_iter": 30, "hidden_layer_sizes": (32,), "n_components": 6}
     twice = np.hstack([digits, digits])
     for X in (digits, 0.2 * digits, twice):
         assert small(VAEFeatureExtractor, **settings).fit(X).active_units_ >= 4
+        assert small(UnitVariance, **settings).fit(X).active_units_ == 0
