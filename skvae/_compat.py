@@ -8,6 +8,7 @@ from sklearn.callback import CallbackSupportMixin, ProgressBar
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_y as check_regression_targets
 
 __all__ = [
     "CallbackSupportMixin",
@@ -16,6 +17,7 @@ __all__ = [
     "StrOptions",
     "begin_fit",
     "check_feature_names_in",
+    "check_regression_targets",
     "check_sample_weight",
     "fit_context",
     "may_stop",

@@ -230,7 +230,7 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
         )
         shape = estimator.image_shape
         seed = estimator.random_state
-        recipe = estimator._recipe(shape, seed, estimator.max_iter)
+        recipe = estimator._recipe(shape, seed, estimator._phases())
         return cache_key(recipe, Data(X.reshape(len(X), *shape)))
 
     reference = key()

@@ -1,13 +1,16 @@
 """What every autoencoder shares beyond training: decoding, reconstructing, scoring."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.estimators.inputs import check_rows
+from skvae._compat import fit_context
+from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
+from skvae.estimators.parameters import NetworkParameters
 from skvae.estimators.trained import TrainedTransformer
 from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
@@ -16,10 +19,14 @@ from skvae.networks.dense import DenseAutoencoder
 from skvae.objectives.batch import Batch, Objective
 from skvae.objectives.elbo import Reconstruction
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
+from skvae.training.data import Data
+from skvae.training.recipe import Phase, Recipe
 
 
-class BaseAutoencoder(TrainedTransformer):
+class BaseAutoencoder(TrainedTransformer, NetworkParameters):
     """An autoencoder; a kind says how its code, its objective or its network differ."""
+
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"warm_start"}
 
     def _bottleneck(self) -> Builder:
         """Return the part of the network that makes the code: by default linear."""
@@ -56,6 +63,75 @@ class BaseAutoencoder(TrainedTransformer):
             kernel_size=int(self.kernel_size),
             downsampling=self.downsampling,
             **shared,
+        )
+
+    def _phases(self) -> tuple[Phase, ...]:
+        return (Phase(self.max_iter, float(self.learning_rate_init)),)
+
+    def _recipe(
+        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+    ) -> Recipe:
+        return replace(super()._recipe(sample_shape, seed, phases), solver=self.solver)
+
+    def _data(self, x: np.ndarray, **columns: Any) -> Data:
+        if self.likelihood == "bernoulli":
+            refuse_outside_unit_interval(x)
+        return super()._data(x, **columns)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None
+    ) -> Self:
+        """Train the network on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images. Columns of a table should be standardised, images scaled to
+            about [0, 1]. A float32 memory map is streamed from its file.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample; early stopping never splits a patient.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not as expected; the estimator stays as it was.
+        NonFiniteLossError
+            If the loss becomes NaN or infinite.
+        """
+        columns = {"sample_weight": sample_weight, "groups": groups}
+        return self._fit(X, self._phases(), resume=self.warm_start, **columns)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        phases = (Phase(1, float(self.learning_rate_init)),)
+        return self._fit(
+            X, phases, resume=True, same_input=True, sample_weight=sample_weight
         )
 
     def inverse_transform(self, X: Any) -> np.ndarray:

@@ -68,8 +68,6 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     if reset:
         refuse_non_finite(rows, name)
         estimator._flat_input = flat
-        if estimator.likelihood == "bernoulli":
-            refuse_outside_unit_interval(rows)
     return rows.reshape(len(rows), *sample_shape)
 
 

@@ -12,9 +12,27 @@ from skvae.estimators.docstrings import merge_docstrings
 from skvae.networks.blocks import ACTIVATIONS
 
 
+class DocumentedParameters(BaseEstimator):
+    """Hyper-parameters that are documented and constrained where they are declared.
+
+    A subclass inherits both: its docstring and its constraints are those of its bases,
+    in the order of the signature, and its own.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        docstring, constraints = "", {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, DocumentedParameters) and base is not DocumentedParameters:
+                docstring = merge_docstrings(docstring, base.__doc__ or "")
+                constraints |= base.__dict__.get("_parameter_constraints", {})
+        cls.__doc__ = docstring
+        cls._parameter_constraints = constraints
+
+
 @dataclass(eq=False, repr=False)
-class AutoencoderParameters(BaseEstimator):
-    """Fields, documentation and constraints that every kind inherits.
+class NetworkParameters(DocumentedParameters):
+    """What an autoencoder is, and for how long it is trained.
 
     Parameters
     ----------
@@ -40,6 +58,56 @@ default="relu"
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
         How the reconstruction is compared with the input; ``"bernoulli"`` is for
         inputs in [0, 1] and reconstructs probabilities.
+    solver : {"adam", "lbfgs"}, default="adam"
+        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
+        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
+    max_iter : int, default=100
+        Number of epochs.
+    learning_rate_init : float, default=1e-3
+        Step size of Adam.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last one, bit for bit as if it had not stopped
+        (after early stopping: from the best weights, with a new optimizer).
+    """
+
+    n_components: int = 16
+    _: KW_ONLY
+    hidden_layer_sizes: tuple[int, ...] = (128,)
+    channels: tuple[int, ...] = (8, 16, 32)
+    kernel_size: int = 3
+    downsampling: str = "stride"
+    normalization: str | None = None
+    activation: str = "relu"
+    dropout: float = 0.0
+    likelihood: str = "gaussian"
+    solver: str = "adam"
+    max_iter: int = 100
+    learning_rate_init: float = 1e-3
+    warm_start: bool = False
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [list, tuple],
+        "channels": [list, tuple],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "downsampling": [StrOptions({"stride", "max"})],
+        "normalization": [StrOptions({"batch", "group"}), None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
+        "solver": [StrOptions({"adam", "lbfgs"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "warm_start": ["boolean"],
+    }
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TrainingParameters(DocumentedParameters):
+    """How any network is trained and read.
+
+    Parameters
+    ----------
     image_shape : tuple of int or None, default=None
         Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
     layer : str or list of str, default="code"
@@ -48,15 +116,8 @@ default="relu"
     pool : {"avg", "max"} or None, default="avg"
         How feature maps become features: one per channel, or all entries (``None``).
         Can be changed after `fit`.
-    solver : {"adam", "lbfgs"}, default="adam"
-        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
-        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
-    max_iter : int, default=100
-        Number of epochs.
     batch_size : int, default=32
         Rows per step.
-    learning_rate_init : float, default=1e-3
-        Step size of Adam.
     weight_decay : float, default=0.0
         L2 penalty of the weights.
     max_grad_norm : float or None, default=None
@@ -70,9 +131,6 @@ default="relu"
         Epochs without improvement after which early stopping stops.
     tol : float, default=1e-4
         Smallest improvement of the validation loss that counts.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last one, bit for bit as if it had not stopped
-        (after early stopping: from the best weights, with a new optimizer).
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward passes while training.
     device : str, default="auto"
@@ -106,30 +164,16 @@ default="relu"
         Names of the columns of X, where it has any.
     """
 
-    n_components: int = 16
-    _: KW_ONLY
-    hidden_layer_sizes: tuple[int, ...] = (128,)
-    channels: tuple[int, ...] = (8, 16, 32)
-    kernel_size: int = 3
-    downsampling: str = "stride"
-    normalization: str | None = None
-    activation: str = "relu"
-    dropout: float = 0.0
-    likelihood: str = "gaussian"
     image_shape: tuple[int, ...] | None = None
     layer: str | Sequence[str] = "code"
     pool: str | None = "avg"
-    solver: str = "adam"
-    max_iter: int = 100
     batch_size: int = 32
-    learning_rate_init: float = 1e-3
     weight_decay: float = 0.0
     max_grad_norm: float | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     tol: float = 1e-4
-    warm_start: bool = False
     precision: str = "float32"
     device: str = "auto"
     n_threads: int | None = None
@@ -138,29 +182,16 @@ default="relu"
     verbose: bool = False
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": [list, tuple],
-        "channels": [list, tuple],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "downsampling": [StrOptions({"stride", "max"})],
-        "normalization": [StrOptions({"batch", "group"}), None],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
         "image_shape": [list, tuple, None],
         "layer": [str, list, tuple],
         "pool": [StrOptions({"avg", "max"}), None],
-        "solver": [StrOptions({"adam", "lbfgs"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
         "precision": [StrOptions({"float32", "bfloat16"})],
         "device": [str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
@@ -168,11 +199,3 @@ default="relu"
         "memory": [str, HasMethods(["cache"]), None],
         "verbose": ["verbose"],
     }
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.__doc__ = merge_docstrings(AutoencoderParameters.__doc__, cls.__doc__ or "")
-        cls._parameter_constraints = {
-            **AutoencoderParameters._parameter_constraints,
-            **cls.__dict__.get("_parameter_constraints", {}),
-        }

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import (
@@ -16,11 +16,10 @@ from skvae._compat import (
     begin_fit,
     check_feature_names_in,
     check_sample_weight,
-    fit_context,
     may_stop,
 )
 from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
-from skvae.estimators.parameters import AutoencoderParameters
+from skvae.estimators.parameters import TrainingParameters
 from skvae.estimators.progress import epoch_bar
 from skvae.networks.builder import Builder
 from skvae.networks.staged import stage_shapes
@@ -42,15 +41,13 @@ class Layer(NamedTuple):
     n_features: int
 
 
-class TrainedTransformer(
-    CallbackSupportMixin, TransformerMixin, AutoencoderParameters, ABC
-):
+class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParameters, ABC):
     """Train a network on an objective; transform by reading its layers."""
 
     # Parameters that decide how a fitted network is read, used or watched; all others
     # decide what is trained, and so belong to the key under which it is remembered.
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
-        {"layer", "pool", "memory", "verbose", "warm_start"}
+        {"layer", "pool", "memory", "verbose"}
     )
     __metadata_request__fit: ClassVar = {"groups": True}
 
@@ -62,16 +59,21 @@ class TrainedTransformer(
     def _objective(self) -> Objective:
         """Return what training minimises."""
 
-    def _recipe(self, sample_shape: tuple[int, ...], seed: int, n_epochs: int) -> Recipe:
+    @abstractmethod
+    def _phases(self) -> tuple[Phase, ...]:
+        """Return the budget of `fit`."""
+
+    def _recipe(
+        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+    ) -> Recipe:
         return Recipe(
             builder=self._network_builder(sample_shape),
             objective=self._objective(),
-            phases=(Phase(n_epochs, float(self.learning_rate_init)),),
+            phases=phases,
             seed=seed,
             batch_size=self.batch_size,
             weight_decay=self.weight_decay,
             max_grad_norm=self.max_grad_norm,
-            solver=self.solver,
             validation_fraction=self.validation_fraction if self.early_stopping else None,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
@@ -80,84 +82,25 @@ class TrainedTransformer(
             n_threads=effective_threads(self.n_threads),
         )
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None
-    ) -> Self:
-        """Train the network on X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images. Columns of a table should be standardised, images scaled to
-            about [0, 1]. A float32 memory map is streamed from its file.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
-        groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; early stopping never splits a patient.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X or a parameter is not as expected; the estimator stays as it was.
-        NonFiniteLossError
-            If the loss becomes NaN or infinite.
-        """
-        return self._fit(X, sample_weight, groups, self.max_iter, resume=self.warm_start)
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one more epoch on X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return self._fit(X, sample_weight, None, 1, resume=True, same_input=True)
-
     def _fit(
         self,
         X: Any,
-        sample_weight: Any,
-        groups: Any,
-        n_epochs: int,
+        phases: tuple[Phase, ...],
         *,
-        resume: bool,
+        resume: bool = False,
         same_input: bool = False,
+        **columns: Any,
     ) -> Self:
         with self._unchanged_on_error():
             first = not (resume and hasattr(self, "network_"))
             x = check_rows(self, X, reset=first or not same_input)
-            data = Data(
-                x,
-                sample_weight=self._check_weights(sample_weight, x),
-                groups=None
-                if groups is None
-                else check_array(groups, ensure_2d=False, dtype=None),
-            )
+            data = self._data(x, **columns)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            recipe = self._recipe(x.shape[1:], seed, n_epochs)
+            recipe = self._recipe(x.shape[1:], seed, phases)
             self._selected_layers(stage_shapes(recipe.builder, x.shape[1:]))
             start = None if first else self._start(recipe)
 
-            report = begin_fit(self, n_epochs, X)
+            report = begin_fit(self, recipe.n_epochs, X)
 
             def compute() -> Fitted:
                 return self._train(recipe, data, start, report, resumable=resume)
@@ -224,14 +167,12 @@ class TrainedTransformer(
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
         """Undo what validation has set when a fit ends without a new network."""
-        names = ("network_", "n_features_in_", "feature_names_in_", "_flat_input")
-        before = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        before = dict(self.__dict__)
         try:
             yield
         except BaseException:
             if self.__dict__.get("network_") is before.get("network_"):
-                for name in names:
-                    self.__dict__.pop(name, None)
+                self.__dict__.clear()
                 self.__dict__.update(before)
             raise
 
@@ -302,12 +243,17 @@ class TrainedTransformer(
         ]
         return np.asarray(names, dtype=object)
 
-    def _check_weights(self, sample_weight: Any, x: np.ndarray) -> np.ndarray | None:
-        if sample_weight is None:
-            return None
-        return check_sample_weight(
-            sample_weight, x.reshape(len(x), -1), dtype=np.float32, ensure_non_negative=True
-        )
+    def _data(self, x: np.ndarray, sample_weight: Any = None, groups: Any = None) -> Data:
+        """Check the columns that `fit` got, and return them with the rows."""
+        if sample_weight is not None:
+            rows = x.reshape(len(x), -1)
+            sample_weight = check_sample_weight(
+                sample_weight, rows, dtype=np.float32, ensure_non_negative=True
+            )
+        if groups is not None:
+            groups = check_array(groups, ensure_2d=False, dtype=None)
+            check_consistent_length(x, groups)
+        return Data(x, sample_weight=sample_weight, groups=groups)
 
     def _selected_layers(self, shapes: dict[str, tuple[int, ...]]) -> Sequence[str]:
         layers = [self.layer] if isinstance(self.layer, str) else list(self.layer)

@@ -1,0 +1,99 @@
+"""Labels that may be missing: NaN, or -1 beside at least two other classes."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from skvae._compat import check_regression_targets
+from skvae.objectives.supervision import UNLABELLED
+
+
+def encode_classes(y: Any, x: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes, and the index of each row's class (-1 where it is missing).
+
+    A label is missing where it is NaN or None. A -1 is missing only when two other
+    classes remain, since {-1, 1} is a binary problem.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels of any type that scikit-learn classifies.
+    x : ndarray of shape (n_samples, ...)
+        The rows that they belong to.
+    name : str
+        Of the estimator, for messages.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The classes, sorted.
+    index : ndarray of int64, shape (n_samples,)
+        Into ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If y does not fit to x, is continuous, or has fewer than two classes.
+    """
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(x, y)
+    labelled = ~is_missing(y)
+    check_classification_targets(as_whole_numbers(y[labelled]))
+    classes = np.unique(as_whole_numbers(y[labelled]))
+    if classes.dtype.kind in "if" and len(classes) > 2 and UNLABELLED in classes:
+        labelled &= y != UNLABELLED
+        classes = classes[classes != UNLABELLED]
+    if len(classes) < 2:
+        found = f"the class {classes[0]} alone" if len(classes) else "no label at all"
+        raise ValueError(
+            f"Got y with {found}, but {name} needs at least two classes to tell apart."
+        )
+    index = np.full(len(y), UNLABELLED, dtype=np.int64)
+    index[labelled] = np.searchsorted(classes, as_whole_numbers(y[labelled]))
+    return classes, index
+
+
+def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
+    """Return regression targets as float32, NaN where they are missing.
+
+    Raises
+    ------
+    ValueError
+        If y does not fit to x, is no single column of numbers, or is missing everywhere.
+    """
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(x, y)
+    labelled = ~is_missing(y)
+    if not labelled.any():
+        raise ValueError(f"Got y without a single target, but {name} needs some to learn.")
+    targets = np.full(len(y), np.nan, dtype=np.float32)
+    targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
+    return targets
+
+
+def is_missing(y: np.ndarray) -> np.ndarray:
+    """Return where labels are NaN or None."""
+    if y.dtype.kind == "f":
+        return np.isnan(y)
+    if y.dtype.kind == "O":
+        return np.array([label is None or label != label for label in y], dtype=bool)
+    return np.zeros(len(y), dtype=bool)
+
+
+def as_whole_numbers(y: np.ndarray) -> np.ndarray:
+    """Turn labels of type object, among which some were missing, into their own type."""
+    return np.array(y.tolist()) if y.dtype.kind == "O" and len(y) else y
+
+
+def class_weights(
+    class_weight: Any, classes: np.ndarray, index: np.ndarray
+) -> tuple[float, ...] | None:
+    """Return a weight per class for ``class_weight`` as scikit-learn has it."""
+    if class_weight is None:
+        return None
+    labelled = index[index != UNLABELLED]
+    weights = compute_class_weight(class_weight, classes=classes, y=classes[labelled])
+    return tuple(float(weight) for weight in weights)

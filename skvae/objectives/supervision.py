@@ -1,0 +1,81 @@
+"""How far predictions are from labels, of which some may be missing."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from skvae.objectives.batch import Batch, Trace
+from skvae.objectives.weighting import weighted_mean
+
+# Class index of a row without a label.
+UNLABELLED = -1
+
+
+def class_scores(logits: Tensor) -> Tensor:
+    """Return a column per class; a single logit is that of the second of two classes.
+
+    softmax([0, l]) = [sigmoid(-l), sigmoid(l)]: one logit says all of two classes.
+    """
+    if logits.shape[1] > 1:
+        return logits
+    return torch.cat([torch.zeros_like(logits), logits], dim=1)
+
+
+def cross_entropy(
+    logits: Tensor, labels: Tensor, class_weight: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy of each row: -w_y log softmax(l)_y, and 0 where y is missing (-1)."""
+    return nn.functional.cross_entropy(
+        class_scores(logits),
+        labels,
+        weight=class_weight,
+        ignore_index=UNLABELLED,
+        reduction="none",
+    )
+
+
+def squared_residual(prediction: Tensor, target: Tensor) -> Tensor:
+    """Half the squared residual of each row, and 0 where the target is missing (NaN)."""
+    residual = prediction.squeeze(1) - target
+    return 0.5 * residual.nan_to_num(nan=0.0).square()
+
+
+def over_labelled(loss: Tensor, labelled: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Scale a loss so that its mean over all rows is that over the labelled ones.
+
+    A batch without any labelled row has the loss 0.
+    """
+    counted = labelled.to(loss.dtype)
+    share = weighted_mean(counted, weight)
+    return loss / share.clamp(min=torch.finfo(loss.dtype).tiny) * counted
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Cross-entropy of the stage ``logits`` over the rows that have a label.
+
+    Parameters
+    ----------
+    class_weight : tuple of float, optional
+        Weight of each class.
+    """
+
+    class_weight: tuple[float, ...] | None = None
+
+    def __call__(self, trace: Trace, batch: Batch) -> Tensor:
+        assert batch.y is not None
+        logits = trace["logits"]
+        weight = None if self.class_weight is None else logits.new_tensor(self.class_weight)
+        loss = cross_entropy(logits, batch.y, weight)
+        return over_labelled(loss, batch.y != UNLABELLED, batch.sample_weight)
+
+
+@dataclass(frozen=True)
+class SquaredResidual:
+    """Half the squared residual of the stage ``prediction`` over the rows with a target."""
+
+    def __call__(self, trace: Trace, batch: Batch) -> Tensor:
+        assert batch.y is not None
+        loss = squared_residual(trace["prediction"], batch.y)
+        return over_labelled(loss, ~batch.y.isnan(), batch.sample_weight)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from skvae.estimators.labels import check_targets, class_weights, encode_classes
+
+X = np.zeros((5, 2))
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "index"),
+    [
+        ([0, 1, 1, 1, 0], [0, 1], [0, 1, 1, 1, 0]),
+        ([-1, 1, 1, -1, 1], [-1, 1], [0, 1, 1, 0, 1]),
+        ([-1, 0, 1, 1, 0], [0, 1], [-1, 0, 1, 1, 0]),
+        ([0.0, 1.0, np.nan, 1.0, 0.0], [0, 1], [0, 1, -1, 1, 0]),
+        ([-1.0, 1.0, np.nan, 1.0, -1.0], [-1, 1], [0, 1, -1, 1, 0]),
+        (["b", None, "a", "b", "a"], ["a", "b"], [1, -1, 0, 1, 0]),
+        (
+            np.array(["b", np.nan, "a", "b", "a"], dtype=object),
+            ["a", "b"],
+            [1, -1, 0, 1, 0],
+        ),
+        ([True, False, True, True, False], [False, True], [1, 0, 1, 1, 0]),
+        ([3, -1, 7, 5, -1], [3, 5, 7], [0, -1, 2, 1, -1]),
+    ],
+)
+def test_classes_and_what_is_missing(y, classes, index):
+    y = np.array(y, dtype=object) if "a" in y else y
+    found, codes = encode_classes(y, X, "Kind")
+    np.testing.assert_array_equal(found, classes)
+    np.testing.assert_array_equal(codes, index)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([1, 1, 1, 1, 1], "the class 1 alone"),
+        ([-1, -1, 1, 1, np.nan], None),
+        ([np.nan] * 5, "no label at all"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], "continuous"),
+        ([0, 1], "inconsistent"),
+    ],
+)
+def test_what_cannot_be_classified(y, message):
+    if message is None:
+        assert list(encode_classes(y, X, "Kind")[0]) == [-1, 1]
+        return
+    with pytest.raises(ValueError, match=message):
+        encode_classes(y, X, "Kind")
+
+
+def test_targets():
+    targets = check_targets([1, None, 2.5, np.nan, 3], X, "Kind")
+    np.testing.assert_array_equal(targets, np.float32([1, np.nan, 2.5, np.nan, 3]))
+    with pytest.raises(ValueError, match="single target"):
+        check_targets([np.nan] * 5, X, "Kind")
+    with pytest.raises(ValueError, match="infinity"):
+        check_targets([1, 2, np.inf, 3, 4], X, "Kind")
+
+
+def test_class_weights_count_the_labelled_only():
+    classes, index = np.array(["a", "b"]), np.array([0, 0, 0, 1, -1, -1])
+    assert class_weights(None, classes, index) is None
+    assert class_weights("balanced", classes, index) == pytest.approx((4 / 6, 2.0))
+    assert class_weights({"a": 2.0, "b": 5.0}, classes, index) == (2.0, 5.0)
