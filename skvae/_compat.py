@@ -5,6 +5,7 @@ from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, ProgressBar
+from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -21,6 +22,7 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "may_stop",
+    "take_rows",
 ]
 
 

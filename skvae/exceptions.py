@@ -2,7 +2,12 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["MissingDependencyError", "NonFiniteLossError", "PosteriorCollapseWarning"]
+__all__ = [
+    "MissingDependencyError",
+    "NonFiniteLossError",
+    "PosteriorCollapseWarning",
+    "PretrainingLostWarning",
+]
 
 
 class NonFiniteLossError(ValueError):
@@ -15,3 +20,7 @@ class MissingDependencyError(ImportError):
 
 class PosteriorCollapseWarning(ConvergenceWarning):
     """No latent unit of a variational autoencoder carries information about its input."""
+
+
+class PretrainingLostWarning(ConvergenceWarning):
+    """Fine-tuning began with steps so large that the pretrained encoder was destroyed."""

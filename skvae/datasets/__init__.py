@@ -2,7 +2,18 @@
 
 from skvae.datasets.lesions import make_lesions
 from skvae.datasets.lidc import load_lidc_nodules
+from skvae.datasets.mammograms import make_mammograms
 from skvae.datasets.medmnist import load_medmnist
+from skvae.datasets.moving_blobs import make_moving_blobs
 from skvae.datasets.sprites import make_sprites
+from skvae.datasets.xrays import make_xrays
 
-__all__ = ["load_lidc_nodules", "load_medmnist", "make_lesions", "make_sprites"]
+__all__ = [
+    "load_lidc_nodules",
+    "load_medmnist",
+    "make_lesions",
+    "make_mammograms",
+    "make_moving_blobs",
+    "make_sprites",
+    "make_xrays",
+]

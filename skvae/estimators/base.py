@@ -1,5 +1,6 @@
 """What every autoencoder shares beyond training: decoding, reconstructing, scoring."""
 
+import math
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import fit_context
 from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
-from skvae.estimators.parameters import NetworkParameters
+from skvae.estimators.parameters import AutoencoderParameters, NetworkParameters
 from skvae.estimators.trained import TrainedTransformer
 from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
@@ -23,14 +24,10 @@ from skvae.training.data import Data
 from skvae.training.recipe import Phase, Recipe
 
 
-class BaseAutoencoder(TrainedTransformer, NetworkParameters):
-    """An autoencoder; a kind says how its code, its objective or its network differ."""
+class DecodingTransformer(TrainedTransformer, AutoencoderParameters):
+    """An autoencoder of any architecture; a kind gives its network."""
 
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"warm_start"}
-
-    def _bottleneck(self) -> Builder:
-        """Return the part of the network that makes the code: by default linear."""
-        return Builder(LinearCode)
 
     def _objective(self) -> Objective:
         """Return what training minimises: by default the reconstruction alone."""
@@ -40,38 +37,8 @@ class BaseAutoencoder(TrainedTransformer, NetworkParameters):
         """Return what `score` counts against a sample."""
         return self._objective()
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
-        """Return the network for samples of a shape: dense for rows, else convolutional."""
-        shared = {
-            "n_components": int(self.n_components),
-            "bottleneck": self._bottleneck(),
-            "hidden_layer_sizes": self._sizes("hidden_layer_sizes"),
-            "activation": self.activation,
-            "normalization": self.normalization,
-            "dropout": self.dropout,
-            "sigmoid_output": self.likelihood == "bernoulli",
-        }
-        if len(sample_shape) == 1:
-            return Builder(DenseAutoencoder, n_features=sample_shape[0], **shared)
-        channels = self._sizes("channels")
-        if not channels:
-            raise ValueError("Got channels=(), but images need at least one block.")
-        return Builder(
-            ConvAutoencoder,
-            image_shape=sample_shape,
-            channels=channels,
-            kernel_size=int(self.kernel_size),
-            downsampling=self.downsampling,
-            **shared,
-        )
-
     def _phases(self) -> tuple[Phase, ...]:
         return (Phase(self.max_iter, float(self.learning_rate_init)),)
-
-    def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
-    ) -> Recipe:
-        return replace(super()._recipe(sample_shape, seed, phases), solver=self.solver)
 
     def _data(self, x: np.ndarray, **columns: Any) -> Data:
         if self.likelihood == "bernoulli":
@@ -140,7 +107,7 @@ class BaseAutoencoder(TrainedTransformer, NetworkParameters):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` gives them with the default ``layer``.
+            Codes, as `transform` gives them with a ``layer`` that is a code.
 
         Returns
         -------
@@ -159,13 +126,20 @@ class BaseAutoencoder(TrainedTransformer, NetworkParameters):
                 f"Got layer={self.layer!r}, but inverse_transform decodes "
                 f"{' or '.join(codes)} only."
             )
+        shape = self.network_.shapes[self.layer]
+        if len(shape) > 1 and self.pool is not None:
+            raise ValueError(
+                f"Got pool={self.pool!r}, but inverse_transform decodes whole maps only; "
+                "expected pool=None, and X as `transform` gives it then."
+            )
         X = check_array(X, dtype=np.float32, order="C", input_name="X")
-        if X.shape[1] != self.n_components:
+        if X.shape[1] != math.prod(shape):
             raise ValueError(
                 f"Got X with {X.shape[1]} columns, but the code has "
-                f"n_components={self.n_components}."
+                f"n_components={self.n_components}"
+                + (f" maps of {shape[1:]}." if len(shape) > 1 else ".")
             )
-        return self._decode(X)
+        return self._decode(X.reshape(len(X), *shape))
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         network = self.network_
@@ -230,11 +204,40 @@ class BaseAutoencoder(TrainedTransformer, NetworkParameters):
         """
         return float(self.score_samples(X).mean(dtype=np.float64))
 
-    def _sizes(self, parameter: str) -> tuple[int, ...]:
-        sizes = getattr(self, parameter)
-        for size in sizes:
-            if not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(
-                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1."
-                )
-        return tuple(int(size) for size in sizes)
+
+class BaseAutoencoder(DecodingTransformer, NetworkParameters):
+    """An autoencoder; a kind says how its code, its objective or its network differ."""
+
+    def _bottleneck(self) -> Builder:
+        """Return the part of the network that makes the code: by default linear."""
+        return Builder(LinearCode)
+
+    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        """Return the network for samples of a shape: dense for rows, else convolutional."""
+        shared = {
+            "n_components": int(self.n_components),
+            "bottleneck": self._bottleneck(),
+            "hidden_layer_sizes": self._sizes("hidden_layer_sizes"),
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "dropout": self.dropout,
+            "sigmoid_output": self.likelihood == "bernoulli",
+        }
+        if len(sample_shape) == 1:
+            return Builder(DenseAutoencoder, n_features=sample_shape[0], **shared)
+        channels = self._sizes("channels")
+        if not channels:
+            raise ValueError("Got channels=(), but images need at least one block.")
+        return Builder(
+            ConvAutoencoder,
+            image_shape=sample_shape,
+            channels=channels,
+            kernel_size=int(self.kernel_size),
+            downsampling=self.downsampling,
+            **shared,
+        )
+
+    def _recipe(
+        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+    ) -> Recipe:
+        return replace(super()._recipe(sample_shape, seed, phases), solver=self.solver)

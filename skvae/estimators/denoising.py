@@ -1,9 +1,9 @@
 """The denoising autoencoder: a corrupted input, a clean target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from skvae._compat import Interval, StrOptions
 from skvae.estimators.base import BaseAutoencoder
 from skvae.networks.builder import Builder
-from skvae.networks.staged import Noise, StagedAutoencoder, Stages
+from skvae.networks.staged import Noise, Stages, WrappedAutoencoder
 
 BLOCK_SIZE = 4
 
@@ -56,30 +56,19 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[Tensor, Tensor, float], Tensor]]] = 
 }
 
 
-class Corrupted(StagedAutoencoder):
+class Corrupted(WrappedAutoencoder):
     """An autoencoder that sees a corrupted input while there is noise."""
 
     def __init__(self, *, body: Builder, corruption: str, level: float) -> None:
-        super().__init__()
-        self.body = cast(StagedAutoencoder, body())
+        super().__init__(body)
         self.kind, self.corrupt = CORRUPTIONS[corruption]
         self.level = level
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return self.body.codes
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         if noise is not None:
             x = self.corrupt(x, noise["corrupted"], self.level)
         yield "corrupted", x
         yield from self.body.encode(x, noise)
-
-    def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
-        yield from self.body.decode(code, noise)
-
-    def remember(self, trace: Mapping[str, Tensor]) -> None:
-        self.body.remember(trace)
 
     def noise_kinds(self) -> dict[str, str]:
         return {"corrupted": self.kind} | self.body.noise_kinds()

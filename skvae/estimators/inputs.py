@@ -23,7 +23,7 @@ _NOT_NUMBERS = (
 _NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
 
 
-def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+def check_rows(estimator: Any, X: Any, *, reset: bool, min_samples: int = 2) -> np.ndarray:
     """Return X as float32 samples of an estimator's shape.
 
     For `fit` they are finite; later ones are checked block by block as they are read.
@@ -36,6 +36,8 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
         Rows or images.
     reset : bool
         Whether X is for `fit`, and decides what later X must look like.
+    min_samples : int
+        Samples that `fit` needs.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             dtype=np.float32,
             order="C",
             ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
+            ensure_min_samples=min_samples if reset else 1,
             reset=reset,
         )
     if reset:

@@ -31,36 +31,21 @@ class DocumentedParameters(BaseEstimator):
 
 
 @dataclass(eq=False, repr=False)
-class NetworkParameters(DocumentedParameters):
-    """What an autoencoder is, and for how long it is trained.
+class AutoencoderParameters(DocumentedParameters):
+    """What an autoencoder of any architecture is, and for how long it is trained.
 
     Parameters
     ----------
     n_components : int, default=16
         Size of the code.
-    hidden_layer_sizes : tuple of int, default=(128,)
-        Sizes of the dense layers between input (or last feature map) and code; the
-        decoder mirrors them. With ``()`` and no image, the network is linear.
-    channels : tuple of int, default=(8, 16, 32)
-        Channels of each convolutional block; images only. Every block halves the
-        image, whatever its size.
-    kernel_size : int, default=3
-        Width of the convolutional kernels along every axis.
-    downsampling : {"stride", "max"}, default="stride"
-        Whether the convolutions stride, or a maximum is taken behind them.
     normalization : {"batch", "group"} or None, default=None
         Normalisation in every hidden and convolutional block.
     activation : {"identity", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh"}, \
 default="relu"
         Activation of every hidden and convolutional block.
-    dropout : float, default=0.0
-        Share of each block's output that is dropped while training.
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
         How the reconstruction is compared with the input; ``"bernoulli"`` is for
         inputs in [0, 1] and reconstructs probabilities.
-    solver : {"adam", "lbfgs"}, default="adam"
-        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
-        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
     max_iter : int, default=100
         Number of epochs.
     learning_rate_init : float, default=1e-3
@@ -72,33 +57,61 @@ default="relu"
 
     n_components: int = 16
     _: KW_ONLY
-    hidden_layer_sizes: tuple[int, ...] = (128,)
-    channels: tuple[int, ...] = (8, 16, 32)
-    kernel_size: int = 3
-    downsampling: str = "stride"
     normalization: str | None = None
     activation: str = "relu"
-    dropout: float = 0.0
     likelihood: str = "gaussian"
-    solver: str = "adam"
     max_iter: int = 100
     learning_rate_init: float = 1e-3
     warm_start: bool = False
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "normalization": [StrOptions({"batch", "group"}), None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "warm_start": ["boolean"],
+    }
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetworkParameters(AutoencoderParameters):
+    """The usual architecture: blocks that halve an image, dense layers, a flat code.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(128,)
+        Sizes of the dense layers between input (or last feature map) and code; the
+        decoder mirrors them. With ``()`` and no image, the network is linear.
+    channels : tuple of int, default=(8, 16, 32)
+        Channels of each convolutional block; images only. Every block halves the
+        image, whatever its size.
+    kernel_size : int, default=3
+        Width of the convolutional kernels along every axis.
+    downsampling : {"stride", "max"}, default="stride"
+        Whether the convolutions stride, or a maximum is taken behind them.
+    dropout : float, default=0.0
+        Share of each block's output that is dropped while training.
+    solver : {"adam", "lbfgs"}, default="adam"
+        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
+        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
+    """
+
+    hidden_layer_sizes: tuple[int, ...] = (128,)
+    channels: tuple[int, ...] = (8, 16, 32)
+    kernel_size: int = 3
+    downsampling: str = "stride"
+    dropout: float = 0.0
+    solver: str = "adam"
+
+    _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": [list, tuple],
         "channels": [list, tuple],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "downsampling": [StrOptions({"stride", "max"})],
-        "normalization": [StrOptions({"batch", "group"}), None],
-        "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "likelihood": [StrOptions({"gaussian", "bernoulli"})],
         "solver": [StrOptions({"adam", "lbfgs"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "warm_start": ["boolean"],
     }
 
 
@@ -122,6 +135,13 @@ class TrainingParameters(DocumentedParameters):
         L2 penalty of the weights.
     max_grad_norm : float or None, default=None
         Gradients are scaled down to this norm; costs a pass over the weights per step.
+    augment : bool, callable or None, default=None
+        Random changes of the images while training, never of validation rows. ``True``
+        flips, moves, turns, scales and shades them as :class:`~skvae.RandomAugment` does
+        by default, a ``RandomAugment`` as it says; a random transform of MONAI is
+        applied image by image (slowly); any other callable maps a
+        ``skvae.objectives.batch.Batch`` and a ``torch.Generator`` to a new batch. An
+        autoencoder reconstructs the changed images.
     early_stopping : bool, default=False
         Whether to hold rows out and keep the epoch that is best on them. Rows of a
         patient stay together when `fit` gets ``groups``; without, it cannot know.
@@ -170,6 +190,7 @@ class TrainingParameters(DocumentedParameters):
     batch_size: int = 32
     weight_decay: float = 0.0
     max_grad_norm: float | None = None
+    augment: Any = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
@@ -188,6 +209,7 @@ class TrainingParameters(DocumentedParameters):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "augment": ["boolean", callable, None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],

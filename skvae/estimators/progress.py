@@ -1,4 +1,4 @@
-"""A progress bar over the epochs of one fit, for ``verbose``."""
+"""Progress bars over the epochs of a fit and the windows of images, for ``verbose``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,3 +29,16 @@ def epoch_bar(
             progress.update(task, advance=1, loss=f"{shown} {row[shown]:.4g}")
 
         yield move
+
+
+@contextmanager
+def window_bar(name: str, n_windows: int, verbose: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that takes a number of windows and moves the bar by it."""
+    if not verbose:
+        yield lambda n_done: None
+        return
+    from rich.progress import Progress
+
+    with Progress() as progress:
+        task = progress.add_task(f"{name}: windows", total=n_windows)
+        yield lambda n_done: progress.advance(task, n_done)

@@ -1,109 +1,91 @@
 """The sparse autoencoder: many code units, few of them busy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skvae._compat import Interval, StrOptions
 from skvae.estimators.base import BaseAutoencoder
-from skvae.networks.blocks import Bottleneck
+from skvae.networks.activity import ACTIVE_SIGMOID
 from skvae.networks.builder import Builder
-from skvae.networks.staged import Noise, Stages
-from skvae.objectives.batch import Batch, Objective, Terms, Trace
-from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS, Likelihood
-from skvae.objectives.sparsity import bernoulli_kl
-from skvae.training.data import DIAGNOSTIC_ROWS, spaced_rows
+from skvae.networks.sparse import (
+    BatchTopKCode,
+    JumpReLUCode,
+    ReluCode,
+    SigmoidCode,
+    TopKCode,
+    WatchedAutoencoder,
+)
+from skvae.objectives.batch import Objective, Trace
+from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
+from skvae.objectives.sparsity import (
+    FewActive,
+    QuietUnits,
+    SmallActivations,
+    SparseReconstruction,
+)
+from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
 
-# Rows after which the mean activation has forgotten half.
-MEMORY_ROWS = 1000
-# A bounded unit counts as active above this; the others above zero.
-ACTIVE_SIGMOID = 0.1
+
+class Sparsity(NamedTuple):
+    """How a code is kept sparse: its units, and what they cost."""
+
+    code: Builder
+    penalty: Callable[[Trace], Tensor] | None = None
+    # Sigmoid units are never quite silent, and never dead.
+    bounded: bool = False
 
 
-class MeasuredCode(Bottleneck):
-    """A code in [0, 1] with the mean activation of each unit over the last rows.
+def quiet_units(kind: "SparseAutoencoder") -> Sparsity:
+    """Keep units in [0, 1], each with the same mean activation."""
+    penalty = QuietUnits(float(kind.sparsity_target), float(kind.sparsity_weight))
+    return Sparsity(Builder(SigmoidCode), penalty, bounded=True)
 
-    The estimate is a running mean whose memory is counted in rows, so that it does not
-    depend on the batch size; its gradient is that of the batch's mean.
-    """
 
-    total: Tensor
-    weight: Tensor
+def small_activations(kind: "SparseAutoencoder") -> Sparsity:
+    """Let units cost what they are."""
+    return Sparsity(Builder(ReluCode), SmallActivations(float(kind.sparsity_weight)))
 
-    def __init__(self, n_features: int, n_components: int) -> None:
-        super().__init__()
-        self.to_code = nn.Linear(n_features, n_components)
-        self.register_buffer("total", torch.zeros(n_components))
-        self.register_buffer("weight", torch.zeros(()))
 
-    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        code = self.to_code(x).sigmoid()
-        estimate = self.total / self.weight.clamp(min=torch.finfo(x.dtype).tiny)
-        if self.training:
-            batch = code.mean(dim=0)
-            total, weight = self.updated(batch.detach(), len(x))
-            estimate = (total / weight) + (batch - batch.detach())
-        yield "mean_activation", estimate.expand(len(x), -1)
-        yield "code", code
+def k_per_sample(kind: "SparseAutoencoder") -> Sparsity:
+    """Keep the k largest units of each sample."""
+    return Sparsity(Builder(TopKCode, k=checked_k(kind)))
 
-    def updated(self, batch_mean: Tensor, n_rows: int) -> tuple[Tensor, Tensor]:
-        """Return the running sum and its weight after a batch."""
-        kept = 0.5 ** (n_rows / MEMORY_ROWS)
-        return (
-            kept * self.total + (1 - kept) * batch_mean,
-            kept * self.weight + (1 - kept),
+
+def k_on_average(kind: "SparseAutoencoder") -> Sparsity:
+    """Keep the k n largest units of a batch of n samples."""
+    return Sparsity(Builder(BatchTopKCode, k=checked_k(kind)))
+
+
+def learned_thresholds(kind: "SparseAutoencoder") -> Sparsity:
+    """Keep units above thresholds of their own, k of them on average."""
+    penalty = FewActive(checked_k(kind), float(kind.sparsity_weight))
+    return Sparsity(Builder(JumpReLUCode), penalty)
+
+
+def checked_k(kind: "SparseAutoencoder") -> int:
+    """Return ``k``, or refuse one that is more than all."""
+    if kind.k > kind.n_components:
+        raise ValueError(
+            f"Got k={kind.k} with n_components={kind.n_components}, but at most all "
+            "units of a sample can be active."
         )
-
-    def remember(self, trace: Mapping[str, Tensor]) -> None:
-        if self.training:
-            code = trace["code"].detach()
-            total, weight = self.updated(code.mean(dim=0), len(code))
-            self.total.copy_(total)
-            self.weight.copy_(weight)
+    return int(kind.k)
 
 
-class TopKCode(Bottleneck):
-    """A code of which only the k largest units of each sample are not zero.
-
-    Makhzani & Frey (2014), k-sparse autoencoders, ICLR.
-    """
-
-    def __init__(self, n_features: int, n_components: int, k: int) -> None:
-        super().__init__()
-        self.to_code = nn.Linear(n_features, n_components)
-        self.k = k
-
-    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        yield "pre_activation", (pre := self.to_code(x))
-        largest = pre.topk(self.k, dim=1)
-        yield "code", torch.zeros_like(pre).scatter(1, largest.indices, largest.values)
-
-
-@dataclass(frozen=True)
-class QuietReconstruction:
-    """Reconstruction from units that are active as rarely as a target says.
-
-    -log p(x|z) + beta sum_j KL(rho ‖ rho_hat_j); the second term is over the batch and
-    the rows before it.
-    """
-
-    likelihood: Likelihood
-    target: float
-    weight: float
-
-    def __call__(self, trace: Trace, batch: Batch) -> Terms:
-        divergence = bernoulli_kl(self.target, trace["mean_activation"][0])
-        return {
-            "reconstruction": self.likelihood(trace, batch),
-            "sparsity": self.weight * divergence.sum(),
-        }
+SPARSITIES: dict[str, Callable[["SparseAutoencoder"], Sparsity]] = {
+    "kl": quiet_units,
+    "l1": small_activations,
+    "topk": k_per_sample,
+    "batch_topk": k_on_average,
+    "jumprelu": learned_thresholds,
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -111,9 +93,6 @@ class SparseAutoencoder(BaseAutoencoder):
     """Features of an autoencoder with many code units, few of which are active.
 
     The code may be wider than the input: its capacity is limited by what it may do.
-    With ``sparsity="kl"`` the units are bounded to [0, 1], and a penalty pulls the mean
-    activation of each over the data towards ``sparsity_target``; with ``"topk"`` only
-    the ``k`` largest units of each sample are not zero.
 
     Parameters
     ----------
@@ -121,14 +100,30 @@ class SparseAutoencoder(BaseAutoencoder):
         Number of code units.
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the dense layers between input (or last feature map) and code.
-    sparsity : {"kl", "topk"}, default="kl"
+    sparsity : {"kl", "l1", "topk", "batch_topk", "jumprelu"}, default="kl"
         What keeps the code sparse.
+
+        - ``"kl"``: units in [0, 1]; a penalty pulls the mean activation of each over the
+          data to ``sparsity_target``.
+        - ``"l1"``: units above zero; a penalty on the sum of the activations, each times
+          the norm of its decoder weights, so that scaling a unit down gains nothing.
+        - ``"topk"``: only the ``k`` largest units of each sample are not zero.
+        - ``"batch_topk"``: ``k`` units on average, the largest of the batch; `transform`
+          compares with a threshold that training has estimated.
+        - ``"jumprelu"``: each unit has a threshold that is learned; a penalty leads to
+          ``k`` active units on average.
     sparsity_target : float, default=0.05
         Mean activation rho that each unit is pulled to, with ``sparsity="kl"``.
     sparsity_weight : float, default=1.0
-        Weight of the penalty against half the squared error of a sample.
+        Weight of the penalty against half the squared error of a sample, with
+        ``sparsity="kl"``, ``"l1"`` and ``"jumprelu"``.
     k : int, default=10
-        Number of non-zero units of each sample, with ``sparsity="topk"``.
+        Number of active units of a sample, with ``sparsity="topk"``, ``"batch_topk"`` and
+        ``"jumprelu"``.
+    revival_weight : float, default=0.001
+        Weight with which units that were not active in the last 1000 rows are pulled back
+        to life, with all but ``sparsity="kl"``. Nothing else moves them, so that a tiny
+        weight does; 0 leaves them dead.
 
     Attributes
     ----------
@@ -158,6 +153,12 @@ class SparseAutoencoder(BaseAutoencoder):
 
     Makhzani, A. & Frey, B. (2014). k-sparse autoencoders. ICLR.
 
+    Bussmann, B., Leask, P. & Nanda, N. (2024). BatchTopK sparse autoencoders.
+    arXiv:2412.06410.
+
+    Rajamanoharan, S. et al. (2024). Jumping ahead: improving reconstruction fidelity with
+    JumpReLU sparse autoencoders. arXiv:2407.14435.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -174,39 +175,43 @@ class SparseAutoencoder(BaseAutoencoder):
     sparsity_target: float = 0.05
     sparsity_weight: float = 1.0
     k: int = 10
+    revival_weight: float = 1e-3
 
     _parameter_constraints: ClassVar[dict] = {
-        "sparsity": [StrOptions({"kl", "topk"})],
+        "sparsity": [StrOptions(set(SPARSITIES))],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
         "sparsity_weight": [Interval(Real, 0, None, closed="left")],
         "k": [Interval(Integral, 1, None, closed="left")],
+        "revival_weight": [Interval(Real, 0, None, closed="left")],
     }
 
+    def _sparsity(self) -> Sparsity:
+        return SPARSITIES[self.sparsity](self)
+
     def _bottleneck(self) -> Builder:
-        if self.sparsity == "kl":
-            return Builder(MeasuredCode)
-        if self.k > self.n_components:
-            raise ValueError(
-                f"Got k={self.k} with n_components={self.n_components}, but at most all "
-                "units of a sample can be active."
-            )
-        return Builder(TopKCode, k=int(self.k))
+        return self._sparsity().code
+
+    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        body = super()._network_builder(sample_shape)
+        if self._sparsity().bounded:
+            return body
+        return Builder(WatchedAutoencoder, body=body, n_components=int(self.n_components))
 
     def _objective(self) -> Objective:
-        if self.sparsity != "kl":
-            return super()._objective()
+        sparsity = self._sparsity()
+        weight = 0.0 if sparsity.bounded else float(self.revival_weight)
         likelihood = PLAIN_LIKELIHOODS[self.likelihood]
-        return QuietReconstruction(likelihood, self.sparsity_target, self.sparsity_weight)
+        return SparseReconstruction(likelihood, sparsity.penalty, weight)
 
     def _scoring_objective(self) -> Objective:
         return super()._objective()
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
-        attributes = super()._attributes(fitted, recipe, x)
-        some = spaced_rows(x, DIAGNOSTIC_ROWS)
+    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
+        attributes = super()._attributes(fitted, recipe, data)
+        some = spaced_rows(data.x, DIAGNOSTIC_ROWS)
         layers = ["code", "reconstruction"]
         code, rows = attributes["network_"].read_each(some, layers, recipe.n_threads)
-        active = code > ACTIVE_SIGMOID if self.sparsity == "kl" else code != 0
+        active = np.abs(code) > (ACTIVE_SIGMOID if self._sparsity().bounded else 0)
         some = some.reshape(len(some), -1)
         variance = max(float(some.var(axis=0, dtype=np.float64).sum()), 1e-12)
         error = float(np.square(rows - some).mean(axis=0).sum())

@@ -22,14 +22,16 @@ from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
 from skvae.estimators.parameters import TrainingParameters
 from skvae.estimators.progress import epoch_bar
 from skvae.networks.builder import Builder
+from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import stage_shapes
 from skvae.objectives.batch import Objective
+from skvae.training.augmentation import as_augment
 from skvae.training.caching import remember
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import Epoch, Fitted, epochs
-from skvae.training.reading import FittedNetwork, pooled_size
-from skvae.training.recipe import Phase, Recipe
+from skvae.training.reading import FittedNetwork
+from skvae.training.recipe import Augment, Phase, Recipe
 from skvae.training.threads import effective_threads
 
 
@@ -63,6 +65,24 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
     def _phases(self) -> tuple[Phase, ...]:
         """Return the budget of `fit`."""
 
+    def _check(self, X: Any, *, reset: bool) -> np.ndarray:
+        """Return X as the samples that the network takes."""
+        return check_rows(self, X, reset=reset)
+
+    def _sample_shape(self, X: Any) -> tuple[int, ...]:
+        """Return the shape that a sample of X has for the network."""
+        return find_sample_shape(as_array(X), self.image_shape)
+
+    def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
+        """Return what training changes samples of a shape with."""
+        augment = as_augment(self.augment)
+        if augment is not None and len(sample_shape) == 1:
+            raise ValueError(
+                f"Got augment={self.augment!r}, but X has rows of {sample_shape[0]} "
+                "features; expected images, or rows of pixels with their image_shape."
+            )
+        return augment
+
     def _recipe(
         self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
     ) -> Recipe:
@@ -80,6 +100,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             precision=self.precision,
             device=resolve_device(self.device),
             n_threads=effective_threads(self.n_threads),
+            augment=self._augment(sample_shape),
         )
 
     def _fit(
@@ -93,12 +114,12 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
     ) -> Self:
         with self._unchanged_on_error():
             first = not (resume and hasattr(self, "network_"))
-            x = check_rows(self, X, reset=first or not same_input)
+            x = self._check(X, reset=first or not same_input)
             data = self._data(x, **columns)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             recipe = self._recipe(x.shape[1:], seed, phases)
             self._selected_layers(stage_shapes(recipe.builder, x.shape[1:]))
-            start = None if first else self._start(recipe)
+            start = self._pretrained(recipe, x, columns) if first else self._start(recipe)
 
             report = begin_fit(self, recipe.n_epochs, X)
 
@@ -108,8 +129,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             if self.random_state is None or resume or may_stop(self):
                 fitted = compute()
             else:
-                fitted = remember(self.memory, recipe, data, compute)
-            self._keep(fitted, recipe, x)
+                fitted = remember(self.memory, recipe, data, compute, start)
+            self._keep(fitted, recipe, data)
             report(end=True)()
         return self
 
@@ -128,33 +149,40 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
                 for epoch in epochs(recipe, data, start):
                     close = report()
                     move(epoch.history[-1])
-                    if close(partial(self._attributes_at, epoch, recipe, data.x)):
+                    if close(partial(self._attributes_at, epoch, recipe, data)):
                         break
         except KeyboardInterrupt:
             # The last whole epoch stays usable; raised again, a search stops as well.
             if epoch is not None and epoch.weights:
-                self._keep(epoch.fitted(), recipe, data.x)
+                self._keep(epoch.fitted(), recipe, data)
             raise
         assert epoch is not None, "there is at least one epoch"
         return epoch.fitted(resumable=resumable)
 
-    def _keep(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> None:
-        for name, value in self._attributes(fitted, recipe, x).items():
+    def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
+        for name, value in self._attributes(fitted, recipe, data).items():
             setattr(self, name, value)
 
-    def _attributes_at(self, epoch: Epoch, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
-        return self._attributes(epoch.fitted(), recipe, x)
+    def _attributes_at(self, epoch: Epoch, recipe: Recipe, data: Data) -> dict[str, Any]:
+        return self._attributes(epoch.fitted(), recipe, data)
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, x: np.ndarray) -> dict[str, Any]:
+    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
         """Return the attributes of an estimator that was fitted so."""
-        network = FittedNetwork(recipe.builder, x.shape[1:], fitted.state, recipe.device)
+        sample_shape = data.x.shape[1:]
+        network = FittedNetwork(recipe.builder, sample_shape, fitted.state, recipe.device)
         return {
             "network_": network,
             "history_": fitted.history,
             "n_iter_": len(fitted.history),
-            "sample_shape_": x.shape[1:],
+            "sample_shape_": sample_shape,
             "_resume": fitted.resume,
         }
+
+    def _pretrained(
+        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
+    ) -> Fitted | None:
+        """Return weights to start a new fit from, of the whole network or of a part."""
+        return None
 
     def _start(self, recipe: Recipe) -> Fitted:
         if recipe.builder != self.network_.builder:
@@ -191,7 +219,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         """
         check_is_fitted(self, "network_")
         layers = self._selected_layers(self.network_.shapes)
-        x = check_rows(self, X, reset=False)
+        x = self._check(X, reset=False)
         return self.network_.read(x, layers, self.pool, self.n_threads)
 
     def list_layers(self, X: Any = None) -> list[Layer]:
@@ -212,8 +240,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             check_is_fitted(self, "network_")
             shapes = self.network_.shapes
         else:
-            X = as_array(X)
-            sample_shape = find_sample_shape(X, self.image_shape)
+            sample_shape = self._sample_shape(X)
             shapes = stage_shapes(self._network_builder(sample_shape), sample_shape)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))
@@ -254,6 +281,15 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             groups = check_array(groups, ensure_2d=False, dtype=None)
             check_consistent_length(x, groups)
         return Data(x, sample_weight=sample_weight, groups=groups)
+
+    def _sizes(self, parameter: str) -> tuple[int, ...]:
+        sizes = getattr(self, parameter)
+        for size in sizes:
+            if not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(
+                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1."
+                )
+        return tuple(int(size) for size in sizes)
 
     def _selected_layers(self, shapes: dict[str, tuple[int, ...]]) -> Sequence[str]:
         layers = [self.layer] if isinstance(self.layer, str) else list(self.layer)

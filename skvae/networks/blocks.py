@@ -35,9 +35,11 @@ BATCH_NORMS: dict[int, Any] = {
 
 
 def normalization_layers(kind: str | None, n_channels: int, n_axes: int) -> list[nn.Module]:
-    """Batch or group normalisation of ``n_channels`` over ``n_axes`` spatial axes."""
+    """Batch, instance or group normalisation of ``n_channels`` over spatial axes."""
     if kind is None:
         return []
+    if kind == "instance":  # Ulyanov, Vedaldi & Lempitsky (2016): a group per channel.
+        return [nn.GroupNorm(n_channels, n_channels)]
     if kind == "batch":
         return [BATCH_NORMS[n_axes](n_channels)]
     # A group of one channel at one pixel is constant; of a few values, little more than

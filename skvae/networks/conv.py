@@ -109,6 +109,10 @@ class ConvAutoencoder(StagedAutoencoder):
     def codes(self) -> tuple[str, ...]:
         return self.dense.codes
 
+    @property
+    def from_code(self) -> nn.Linear:
+        return self.dense.from_code
+
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         for i, block in enumerate(self.down, start=1):
             x = dropout(block(x), self.dropout, noise, f"conv_{i}")

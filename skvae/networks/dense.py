@@ -60,6 +60,12 @@ class DenseAutoencoder(StagedAutoencoder):
     def codes(self) -> tuple[str, ...]:
         return self.bottleneck.codes
 
+    @property
+    def from_code(self) -> nn.Linear:
+        if not len(self.decoded):
+            return self.to_rows
+        return cast(nn.Linear, cast(nn.Sequential, self.decoded[0])[0])
+
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         for i, block in enumerate(self.hidden, start=1):
             x = dropout(block(x), self.dropout, noise, f"hidden_{i}")

@@ -1,13 +1,15 @@
 """Networks that name what they compute: the trace, an ordered mapping of stages."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from skvae.networks.builder import Builder
+from skvae.networks.pooling import pooled
 
 Stages = Iterator[tuple[str, Tensor]]
 Noise = Mapping[str, Tensor]
@@ -20,12 +22,21 @@ class StagedNetwork(nn.Module):
     Stopping the walk early is how a layer is read: nothing behind it is computed.
     """
 
+    # Whether entries of x that are NaN say that there is nothing.
+    nan_is_padding: bool = False
+    # The stage from which `stages_behind` goes on, where a network can.
+    encoded: str = ""
+
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
         """Yield ``(name, tensor)`` in the order in which the stages are computed.
 
         Noise is an input, so that the network stays a function: ``noise[stage]`` has
         the shape of that stage, and without noise the walk is deterministic.
         """
+        raise NotImplementedError
+
+    def stages_behind(self, encoded: Tensor, noise: Noise | None = None) -> Stages:
+        """Yield the stages behind the one called ``encoded``, given its value."""
         raise NotImplementedError
 
     def noise_kinds(self) -> dict[str, str]:
@@ -54,6 +65,12 @@ class StagedNetwork(nn.Module):
                     return found
         raise KeyError(*sorted(missing))
 
+    def features(self, x: Tensor, layers: Sequence[str], pool: str | None) -> Tensor:
+        """Return the pooled features of some layers side by side, one row per sample."""
+        trace = self.read(x, layers)
+        columns = [pooled(trace[layer], pool) for layer in layers]
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
+
 
 class StagedAutoencoder(StagedNetwork):
     """The encoder's stages, then the decoder's from the last of them, the code."""
@@ -63,6 +80,11 @@ class StagedAutoencoder(StagedNetwork):
     @property
     def codes(self) -> tuple[str, ...]:
         """Stages of the encoder that the decoder takes."""
+        raise NotImplementedError
+
+    @property
+    def from_code(self) -> nn.Linear:
+        """The first layer of the decoder."""
         raise NotImplementedError
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
@@ -89,6 +111,62 @@ class StagedAutoencoder(StagedNetwork):
             yield "reconstruction_logits", value
             value = value.sigmoid()
         yield "reconstruction", value
+
+
+class WrappedAutoencoder(StagedAutoencoder):
+    """An autoencoder around another, which it is but for what a subclass changes."""
+
+    def __init__(self, body: Builder) -> None:
+        super().__init__()
+        self.body = cast(StagedAutoencoder, body())
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return self.body.codes
+
+    @property
+    def from_code(self) -> nn.Linear:
+        return self.body.from_code
+
+    def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield from self.body.encode(x, noise)
+
+    def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
+        yield from self.body.decode(code, noise)
+
+    def remember(self, trace: Mapping[str, Tensor]) -> None:
+        self.body.remember(trace)
+
+    def noise_kinds(self) -> dict[str, str]:
+        return self.body.noise_kinds()
+
+
+@lru_cache(maxsize=256)
+def modules_behind(
+    builder: Builder, sample_shape: tuple[int, ...], stages: tuple[str, ...]
+) -> frozenset[str]:
+    """Names of the modules with weights of their own that some stages depend on.
+
+    Found by asking for the gradient of these stages on a weightless copy.
+    """
+    with torch.device("meta"):
+        network = builder().eval()
+        assert isinstance(network, StagedNetwork)
+        trace = network.read(torch.empty(2, *sample_shape), stages) if stages else {}
+        values = [value.sum() for value in trace.values() if value.requires_grad]
+        if not values:
+            return frozenset()
+        names, weights = zip(*network.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(values, weights, allow_unused=True)
+    used = [n for n, g in zip(names, gradients, strict=True) if g is not None]
+    return frozenset(name.rpartition(".")[0] for name in used)
+
+
+def modules_with_weights(builder: Builder) -> frozenset[str]:
+    """Names of all modules with weights of their own."""
+    with torch.device("meta"):
+        names = [name for name, _ in builder().named_parameters()]
+    return frozenset(name.rpartition(".")[0] for name in names)
 
 
 @lru_cache(maxsize=256)

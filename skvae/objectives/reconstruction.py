@@ -53,10 +53,12 @@ def optimal_total_variance(error: Tensor, weight: Tensor | None = None) -> Tenso
 
 @dataclass(frozen=True)
 class SquaredError:
-    """Half the squared error of each sample: ‖x - x̂‖² / 2."""
+    """The squared error of each sample times a factor, by default half: ‖x - x̂‖² / 2."""
+
+    factor: float = 0.5
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
-        return 0.5 * squared_error(trace["reconstruction"], batch.x)
+        return self.factor * squared_error(trace["reconstruction"], batch.x)
 
 
 @dataclass(frozen=True)

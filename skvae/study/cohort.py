@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from skvae.study.extras import import_extra
+from skvae.extras import import_extra
 
-__all__ = ["Cohort", "take_rows"]
+__all__ = ["Cohort"]
 
 # Scores of scikit-learn that are defined for two classes only, unless averaged.
 _TWO_CLASS_SCORINGS = {
@@ -83,15 +83,6 @@ class Cohort:
                 f"Got scoring={scoring!r} and y with {len(classes)} classes, but this "
                 "score needs two; for more there is scoring='roc_auc_ovr'."
             )
-
-
-def take_rows(values: Any, index: NDArray[np.intp]) -> Any:
-    """Return the rows of an array, a data frame or a list."""
-    if hasattr(values, "iloc"):
-        return values.iloc[index]
-    if hasattr(values, "shape"):
-        return values[index]
-    return [values[i] for i in index]
 
 
 def _check_length(name: str, values: Any, n_rows: int) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.study.extras import import_extra
+from skvae.extras import import_extra
 from skvae.study.result import NestedCVResult
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 from threadpoolctl import threadpool_limits
 
+from skvae._compat import take_rows
+from skvae.extras import import_extra
 from skvae.study.arm import Arm, named_arms
-from skvae.study.cohort import Cohort, take_rows
-from skvae.study.extras import import_extra
+from skvae.study.cohort import Cohort
 from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.progress import StudyProgress
 from skvae.study.result import NestedCVResult

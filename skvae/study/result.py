@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.study.extras import import_extra
-from skvae.study.statistics import corrected_interval, corrected_ttest, holm
+from skvae.extras import import_extra
+from skvae.inspection.multiplicity import holm
+from skvae.study.statistics import corrected_interval, corrected_ttest
 
 if TYPE_CHECKING:
     from pandas import DataFrame

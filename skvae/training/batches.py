@@ -64,7 +64,8 @@ class Batches:
 
     With all rows at hand an epoch is one permutation. Rows that are streamed from a
     file are shuffled in two steps, chunks of neighbouring rows and then the rows
-    within a window of many chunks, so that the pages in use stay few.
+    within a window of many chunks, so that the pages in use stay few. Where the rows
+    have classes, each batch has about their shares; unlabelled rows are a class as well.
 
     Parameters
     ----------
@@ -102,12 +103,20 @@ class Batches:
         self.device = device
         self.generator = generator
         self.dtype = dtype
+        self.strata = None if data.strata is None else torch.from_numpy(data.strata)
 
     def others(self, index: np.ndarray) -> "Batches":
         """Return batches of other rows of the same columns, in their own order."""
         batches = copy(self)
         batches.index = torch.from_numpy(index)
         batches.generator = None
+        return batches
+
+    def with_rows(self, x: np.ndarray) -> "Batches":
+        """Return the same batches with other rows in place of x."""
+        batches = copy(self)
+        batches.arrays = self.arrays | {"x": x}
+        batches.columns = self.columns | {"x": ResidentColumn(x, self.device)}
         return batches
 
     def __len__(self) -> int:
@@ -119,8 +128,8 @@ class Batches:
             order = window.to(self.device) if not self.streamed else window
             for start, stop in self.cuts(len(window)):
                 rows = order[start:stop]
-                taken = {name: self.take(name, rows) for name in self.columns}
-                yield Batch(**taken)
+                # Held by nobody here, so that the next batch can take its place.
+                yield Batch(**{name: self.take(name, rows) for name in self.columns})
             if self.streamed:
                 for array in self.arrays.values():
                     release(array)
@@ -149,11 +158,8 @@ class Batches:
 
     def windows(self) -> list[Tensor]:
         """Row indices in this epoch's order, in one piece or in windows."""
-        n_rows = len(self.index)
         if not self.streamed:
-            if self.generator is None:
-                return [self.index]
-            return [self.index[torch.randperm(n_rows, generator=self.generator)]]
+            return [self.shuffled(self.index)]
         row_bytes = sum(array[:1].nbytes for array in self.arrays.values())
         chunk = max(1, CHUNK_BYTES // row_bytes)
         # Whole batches per window, so that only the epoch's last batch is smaller.
@@ -172,4 +178,21 @@ class Batches:
         """Return the rows of a window in an order of their own."""
         if self.generator is None:
             return window
-        return window[torch.randperm(len(window), generator=self.generator)]
+        window = window[torch.randperm(len(window), generator=self.generator)]
+        if self.strata is None:
+            return window
+        return window[evenly_spread(self.strata[window], self.generator)]
+
+
+def evenly_spread(strata: Tensor, generator: torch.Generator) -> Tensor:
+    """Return an order in which the rows of each stratum follow at equal distances.
+
+    The r-th of the n rows of a stratum gets the place (r + u) / n, u in [0, 1).
+    """
+    _, stratum, size = strata.unique(return_inverse=True, return_counts=True)
+    together = stratum.argsort(stable=True)
+    first = (size.cumsum(0) - size)[stratum[together]]
+    rank = torch.empty_like(stratum)
+    rank[together] = torch.arange(len(strata)) - first
+    start = torch.rand(len(size), generator=generator, dtype=torch.float64)
+    return ((rank + start[stratum]) / size[stratum]).argsort(stable=True)

@@ -7,7 +7,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from filelock import FileLock
@@ -16,22 +16,33 @@ from sklearn.utils.validation import check_memory
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
+from skvae.training.report import hashes
 
 # Raise it when a change to networks or training makes older entries wrong.
-SCHEMA = 1
+SCHEMA = 2
 FOLDER = "skvae"
 COUNTER = "trainings.log"
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
 
-def cache_key(recipe: Recipe, data: Data) -> str:
+def cache_key(recipe: Recipe, data: Data, start: Fitted | None = None) -> str:
     """Return a hash of everything that a fitted network depends on."""
+    started = hashes(start.state, "start") if start is not None else None
     pickled = io.BytesIO()
     pickler = pickle.Pickler(pickled, protocol=4)
     # Without the memo, which would tell equal values from the same value met twice.
     pickler.fast = True
-    pickler.dump((SCHEMA, torch.__version__, recipe, data.digest()))
+    try:
+        pickler.dump((SCHEMA, torch.__version__, recipe, data.digest(), started))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"Got memory= with augment={recipe.augment!r}, but what decides the training "
+            f"must pickle to be remembered ({error}); expected a function of a module, or "
+            "a RandomAugment."
+        ) from error
     return hashlib.sha256(pickled.getvalue()).hexdigest()
 
 
@@ -60,8 +71,26 @@ def _location(memory: Any) -> str:
 
 
 def remember(
-    memory: Any, recipe: Recipe, data: Data, compute: Callable[[], Fitted]
+    memory: Any,
+    recipe: Recipe,
+    data: Data,
+    compute: Callable[[], Fitted],
+    start: Fitted | None = None,
 ) -> Fitted:
+    """Return the network that ``compute`` trains, from the memory where it is there."""
+
+    def key() -> str:
+        return cache_key(recipe, data, start)
+
+    return remember_under(memory, key, compute, COUNTER)
+
+
+def remember_under(
+    memory: Any,
+    find_key: Callable[[], str],
+    compute: Callable[[], Result],
+    counter: str | None = None,
+) -> Result:
     """Return what ``compute`` returns, from the memory where it is already there.
 
     joblib does not lock: processes that want the same network at the same time would
@@ -71,17 +100,18 @@ def remember(
     store = getattr(check_memory(memory), "store_backend", None)
     if store is None:
         return compute()
-    key = cache_key(recipe, data)
+    key = find_key()
     item = [FOLDER, key]
     locks = Path(store.location) / FOLDER / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / key):
         if store.contains_item(item):
-            fitted: Fitted = store.load_item(item, verbose=0)
-            return fitted
-        fitted = compute()
-        store.dump_item(item, fitted, verbose=0)
-        log.info("trained network %s", key)
-        with (Path(store.location) / FOLDER / COUNTER).open("a") as counter:
-            counter.write(f"{key}\n")
-    return fitted
+            found: Result = store.load_item(item, verbose=0)
+            return found
+        result = compute()
+        store.dump_item(item, result, verbose=0)
+        if counter is not None:
+            log.info("trained network %s", key)
+            with (Path(store.location) / FOLDER / counter).open("a") as lines:
+                lines.write(f"{key}\n")
+    return result

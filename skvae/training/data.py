@@ -42,6 +42,12 @@ class Data:
         names = (field.name for field in fields(self) if field.name != "groups")
         return {name: a for name in names if (a := getattr(self, name)) is not None}
 
+    @property
+    def strata(self) -> np.ndarray | None:
+        """Class index of each row (-1: unlabelled), if that is what y holds."""
+        y = self.y
+        return y if y is not None and y.ndim == 1 and y.dtype.kind == "i" else None
+
     def digest(self) -> str:
         """Return a hash of all bytes, shapes and dtypes, computed block by block."""
         digest = hashlib.sha256()

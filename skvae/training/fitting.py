@@ -11,10 +11,13 @@ import torch
 from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
+from skvae.networks.staged import stage_shapes
 from skvae.training.batches import Batches
+from skvae.training.blocks import apply_in_blocks, rows_per_block
 from skvae.training.data import Data
 from skvae.training.net import ObjectiveNet
 from skvae.training.recipe import Phase, Recipe
+from skvae.training.report import begin_report, hashes
 from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
 from skvae.training.threads import pinned_threads
@@ -34,14 +37,19 @@ class Fitted:
         Weights and buffers.
     history : list of dict
         A row per epoch: ``epoch``, ``loss`` and each named term; with early stopping
-        also ``valid_loss`` and ``valid_<term>``; with several phases also ``phase``.
+        also ``valid_loss`` and ``valid_<term>``; of several or named phases, ``phase``.
     resume : mapping, optional
         State of optimizer and generators, to go on as if training had not stopped.
+    phases : list of dict
+        A row per phase: ``phase``, ``n_epochs``, ``n_trainable`` and ``n_frozen``
+        (weights), and for each part of the network ``<part>_before`` and
+        ``<part>_after``, hashes of its weights and buffers.
     """
 
     state: State
     history: list[dict[str, Any]]
     resume: Mapping[str, Any] | None = None
+    phases: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -55,6 +63,7 @@ class Epoch:
     history: list[dict[str, Any]]
     order: torch.Generator
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    phases: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self) -> None:
         """Remember the weights of this epoch, in buffers that are used again."""
@@ -80,7 +89,9 @@ class Epoch:
                     f"The weight {name} is not finite after epoch {len(self.history)}. "
                     + usual_causes(self.net.phase)
                 )
-        return Fitted(state, list(self.history), self.resume() if resumable else None)
+        phases = [*self.phases[:-1], {**self.phases[-1], **hashes(state, "after")}]
+        resume = self.resume() if resumable else None
+        return Fitted(state, list(self.history), resume, phases)
 
     def resume(self) -> dict[str, Any] | None:
         """Return the state of optimizer and generators as numpy arrays.
@@ -124,7 +135,8 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         The rows.
     start : Fitted, optional
         Where to start from, if not from new weights; its ``resume`` part makes
-        training go on bit for bit as if it had not stopped.
+        training go on bit for bit as if it had not stopped. Weights that its state
+        lacks are new.
     """
     with pinned_threads(recipe.n_threads):
         log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
@@ -139,12 +151,34 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         valid = None if held_out is None else rows.others(held_out)
 
         progress = 0.0
-        handle = Epoch(net, list(start.history) if start else [], order)
+        handle = Epoch(net, [], order)
+        if start is not None:
+            handle.history += start.history
+            handle.phases += start.phases
         for number, phase in enumerate(recipe.phases):
             if number or not (start and start.resume):
                 net.begin(phase)
-            yield from run_phase(phase, handle, rows, valid, progress)
+            if phase.encode_once:
+                encoded = rows.with_rows(encode(net, data.x))
+                encoded_valid = None if held_out is None else encoded.others(held_out)
+                yield from run_phase(phase, handle, encoded, encoded_valid, progress)
+            else:
+                yield from run_phase(phase, handle, rows, valid, progress)
             progress += phase.n_epochs / recipe.n_epochs
+
+
+def encode(net: ObjectiveNet, x: np.ndarray) -> np.ndarray:
+    """Return the encoded stage of all rows; the encoder is in eval mode, being frozen."""
+    module, recipe = net.module_, net.recipe
+    shapes = stage_shapes(recipe.builder, net.sample_shape)
+    return apply_in_blocks(
+        lambda rows: module.read(rows, [module.encoded])[module.encoded],
+        x,
+        rows_per_block([net.sample_shape, *shapes.values()], recipe.device),
+        recipe.device,
+        recipe.n_threads,
+        allow_nan=module.nan_is_padding,
+    )
 
 
 def run_phase(
@@ -158,16 +192,19 @@ def run_phase(
     net = handle.net
     recipe = net.recipe
     step = 1 / (recipe.n_epochs * len(rows))
+    report = begin_report(phase, net.module_)
+    handle.phases.append(report)
     best_loss, n_waited = math.inf, 0
     for number in range(phase.n_epochs):
         row = {"epoch": len(handle.history) + 1}
-        if len(recipe.phases) > 1:
+        if len(recipe.phases) > 1 or phase.name != Phase.name:
             row["phase"] = phase.name
         row |= record(net.run_epoch(rows, progress + number / recipe.n_epochs, step))
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)
         handle.history.append(row)
+        report["n_epochs"] += 1
         loss = -math.inf if valid is None else row["valid_loss"]
         n_waited = 0 if loss < best_loss - recipe.tol else n_waited + 1
         if loss < best_loss or valid is None:
@@ -178,6 +215,7 @@ def run_phase(
             break
     if valid is not None:
         net.module_.load_state_dict(handle.weights)
+    report |= hashes(net.module_.state_dict(), "after")
 
 
 def record(means: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -210,7 +248,8 @@ def load(net: ObjectiveNet, order: torch.Generator, start: Fitted) -> None:
     """Set a new net to a fitted state and, where there is one, its resume part."""
     weights = (start.resume and start.resume["weights"]) or start.state
     state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
-    net.module_.load_state_dict(state)
+    # What the state does not name stays new: the head on a pretrained encoder.
+    net.module_.load_state_dict(net.module_.state_dict() | state)
     if start.resume:
         resume = pytree.tree_map_only(
             np.ndarray, lambda a: torch.from_numpy(np.array(a)), dict(start.resume)

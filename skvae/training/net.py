@@ -123,6 +123,7 @@ class ObjectiveNet(NeuralNet):
             if augment is not None:
                 batch = augment(batch, self.generator_)
             record.add(*self.train_step(batch._replace(progress=progress)))
+            del batch  # the next one can take its place in memory
             progress += step
         return record.means()
 
@@ -190,10 +191,18 @@ class ObjectiveNet(NeuralNet):
     ) -> Mapping[str, Tensor]:
         """Return the network's trace of a batch, readable in float32."""
         if self.recipe.precision == "float32":
-            trace: dict[str, Tensor] = self.module_(batch.x, noise)
-            return trace
+            return self.trace(batch, noise)
         with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
-            return Float32Trace(self.module_(batch.x, noise))
+            return Float32Trace(self.trace(batch, noise))
+
+    def trace(
+        self, batch: Batch, noise: Mapping[str, Tensor] | None
+    ) -> Mapping[str, Tensor]:
+        """Return the trace of a batch, from the encoded rows on where x is these."""
+        if self.phase.encode_once:
+            return dict(self.module_.stages_behind(batch.x, noise))
+        trace: dict[str, Tensor] = self.module_(batch.x, noise)
+        return trace
 
     def weights(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weight of each sample of a batch, and its share of their sum."""
@@ -225,6 +234,11 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
     batch_norm = any(
         isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()
     )
+    if recipe.solver == "lbfgs" and recipe.augment is not None:
+        raise ValueError(
+            f"Got solver='lbfgs' with augment={recipe.augment!r}, which changes the images "
+            "from step to step; expected augment=None or solver='adam'."
+        )
     if recipe.solver == "lbfgs" and (batch_norm or network.noise_kinds()):
         why = "normalises over batches" if batch_norm else "draws noise while training"
         raise ValueError(

@@ -6,31 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import assert_all_finite
 from torch import Tensor
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import StagedAutoencoder, stage_shapes
-from skvae.training.data import release
+from skvae.training.blocks import apply_in_blocks, rows_per_block
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
-from skvae.training.threads import effective_threads, pinned_threads
-
-LARGEST_BLOCK = 1024
-FILLED_TO = 32
-# Of the widest stage: what a core's cache holds, or what keeps a GPU busy.
-BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**26, "mps": 2**26}
-
-POOLINGS: dict[str | None, Callable[[Tensor], Tensor]] = {
-    "avg": lambda maps: maps.flatten(2).mean(dim=2),
-    "max": lambda maps: maps.flatten(2).amax(dim=2),
-    None: lambda maps: maps.flatten(1),
-}
-
-
-def pooled_size(shape: tuple[int, ...], pool: str | None) -> int:
-    """Return the number of features that a stage of this shape gives."""
-    return math.prod(shape) if pool is None or len(shape) < 2 else shape[0]
 
 
 class FittedNetwork:
@@ -79,12 +61,11 @@ class FittedNetwork:
             k: torch.from_numpy(np.array(v)).to(device) for k, v in self.state.items()
         }
         self.module.load_state_dict(tensors, assign=True)
-        self.module.requires_grad_(False)
+        # On a GPU, the weights of a recurrent network get to lie in one piece by this.
+        self.module.requires_grad_(False).to(device)
         # Rows that are computed at once: constant, since the last bits depend on it.
         shapes = [self.sample_shape, *self.shapes.values()]
-        largest = max(math.prod(shape) for shape in shapes)
-        fitting = BLOCK_BYTES[torch.device(device).type] // (4 * largest)
-        self.block_size = min(LARGEST_BLOCK, 2 ** max(0, fitting.bit_length() - 1))
+        self.block_size = rows_per_block(shapes, device)
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -97,18 +78,12 @@ class FittedNetwork:
         layers: Sequence[str],
         pool: str | None = None,
         n_threads: int | None = None,
+        block_size: int | None = None,
     ) -> np.ndarray:
         """Return the pooled features of some layers side by side, one row per sample."""
-
-        def features(rows: Tensor) -> Tensor:
-            trace = self.module.read(rows, layers)
-            columns = [
-                trace[layer] if trace[layer].ndim == 2 else POOLINGS[pool](trace[layer])
-                for layer in layers
-            ]
-            return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
-
-        return self.apply(features, x, n_threads)
+        return self.apply(
+            lambda rows: self.module.features(rows, layers, pool), x, n_threads
+        )
 
     def read_each(
         self, x: np.ndarray, layers: Sequence[str], n_threads: int | None = None
@@ -123,53 +98,22 @@ class FittedNetwork:
         function: Callable[[Tensor], Tensor],
         x: np.ndarray,
         n_threads: int | None = None,
+        *,
+        block_size: int | None = None,
+        with_gradients: bool = False,
     ) -> np.ndarray:
-        """Apply a function of a block of rows to all rows.
+        """Apply a function of a block of rows to all rows, see `apply_in_blocks`."""
+        return apply_in_blocks(
+            function,
+            x,
+            block_size or self.block_size,
+            self.used_device,
+            n_threads,
+            with_gradients=with_gradients,
+            allow_nan=self.module.nan_is_padding,
+        )
 
-        The last block is filled up to a multiple of 32 rows; a handful of rows would
-        be computed in another way, and differ from the same rows among others. A block
-        that does not fit into a GPU's memory is halved.
-
-        Raises
-        ------
-        ValueError
-            If a row is not finite.
-        """
-        with pinned_threads(effective_threads(n_threads)), torch.inference_mode():
-            size = self.block_size
-            while True:
-                try:
-                    return self._apply(function, x, size)
-                except torch.OutOfMemoryError:
-                    if size == 1:
-                        raise
-                    size //= 2
-
-    def _apply(
-        self, function: Callable[[Tensor], Tensor], x: np.ndarray, size: int
-    ) -> np.ndarray:
-        device = next(self.module.parameters()).device
-        result = None
-        for start in range(0, len(x), size):
-            rows = x[start : start + size]
-            block = as_block(rows, min(size, -(-len(rows) // FILLED_TO) * FILLED_TO))
-            # Here, where they are in the cache: a pass of its own costs 6 % of a read.
-            if not math.isfinite(block.sum()):
-                assert_all_finite(rows, input_name="X")
-            values = function(block.to(device))[: len(rows)].cpu().numpy()
-            if result is None:
-                result = np.empty((len(x), *values.shape[1:]), dtype=np.float32)
-            result[start : start + size] = values
-            release(x)
-        assert result is not None, "there is at least one row"
-        return result
-
-
-def as_block(rows: np.ndarray, size: int) -> Tensor:
-    """Return rows as a tensor of ``size`` rows; a copy where a view will not do."""
-    fits = rows.flags.writeable and rows.flags.c_contiguous and rows.dtype == np.float32
-    if len(rows) == size and fits:
-        return torch.from_numpy(rows)
-    block = np.zeros((size, *rows.shape[1:]), dtype=np.float32)
-    block[: len(rows)] = rows
-    return torch.from_numpy(block)
+    @property
+    def used_device(self) -> torch.device:
+        """Where it computes, which is the CPU where its own device is not there."""
+        return next(self.module.parameters()).device

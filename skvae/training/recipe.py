@@ -26,6 +26,10 @@ class Phase:
         ``(("dense.hidden", 0.1),)``; the longest name that fits counts.
     frozen : tuple of str
         Names of modules that do not change: neither weights nor normalisation buffers.
+    encode_once : bool
+        Whether what the encoder makes of each row is computed once, before the phase:
+        for networks with an encoder, which is frozen, and rows that no augmentation
+        changes. Estimators find out for themselves.
     objective : Objective, optional
         What this phase minimises, if not the recipe's objective.
     name : str
@@ -36,6 +40,7 @@ class Phase:
     learning_rate: float = 1e-3
     rates: tuple[tuple[str, float], ...] = ()
     frozen: tuple[str, ...] = ()
+    encode_once: bool = False
     objective: Objective | None = None
     name: str = "fit"
 

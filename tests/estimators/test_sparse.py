@@ -1,13 +1,15 @@
+import pickle
+
 import numpy as np
 import pytest
-import torch
 from contract import small
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from skvae import SparseAutoencoder
-from skvae.estimators.sparse import MeasuredCode, TopKCode
+from skvae.datasets import make_sprites
+from skvae.estimators.sparse import SPARSITIES
 
 
 @pytest.fixture(scope="module")
@@ -61,54 +63,68 @@ def test_more_units_than_there_are_cannot_be_active(rows):
         small(SparseAutoencoder, sparsity="topk").fit(rows)
 
 
-@pytest.mark.parametrize("batch_size", [10, 25, 100])
-def test_the_running_mean_does_not_depend_on_the_batch_size(batch_size):
-    torch.manual_seed(0)
-    x = torch.randn(2000, 5)
-    estimates = []
-    for size in (batch_size, 2000):
-        code = MeasuredCode(5, 3)
-        torch.nn.init.constant_(code.to_code.weight, 0.3)
-        torch.nn.init.zeros_(code.to_code.bias)
-        for batch in x.split(size):
-            code.remember(dict(code.stages(batch)))
-        estimates.append(code.total / code.weight)
-    torch.testing.assert_close(*estimates, atol=0.03, rtol=0)
+@pytest.fixture(scope="module")
+def sprites():
+    return make_sprites(1000, size=12, random_state=0).images.reshape(1000, -1)
 
 
-def test_the_estimate_has_the_gradient_of_the_batch_mean():
-    code = MeasuredCode(4, 3).double()
-    code.total.fill_(0.02)
-    code.weight.fill_(0.5)
-    x = torch.randn(6, 4, dtype=torch.float64)
-    trace = dict(code.stages(x))
-    weight = code.to_code.weight
-    found = torch.autograd.grad(
-        trace["mean_activation"][0].sum(), weight, retain_graph=True
-    )
-    expected = torch.autograd.grad(trace["code"].mean(dim=0).sum(), weight)
-    torch.testing.assert_close(found, expected)
-    kept = 0.5 ** (6 / 1000)
-    batch = trace["code"].mean(dim=0)
-    value = (kept * 0.02 + (1 - kept) * batch) / (kept * 0.5 + (1 - kept))
-    torch.testing.assert_close(trace["mean_activation"][0], value)
+def with_units(sparsity, **parameters):
+    """Return an estimator of many units; a tenth as many as the pixels is plenty."""
+    chosen = {"k": 8, "max_iter": 40, "random_state": 0, "n_threads": 1} | parameters
+    return SparseAutoencoder(200, sparsity=sparsity, **chosen)
 
 
-def test_the_walk_itself_and_a_frozen_code_remember_nothing():
-    code = MeasuredCode(4, 3)
-    trace = dict(code.stages(torch.randn(6, 4)))
-    assert code.weight == 0
-    code.eval().remember(trace)
-    assert code.weight == 0
-    code.train().remember(trace)
-    assert code.weight > 0
+@pytest.mark.parametrize("sparsity", ["topk", "batch_topk", "jumprelu"])
+def test_revival_leaves_hardly_a_unit_dead(sparsity, sprites):
+    plain = with_units(sparsity, revival_weight=0.0).fit(sprites)
+    revived = with_units(sparsity).fit(sprites)
+    assert revived.dead_units_ < 0.05 * 200
+    assert revived.dead_units_ < plain.dead_units_
+    assert revived.explained_variance_ > plain.explained_variance_ - 0.01
+    assert 6 < revived.l0_ < 12
+    assert "revival" in revived.history_[-1]
 
 
-def test_topk_passes_gradients_to_what_it_keeps_alone():
-    code = TopKCode(4, 6, k=2)
-    trace = dict(code.stages(torch.randn(1, 4)))
-    (gradient,) = torch.autograd.grad(trace["code"].sum(), code.to_code.bias)
-    torch.testing.assert_close(gradient, (trace["code"][0] != 0).float())
+def test_batch_topk_may_spend_more_on_one_sample_than_on_another(sprites):
+    code = with_units("batch_topk", max_iter=15).fit_transform(sprites)
+    active = (code != 0).sum(axis=1)
+    assert 6 < active.mean() < 10
+    assert active.std() > 1
+
+
+def test_thresholds_are_learned_and_decide_what_is_active(sprites):
+    sparse = with_units("jumprelu", max_iter=15).fit(sprites)
+    threshold = sparse.network_.module.body.bottleneck.threshold.numpy()
+    assert threshold.min() > 0.15
+    assert threshold.std() > 0.05
+    code = sparse.transform(sprites)
+    pre = sparse.set_params(layer="pre_activation").transform(sprites)
+    expected = np.where(pre > threshold, pre, 0)
+    np.testing.assert_allclose(code, expected, atol=1e-6)
+
+
+def test_l1_makes_codes_sparser_and_cannot_be_cheated_by_large_weights(sprites):
+    codes, norms = [], []
+    for weight in (0.0, 0.3):
+        sparse = with_units("l1", sparsity_weight=weight, max_iter=15).fit(sprites)
+        codes.append(sparse.l0_)
+        norms.append(np.linalg.norm(sparse.network_.state["body.to_rows.weight"], axis=0))
+    assert codes[1] < 0.5 * codes[0]
+    assert np.median(norms[1]) < 1.5 * np.median(norms[0])
+
+
+@pytest.mark.parametrize("sparsity", SPARSITIES)
+def test_every_sparsity_works_on_images_and_under_early_stopping(sparsity):
+    X = make_sprites(60, size=9, random_state=0).images
+    sparse = small(
+        SparseAutoencoder, n_components=9, k=3, sparsity=sparsity, early_stopping=True
+    ).fit(X)
+    code = sparse.transform(X)
+    assert code.shape == (60, 9)
+    assert "valid_reconstruction" in sparse.history_[-1]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sparse)).transform(X), code)
+    alone = np.concatenate([sparse.transform(X[i : i + 1]) for i in range(5)])
+    np.testing.assert_allclose(alone, code[:5], atol=1e-6)
 
 
 def test_codes_of_another_transformer(digits):

@@ -205,3 +205,50 @@ def test_rows_of_any_shape(shape):
     batches = list(Batches(Data(x), np.arange(9), 4, "cpu"))
     assert np.array_equal(torch.cat([batch.x for batch in batches]).numpy(), x)
     assert len(batches) == math.floor(9 / 4)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    batch_size=st.integers(2, 20),
+    seed=st.integers(0, 9),
+)
+def test_each_batch_has_the_shares_of_the_classes(sizes, batch_size, seed):
+    # A stretch of the places holds its share of each class within one row; how long the
+    # stretch of b rows is, depends on how all of the classes are rounded there.
+    y = np.repeat(np.arange(-1, len(sizes) - 1), sizes)
+    y = y[np.random.default_rng(seed).permutation(len(y))]
+    x = np.arange(len(y), dtype=np.float32)[:, None]
+    generator = torch.Generator().manual_seed(seed)
+    batches = Batches(Data(x, y=y), np.arange(len(y)), batch_size, "cpu", generator)
+    found = [batch.y.numpy() for batch in batches]
+    assert sorted(order_of(batches)) == list(range(len(y)))
+    for stratum, size in enumerate(sizes, start=-1):
+        for labels in found:
+            expected = len(labels) * size / len(y)
+            assert abs((labels == stratum).sum() - expected) < 1 + len(sizes)
+
+
+def test_a_rare_class_is_in_every_batch_that_has_room_for_it(numbered):
+    y = np.zeros(400, dtype=np.int64)
+    y[:50] = 1
+    plain, stratified = (
+        shuffled(Data(numbered(400)), 16),
+        shuffled(Data(numbered(400), y=y), 16),
+    )
+    assert min((y[rows] == 1).sum() for rows in rows_of(plain)) == 0
+    assert {int((y[rows] == 1).sum()) for rows in rows_of(stratified)} <= {1, 2, 3}
+
+
+def test_the_rows_of_a_class_come_in_another_order_each_epoch(numbered):
+    y = np.repeat([0, 1], 20)
+    batches = shuffled(Data(numbered(40), y=y))
+    first, second = order_of(batches), order_of(batches)
+    assert first != second
+    assert [r for r in first if r < 20] != [r for r in second if r < 20]
+
+
+def test_numbers_are_no_strata(numbered):
+    y = np.repeat([0.0, 1.0], 20).astype(np.float32)
+    assert order_of(shuffled(Data(numbered(40), y=y))) == order_of(
+        shuffled(Data(numbered(40)))
+    )

@@ -9,10 +9,11 @@ import torch
 from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
-from skvae.training import reading
+from skvae.networks.pooling import pooled_size
+from skvae.training import blocks
 from skvae.training.data import Data
 from skvae.training.fitting import train
-from skvae.training.reading import FittedNetwork, pooled_size
+from skvae.training.reading import FittedNetwork
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def many():
 
 @pytest.fixture(autouse=True)
 def blocks_of_256(monkeypatch):
-    monkeypatch.setattr(reading, "LARGEST_BLOCK", 256)
+    monkeypatch.setattr(blocks, "LARGEST_BLOCK", 256)
 
 
 def test_reading_equals_the_stage_of_the_network(dense, x):
@@ -93,7 +94,12 @@ def test_maps_are_pooled_as_numpy_pools(conv, pool):
 
 @pytest.mark.parametrize(
     ("shape", "pool", "size"),
-    [((4, 3, 2), "avg", 4), ((4, 3, 2), None, 24), ((7,), "max", 7), ((4, 1), "max", 4)],
+    [
+        ((4, 3, 2), "avg", 4),
+        ((4, 3, 2), None, 24),
+        ((7,), "max", 7),
+        ((4, 3), "avg+max", 8),
+    ],
 )
 def test_pooled_size(shape, pool, size):
     assert pooled_size(shape, pool) == size
@@ -169,7 +175,7 @@ def test_rows_at_a_block_bound_keep_their_place(dense, many):
 def test_the_block_size_is_a_power_of_two_that_bounds_memory(
     dense, monkeypatch, block_bytes
 ):
-    monkeypatch.setitem(reading.BLOCK_BYTES, "cpu", block_bytes)
+    monkeypatch.setitem(blocks.BLOCK_BYTES, "cpu", block_bytes)
     network = FittedNetwork(dense.builder, (6,), dense.state, "cpu")
     size = network.block_size
     assert math.log2(size).is_integer()
@@ -193,25 +199,25 @@ def test_a_function_never_sees_a_handful_of_rows(dense, many, n_rows):
 
 def test_a_block_that_does_not_fit_is_halved(dense, x, monkeypatch):
     sizes = []
-    apply = FittedNetwork._apply
+    one_pass = blocks.one_pass
 
-    def short_of_memory(self, function, rows, size):
+    def short_of_memory(function, rows, size, *others):
         sizes.append(size)
         if size > 64:
             raise torch.OutOfMemoryError("no room")
-        return apply(self, function, rows, size)
+        return one_pass(function, rows, size, *others)
 
     whole = dense.read(x, ["mean"])
-    monkeypatch.setattr(FittedNetwork, "_apply", short_of_memory)
+    monkeypatch.setattr(blocks, "one_pass", short_of_memory)
     np.testing.assert_allclose(dense.read(x, ["mean"]), whole, atol=1e-6)
     assert sizes == [256, 128, 64]
 
 
 def test_a_row_that_does_not_fit_is_an_error(dense, x, monkeypatch):
-    def short_of_memory(self, function, rows, size):
+    def short_of_memory(*arguments):
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(FittedNetwork, "_apply", short_of_memory)
+    monkeypatch.setattr(blocks, "one_pass", short_of_memory)
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
         dense.read(x, ["mean"])
 

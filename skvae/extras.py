@@ -1,4 +1,4 @@
-"""The packages of the extra `study`, imported when they are needed."""
+"""The packages of the extra `study`, for tables and figures, imported when needed."""
 
 from importlib import import_module
 from types import ModuleType
@@ -23,15 +23,15 @@ def import_extra(module: str) -> ModuleType:
 
     Examples
     --------
-    >>> from skvae.study.extras import import_extra
+    >>> from skvae.extras import import_extra
     >>> import_extra("no_such_package.figure")
     Traceback (most recent call last):
-    skvae.exceptions.MissingDependencyError: The study needs no_such_package: pip install
+    skvae.exceptions.MissingDependencyError: This needs no_such_package: pip install
     "skvae[study]"
     """
     try:
         return import_module(module)
     except ImportError as error:
         raise MissingDependencyError(
-            f'The study needs {module.partition(".")[0]}: pip install "skvae[study]"'
+            f'This needs {module.partition(".")[0]}: pip install "skvae[study]"'
         ) from error

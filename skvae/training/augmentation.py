@@ -1,0 +1,216 @@
+"""Random changes of the training images, drawn anew for each batch."""
+
+import copy
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skvae.objectives.batch import Batch
+from skvae.training.recipe import Augment
+
+
+@dataclass(frozen=True)
+class RandomAugment:
+    """Flip, move, turn, scale and shade the images of a batch, each in its own way.
+
+    All moves of an image are one affine map, sampled once (linearly; labels of pixels
+    by the nearest neighbour), on the device of the batch. What comes into view from
+    outside repeats the border. Brightness stays within the range of the batch, so that
+    images in [0, 1] remain there.
+
+    Parameters
+    ----------
+    flip : bool or tuple of int, default=True
+        Whether each spatial axis is flipped in half of the images, or which ones are:
+        ``(0,)`` leaves left and right of an image (height, width) as they are, for
+        organs that have a side. Axes count as in numpy, without samples and channels.
+    shift : float, default=0.1
+        Largest move along each axis, as a share of its size.
+    rotate : float, default=15.0
+        Largest rotation in each plane, in degrees, in steps of pixels along all axes.
+    scale : float, default=0.1
+        Largest relative change of size.
+    intensity : float, default=0.1
+        Largest relative change of contrast, and largest shift of brightness as a share
+        of the batch's range.
+
+    Examples
+    --------
+    Chest X-rays keep their left and right:
+
+    >>> from skvae import RandomAugment
+    >>> RandomAugment(flip=False, rotate=5)
+    RandomAugment(flip=False, shift=0.1, rotate=5, scale=0.1, intensity=0.1)
+    """
+
+    flip: bool | tuple[int, ...] = True
+    shift: float = 0.1
+    rotate: float = 15.0
+    scale: float = 0.1
+    intensity: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "rotate", "scale", "intensity"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"Got {name}={getattr(self, name)}, but expected a number >= 0."
+                )
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with its images, and the labels of their pixels, changed.
+
+        Parameters
+        ----------
+        batch : Batch
+            Images of shape ``(n, channels, *spatial)``; a ``mask`` has the shape
+            ``(n, *spatial)`` or ``(n, n_labels, *spatial)``.
+        generator : torch.Generator
+            Draws the changes; on the device of the batch.
+
+        Returns
+        -------
+        batch : Batch
+            A new one.
+        """
+        matrix = self._moves(batch.x, generator)
+        x = self._shaded(moved(batch.x, matrix, "bilinear"), generator)
+        if batch.mask is None:
+            return batch._replace(x=x)
+        mask, without_channel = batch.mask, batch.mask.ndim < batch.x.ndim
+        labels = mask.unsqueeze(1) if without_channel else mask
+        labels = moved(labels.to(x.dtype), matrix, "nearest").to(mask.dtype)
+        return batch._replace(x=x, mask=labels.squeeze(1) if without_channel else labels)
+
+    def _moves(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw for each image the affine map that says where its pixels come from."""
+        n_images, n_axes = len(x), x.ndim - 2
+        sizes = x.new_tensor(x.shape[2:])
+
+        def within(largest: float, *shape: int) -> Tensor:
+            return signed_uniform(x, (n_images, *shape), generator) * largest
+
+        matrix = torch.diag_embed((1 + within(self.scale, 1)).expand(-1, n_axes))
+        if flipped := self._flipped_axes(n_axes):
+            chosen = x.new_tensor([axis in flipped for axis in range(n_axes)])
+            matrix = matrix * (1 - 2 * chosen * (within(1, n_axes) > 0)).unsqueeze(1)
+        for plane in combinations(range(n_axes), 2) if self.rotate else ():
+            angle = within(math.radians(self.rotate))
+            matrix = rotation(angle, plane, n_axes) @ matrix
+        # From pixels to a unit in which every axis goes from -1 to 1.
+        matrix = matrix * sizes / sizes.unsqueeze(1)
+        return torch.cat([matrix, 2 * within(self.shift, n_axes, 1)], dim=2)
+
+    def _flipped_axes(self, n_axes: int) -> set[int]:
+        chosen = range(n_axes) if self.flip is True else self.flip or ()
+        if not all(-n_axes <= axis < n_axes for axis in chosen):
+            raise ValueError(
+                f"Got flip={self.flip}, but expected a bool or some of the {n_axes} "
+                f"spatial axes of X, 0 to {n_axes - 1}."
+            )
+        return {axis % n_axes for axis in chosen}
+
+    def _shaded(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Change contrast and brightness of each image."""
+        if not self.intensity:
+            return x
+        one_each = (len(x), *[1] * (x.ndim - 1))
+        low, high = x.aminmax()
+        centre = x.mean(dim=tuple(range(1, x.ndim)), keepdim=True)
+        contrast = 1 + self.intensity * signed_uniform(x, one_each, generator)
+        brightness = self.intensity * signed_uniform(x, one_each, generator) * (high - low)
+        return (centre + contrast * (x - centre) + brightness).clamp(low, high)
+
+
+@dataclass(frozen=True)
+class PerImage:
+    """A random transform of MONAI, applied to one image after another.
+
+    It works on the host, and takes an image ``(channels, *spatial)``, or, where the batch
+    has masks, a dictionary with the keys ``image`` and ``mask``.
+    """
+
+    transform: Any
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every image transformed."""
+        # The user's object is a parameter, which training must not change.
+        transform = copy.deepcopy(self.transform)
+        seed = torch.randint(2**31, (), generator=generator, device=batch.x.device)
+        transform.set_random_state(seed=int(seed))
+        if batch.mask is None:
+            return batch._replace(x=stacked([transform(x) for x in batch.x.cpu()], batch.x))
+        pairs = zip(batch.x.cpu(), batch.mask.cpu(), strict=True)
+        changed = [transform({"image": x, "mask": mask}) for x, mask in pairs]
+        return batch._replace(
+            x=stacked([each["image"] for each in changed], batch.x),
+            mask=stacked([each["mask"] for each in changed], batch.mask),
+        )
+
+
+@dataclass(frozen=True)
+class PerSequence:
+    """An augmentation that changes all frames of a sequence alike.
+
+    A sequence ``(time, channels, *spatial)`` is to it an image whose channels are those
+    of all frames. Frames that are not there (NaN) stay so.
+    """
+
+    augment: Augment
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every sequence changed."""
+        missing = batch.x.isnan()
+        images = batch.x.masked_fill(missing, 0.0).flatten(1, 2)
+        changed = self.augment(batch._replace(x=images), generator)
+        x = changed.x.unflatten(1, batch.x.shape[1:3]).masked_fill(missing, torch.nan)
+        return changed._replace(x=x)
+
+
+def as_augment(augment: Any) -> Augment | None:
+    """Return what a recipe applies for the value of a parameter ``augment``."""
+    if augment is None or augment is False:
+        return None
+    if augment is True:
+        return RandomAugment()
+    return PerImage(augment) if hasattr(augment, "set_random_state") else augment
+
+
+def signed_uniform(x: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw uniformly from [-1, 1), with the dtype and on the device of x."""
+    drawn = torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
+    return 2 * drawn - 1
+
+
+def rotation(angle: Tensor, plane: tuple[int, int], n_axes: int) -> Tensor:
+    """Rotations by some angles in the plane of two axes."""
+    a, b = plane
+    turned = torch.eye(n_axes, dtype=angle.dtype, device=angle.device)
+    turned = turned.repeat(len(angle), 1, 1)
+    turned[:, a, a] = turned[:, b, b] = angle.cos()
+    turned[:, a, b], turned[:, b, a] = -angle.sin(), angle.sin()
+    return turned
+
+
+def moved(x: Tensor, matrix: Tensor, mode: str) -> Tensor:
+    """Sample images at the places that affine maps ``(n, n_axes, n_axes + 1)`` name."""
+    if x.ndim == 3:  # Torch samples images and volumes: a signal is an image of one row.
+        matrix = nn.functional.pad(matrix, (1, 0, 1, 0))
+        matrix[:, 0, 0] = 1
+        return moved(x.unsqueeze(2), matrix, mode).squeeze(2)
+    linear, offset = matrix.split([matrix.shape[1], 1], dim=2)
+    # Torch counts the axes from the last to the first.
+    theta = torch.cat([linear.flip(1, 2), offset.flip(1)], dim=2)
+    grid = nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
+    return nn.functional.grid_sample(
+        x, grid, mode=mode, padding_mode="border", align_corners=False
+    )
+
+
+def stacked(images: list[Any], like: Tensor) -> Tensor:
+    """Join what a transform made of single images into a batch like the one before."""
+    tensors = [torch.as_tensor(image).as_subclass(Tensor) for image in images]
+    return torch.stack(tensors).to(like)

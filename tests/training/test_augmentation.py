@@ -1,0 +1,256 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from monai.transforms import Compose, RandFlipd, RandGaussianNoise, RandShiftIntensity
+from scipy import ndimage
+
+from skvae import Autoencoder, RandomAugment
+from skvae.objectives.batch import Batch
+from skvae.training.augmentation import PerSequence, moved, rotation
+from skvae.training.caching import n_trainings
+from skvae.training.seeding import generator
+
+SHAPES = {"signals": (6, 2, 9), "images": (6, 2, 9, 12), "volumes": (6, 1, 7, 6, 8)}
+each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+STILL = {"flip": False, "shift": 0, "rotate": 0, "scale": 0, "intensity": 0}
+
+
+def images(shape, seed=0):
+    return torch.rand(shape, generator=generator(seed))
+
+
+def blobs(n_images, size=24):
+    """Bright ellipses on black, and their masks."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:size, :size]
+    centre = rng.uniform(0.4 * size, 0.6 * size, (2, n_images, 1, 1))
+    radius = rng.uniform(0.15 * size, 0.3 * size, (2, n_images, 1, 1))
+    distance = ((rows - centre[0]) / radius[0]) ** 2
+    mask = distance + ((columns - centre[1]) / radius[1]) ** 2 < 1
+    return torch.from_numpy(mask[:, None].astype(np.float32)), torch.from_numpy(mask * 1)
+
+
+def augmented(augment, x, seed=1, mask=None):
+    return augment(Batch(x, mask=mask), generator(seed))
+
+
+@each_shape
+def test_nothing_asked_for_changes_nothing(shape):
+    x = images(shape)
+    y = augmented(RandomAugment(**STILL), x).x
+    torch.testing.assert_close(y, x, atol=1e-5, rtol=0)
+
+
+@each_shape
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_flip_flips_its_axis_in_about_half_of_the_images(shape, axis):
+    x = images((60, *shape[1:]))
+    y = augmented(RandomAugment(**STILL | {"flip": (axis,)}), x).x
+    flipped = x.flip(axis + 2 if axis >= 0 else axis)
+    same = torch.isclose(y, x, atol=1e-4).flatten(1).all(dim=1)
+    other = torch.isclose(y, flipped, atol=1e-4).flatten(1).all(dim=1)
+    assert (same | other).all()
+    assert 15 < other.sum() < 45
+
+
+def test_a_rotation_is_in_pixels_whatever_the_shape_of_the_image():
+    x = images((1, 1, 9, 15))
+    angle = torch.tensor([torch.pi / 2])
+    sizes = torch.tensor([9.0, 15.0])
+    matrix = rotation(angle, (0, 1), 2) * sizes / sizes.unsqueeze(1)
+    y = moved(x, torch.nn.functional.pad(matrix, (0, 1)), "bilinear")[0, 0]
+    middle = x[0, 0, :, 3:12]
+    turned = torch.rot90(middle, -1)
+    torch.testing.assert_close(y[:, 3:12], turned, atol=1e-4, rtol=0)
+
+
+def test_an_affine_map_is_that_of_scipy():
+    volume = images((1, 1, 7, 8, 9)).numpy()
+    smooth = torch.from_numpy(ndimage.gaussian_filter(volume, (0, 0, 1, 1, 1)))
+    sizes = np.array([7.0, 8.0, 9.0])
+    linear = rotation(torch.tensor([0.2]), (0, 2), 3)[0].numpy() @ (0.9 * np.eye(3))
+    shift = np.array([0.1, -0.2, 0.05])
+    matrix = np.c_[linear * sizes / sizes[:, None], 2 * shift][None].astype(np.float32)
+    ours = moved(smooth, torch.from_numpy(matrix), "bilinear")[0, 0]
+    centre = (sizes - 1) / 2
+    offset = centre - linear @ centre + shift * sizes
+    theirs = ndimage.affine_transform(
+        smooth[0, 0].numpy(), linear, offset, order=1, mode="nearest"
+    )
+    np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-5)
+
+
+@each_shape
+def test_every_image_is_changed_in_its_own_way_and_stays_in_range(shape):
+    x = images((1, *shape[1:])).expand(shape)
+    before = x.clone()
+    y = augmented(RandomAugment(), x).x
+    assert y.shape == x.shape
+    assert len(torch.unique(y, dim=0)) == len(x)
+    assert y.min() >= x.min()
+    assert y.max() <= x.max()
+    assert torch.equal(x, before)
+
+
+@each_shape
+def test_the_generator_alone_decides(shape):
+    x = images(shape)
+    torch.manual_seed(0)
+    one = augmented(RandomAugment(), x).x
+    torch.manual_seed(1)
+    assert torch.equal(augmented(RandomAugment(), x).x, one)
+    assert not torch.equal(augmented(RandomAugment(), x, seed=2).x, one)
+
+
+@pytest.mark.parametrize("channel", [False, True])
+def test_the_labels_of_pixels_move_with_them(channel):
+    x, mask = blobs(20)
+    mask = mask[:, None] if channel else mask
+    batch = augmented(RandomAugment(intensity=0), x, mask=mask * 3)
+    assert batch.mask.shape == mask.shape
+    assert batch.mask.dtype == mask.dtype
+    assert set(batch.mask.unique().tolist()) == {0, 3}
+    kept, seen = batch.mask.reshape(x.shape) > 0, batch.x > 0.5
+    overlap = (kept & seen).sum() / (kept | seen).sum()
+    assert overlap > 0.95
+    assert not torch.equal(batch.mask, mask * 3)
+
+
+def test_intensity_alone_keeps_places_and_order():
+    x = images((8, 1, 6, 6)) * 0.2 + 0.4
+    x[0, 0, 0, 0], x[0, 0, 0, 1] = 0, 1
+    y = augmented(RandomAugment(**STILL | {"intensity": 0.2}), x).x
+    slope = (y[1:].amax((1, 2, 3)) - y[1:].amin((1, 2, 3))) / (
+        x[1:].amax((1, 2, 3)) - x[1:].amin((1, 2, 3))
+    )
+    assert ((slope > 0.8) & (slope < 1.2)).all()
+    assert slope.std() > 0.01
+    shift = (y - x)[1:].mean((1, 2, 3))
+    assert shift.abs().max() <= 0.2
+    assert shift.std() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"shift": -0.1}, r"Got shift=-0\.1, but expected a number >= 0"),
+        ({"rotate": float("nan")}, "Got rotate=nan"),
+    ],
+)
+def test_impossible_amounts_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        RandomAugment(**wrong)
+
+
+def test_a_flip_of_an_axis_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"flip=\(2,\).*the 2 spatial axes of X, 0 to 1"):
+        augmented(RandomAugment(flip=(2,)), images(SHAPES["images"]))
+
+
+def small(**parameters):
+    return Autoencoder(
+        3,
+        hidden_layer_sizes=(),
+        channels=(2,),
+        max_iter=2,
+        batch_size=8,
+        device="cpu",
+        n_threads=1,
+        **{"random_state": 0} | parameters,
+    )
+
+
+X = images((24, 1, 8, 6)).numpy()
+
+
+def brighter(batch, generator):
+    assert isinstance(generator, torch.Generator)
+    return batch._replace(x=batch.x + 1)
+
+
+def test_a_callable_changes_input_and_target():
+    with_callable = small(augment=brighter).fit(X)
+    expected = small().fit(X + 1)
+    np.testing.assert_allclose(
+        with_callable.transform(X + 1), expected.transform(X + 1), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("augment", [True, RandomAugment(flip=False)])
+def test_a_fit_is_repeated_bit_for_bit(augment):
+    one, other = small(augment=augment).fit(X), small(augment=augment).fit(X)
+    np.testing.assert_array_equal(one.transform(X), other.transform(X))
+    assert not np.allclose(one.transform(X), small().fit(X).transform(X))
+
+
+def test_false_is_off():
+    off = small(augment=False).fit(X)
+    np.testing.assert_array_equal(off.transform(X), small().fit(X).transform(X))
+
+
+def test_a_random_transform_of_monai_is_seeded_by_the_fit_and_left_as_it_was():
+    transform = Compose([RandGaussianNoise(prob=0.7), RandShiftIntensity(0.2, prob=0.5)])
+    before = pickle.dumps(transform)
+    one = small(augment=transform).fit(X).transform(X)
+    np.random.seed(5)  # noqa: NPY002
+    np.testing.assert_array_equal(small(augment=transform).fit(X).transform(X), one)
+    assert pickle.dumps(transform) == before
+    assert not np.allclose(small().fit(X).transform(X), one)
+    assert not np.allclose(small(augment=transform, random_state=1).fit_transform(X), one)
+
+
+def test_a_transform_of_dictionaries_moves_the_masks_alike():
+    x, mask = blobs(6)
+    transform = RandFlipd(["image", "mask"], prob=0.5, spatial_axis=1)
+    recipe = small(augment=transform)._recipe((1, 24, 24), 0, small()._phases())
+    batch = augmented(recipe.augment, x, mask=mask[:, None])
+    assert torch.equal(batch.x.bool(), batch.mask.bool())
+    assert not torch.equal(batch.x, x)
+    assert type(batch.x) is torch.Tensor
+
+
+def test_validation_rows_are_not_changed():
+    seen = []
+
+    def watched(batch, generator):
+        seen.append(len(batch.x))
+        return batch
+
+    small(augment=watched, early_stopping=True, validation_fraction=0.25).fit(X)
+    assert sum(seen) == 2 * 18
+
+
+def test_rows_and_lbfgs_are_refused():
+    with pytest.raises(ValueError, match="augment=True, but X has rows of 48 "):
+        small(augment=True).fit(X.reshape(24, -1))
+    small(augment=True, image_shape=(1, 8, 6)).fit(X.reshape(24, -1))
+    with pytest.raises(ValueError, match="solver='lbfgs' with augment=RandomAugment"):
+        small(augment=True, solver="lbfgs").fit(X)
+
+
+def test_augmentation_belongs_to_the_remembered_network(tmp_path):
+    for augment in (None, True, RandomAugment(), RandomAugment(shift=0.2)):
+        small(augment=augment, memory=str(tmp_path)).fit(X)
+    assert n_trainings(str(tmp_path)) == 3
+
+
+def test_a_lambda_is_refused_only_where_it_would_be_remembered(tmp_path):
+    small(augment=lambda batch, generator: batch).fit(X)
+    with pytest.raises(ValueError, match=r"memory= with augment=.*expected a function"):
+        small(augment=lambda batch, generator: batch, memory=str(tmp_path)).fit(X)
+
+
+def test_the_frames_of_a_sequence_are_changed_alike_and_missing_ones_stay_so():
+    frame = images((4, 1, 2, 9, 12))
+    x = frame.repeat(1, 3, 1, 1, 1)
+    x[1, 2:] = x[2, 1:] = torch.nan
+    before = x.clone()
+    y = augmented(PerSequence(RandomAugment(intensity=0)), x).x
+    torch.testing.assert_close(x, before, equal_nan=True)
+    assert torch.equal(y.isnan(), x.isnan())
+    expected = augmented(RandomAugment(intensity=0), frame.flatten(1, 2)).x
+    there = ~x.flatten(2).isnan().all(dim=2)
+    for i, t in there.nonzero().tolist():
+        torch.testing.assert_close(y[i, t], expected[i])
