@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from scipy.special import softmax
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -11,7 +12,9 @@ from skvae._compat import check_regression_targets
 from skvae.objectives.supervision import UNLABELLED
 
 
-def encode_classes(y: Any, x: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+def encode_classes(
+    y: Any, x: np.ndarray, name: str, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes, and the index of each row's class (-1 where it is missing).
 
     A label is missing where it is NaN or None. A -1 is missing only when two other
@@ -25,6 +28,8 @@ def encode_classes(y: Any, x: np.ndarray, name: str) -> tuple[np.ndarray, np.nda
         The rows that they belong to.
     name : str
         Of the estimator, for messages.
+    known : ndarray, optional
+        The classes, where they are known already; otherwise those in y.
 
     Returns
     -------
@@ -36,23 +41,34 @@ def encode_classes(y: Any, x: np.ndarray, name: str) -> tuple[np.ndarray, np.nda
     Raises
     ------
     ValueError
-        If y does not fit to x, is continuous, or has fewer than two classes.
+        If y does not fit to x, is continuous, has fewer than two classes, or others than
+        those that are known.
     """
     y = column_or_1d(y, warn=True)
     check_consistent_length(x, y)
     labelled = ~is_missing(y)
+    if y.dtype.kind == "f":
+        assert_all_finite(y[labelled], input_name="y")
     check_classification_targets(as_whole_numbers(y[labelled]))
-    classes = np.unique(as_whole_numbers(y[labelled]))
-    if classes.dtype.kind in "if" and len(classes) > 2 and UNLABELLED in classes:
-        labelled &= y != UNLABELLED
+    classes = np.unique(as_whole_numbers(y[labelled]) if known is None else known)
+    numbers = classes.dtype.kind in "if"
+    if known is None and numbers and len(classes) > 2 and UNLABELLED in classes:
         classes = classes[classes != UNLABELLED]
+    if numbers and UNLABELLED not in classes:
+        labelled &= y != UNLABELLED
     if len(classes) < 2:
         found = f"the class {classes[0]} alone" if len(classes) else "no label at all"
         raise ValueError(
             f"Got y with {found}, but {name} needs at least two classes to tell apart."
         )
     index = np.full(len(y), UNLABELLED, dtype=np.int64)
-    index[labelled] = np.searchsorted(classes, as_whole_numbers(y[labelled]))
+    labels = as_whole_numbers(y[labelled])
+    if strange := set(labels.tolist()) - set(classes.tolist()):
+        raise ValueError(
+            f"Got y with the class {strange.pop()!r}, but {name} knows the classes "
+            f"{', '.join(map(str, classes))}."
+        )
+    index[labelled] = np.searchsorted(classes, labels)
     return classes, index
 
 
@@ -97,3 +113,10 @@ def class_weights(
     labelled = index[index != UNLABELLED]
     weights = compute_class_weight(class_weight, classes=classes, y=classes[labelled])
     return tuple(float(weight) for weight in weights)
+
+
+def class_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return a column per class; a single logit is that of the second of two classes."""
+    if logits.shape[1] == 1:
+        logits = np.hstack([np.zeros_like(logits), logits])
+    return softmax(logits, axis=1)

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from skvae.estimators.labels import check_targets, class_weights, encode_classes
+from skvae.estimators.labels import (
+    check_targets,
+    class_probabilities,
+    class_weights,
+    encode_classes,
+)
 
 X = np.zeros((5, 2))
 
@@ -63,3 +68,21 @@ def test_class_weights_count_the_labelled_only():
     assert class_weights(None, classes, index) is None
     assert class_weights("balanced", classes, index) == pytest.approx((4 / 6, 2.0))
     assert class_weights({"a": 2.0, "b": 5.0}, classes, index) == (2.0, 5.0)
+
+
+def test_known_classes_need_not_all_be_there():
+    known = np.array([0, 1, 2])
+    classes, index = encode_classes([2, 0, -1], np.zeros((3, 1)), "A", known)
+    np.testing.assert_array_equal(classes, known)
+    np.testing.assert_array_equal(index, [2, 0, -1])
+    with pytest.raises(ValueError, match="the class 3, but A knows the classes 0, 1, 2"):
+        encode_classes([2, 3], np.zeros((2, 1)), "A", known)
+
+
+def test_a_single_logit_is_that_of_the_second_class():
+    logits = np.array([[-1.0], [0.0], [3.0]])
+    found = class_probabilities(logits)
+    np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp(-logits[:, 0])))
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    two = np.hstack([np.zeros_like(logits), logits])
+    np.testing.assert_allclose(class_probabilities(two), found)

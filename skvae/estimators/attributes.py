@@ -1,0 +1,139 @@
+"""Attributes: known quantities of each sample, some of which may be missing."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length
+
+
+def check_attributes(
+    attributes: Any, x: np.ndarray, n_components: int, name: str
+) -> tuple[list[str], np.ndarray]:
+    """Return the names of the attributes, and their values in double precision.
+
+    Parameters
+    ----------
+    attributes : array-like of shape (n_samples, n_attributes) or (n_samples,)
+        The attributes; missing ones are NaN. Names are those of its columns.
+    x : ndarray of shape (n_samples, ...)
+        The rows that they belong to.
+    n_components : int
+        Number of latent units.
+    name : str
+        Of the estimator, for messages.
+
+    Returns
+    -------
+    names : list of str
+        Names of the attributes.
+    values : ndarray of float64, shape (n_samples, n_attributes)
+        Their values.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit to x or the code, or if one of them orders nothing.
+    """
+    columns = getattr(attributes, "columns", None)
+    values = check_array(
+        attributes,
+        dtype=np.float64,
+        ensure_all_finite="allow-nan",
+        ensure_2d=False,
+        input_name="attributes",
+    )
+    if values.ndim == 1:
+        columns = [attributes.name] if getattr(attributes, "name", None) else columns
+        values = values[:, None]
+    check_consistent_length(x, values)
+    n_attributes = values.shape[1]
+    if n_attributes > n_components:
+        raise ValueError(
+            f"Got {n_attributes} attributes with n_components={n_components}, but {name} "
+            "needs a latent unit for each."
+        )
+    if columns is None:
+        columns = [f"attribute_{k}" for k in range(n_attributes)]
+    names = [str(column) for column in columns]
+    for attribute, column in zip(names, values.T, strict=True):
+        refuse_constant(attribute, column[~np.isnan(column)], name)
+    return names, values
+
+
+def refuse_constant(attribute: str, known: np.ndarray, name: str) -> None:
+    """Refuse an attribute that orders nothing."""
+    if not len(known):
+        raise ValueError(
+            f"Got the attribute {attribute!r} without a single value, but {name} needs "
+            "some to order a latent unit by."
+        )
+    if (known == known[0]).all():
+        raise ValueError(
+            f"Got the attribute {attribute!r} that is {known[0]:g} everywhere, but {name} "
+            "needs different values to order a latent unit by."
+        )
+
+
+def one_for_each(
+    value: float | Sequence[float], n_attributes: int | None, parameter: str
+) -> tuple[float, ...] | float:
+    """Return a parameter that is one number for all attributes, or one for each.
+
+    Raises
+    ------
+    ValueError
+        If it has another length than there are attributes, or a negative number.
+    """
+    if isinstance(value, Real):
+        return float(value)
+    numbers = tuple(float(number) for number in value)
+    if n_attributes is not None and len(numbers) != n_attributes:
+        raise ValueError(
+            f"Got {parameter}={value!r} for {n_attributes} attributes, but expected one "
+            "number, or one for each."
+        )
+    if any(not number >= 0 for number in numbers):
+        raise ValueError(f"Got {parameter}={value!r}, but expected numbers of at least 0.")
+    return numbers
+
+
+def wanted_attributes(
+    attributes: Any, n_samples: int, names: list[str]
+) -> dict[str, np.ndarray]:
+    """Return the values of each attribute that samples should have; NaN is free.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or the values are not one for each sample.
+    """
+    values = np.full((len(names), n_samples), np.nan)
+    if isinstance(attributes, Mapping):
+        for name, wanted in attributes.items():
+            if name not in names:
+                raise ValueError(
+                    f"Got the attribute {name!r}, but training saw "
+                    f"{', '.join(names) or 'none'}."
+                )
+            values[names.index(name)] = wanted
+    else:
+        wanted = np.asarray(attributes, dtype=np.float64)
+        if wanted.shape not in ((n_samples, len(names)), (len(names),)):
+            raise ValueError(
+                f"Got attributes of shape {wanted.shape}, but expected "
+                f"({n_samples}, {len(names)}) for {n_samples} samples of the attributes "
+                f"{', '.join(names) or '(none)'}."
+            )
+        values[:] = wanted.T if wanted.ndim == 2 else wanted[:, None]
+    return dict(zip(names, values, strict=True))
+
+
+def refuse_unseen(name: str, wanted: np.ndarray, lowest: float, highest: float) -> None:
+    """Refuse values of an attribute beyond those that training saw."""
+    strange = wanted[(wanted < lowest) | (wanted > highest)]
+    if len(strange):
+        raise ValueError(
+            f"Got {name}={strange[0]:g}, but training saw {lowest:g} to {highest:g}."
+        )

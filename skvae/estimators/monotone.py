@@ -1,0 +1,86 @@
+"""Between the values of a latent unit and those of the attribute that orders it."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.isotonic import isotonic_regression
+
+
+@dataclass(frozen=True, eq=False)
+class MonotoneMap:
+    """An increasing, piecewise linear map from a latent unit to its attribute, and back.
+
+    Isotonic regression of the attribute on the unit, with one knot in the middle of
+    each of its steps, so that it can be inverted: the unit of an attribute that many
+    samples share is the middle of theirs. Beyond the outer knots it is constant.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_knots,)
+        Values of the unit, increasing.
+    values : ndarray of shape (n_knots,)
+        Values of the attribute, increasing.
+    lowest, highest : float
+        The least and the greatest attribute that the map was fitted to.
+    """
+
+    units: np.ndarray
+    values: np.ndarray
+    lowest: float
+    highest: float
+
+    @classmethod
+    def fit(cls, unit: np.ndarray, attribute: np.ndarray) -> Self:
+        """Fit the map to samples; those without the attribute (NaN) are left out.
+
+        Parameters
+        ----------
+        unit : ndarray of shape (n_samples,)
+            Values of the unit.
+        attribute : ndarray of shape (n_samples,)
+            Values of the attribute.
+
+        Returns
+        -------
+        map : MonotoneMap
+            The fitted map.
+        """
+        known = ~np.isnan(attribute)
+        order = np.argsort(unit[known], kind="stable")
+        unit, attribute = unit[known][order], attribute[known][order]
+        values, step, size = np.unique(
+            isotonic_regression(attribute), return_inverse=True, return_counts=True
+        )
+        units = np.bincount(step, weights=unit) / size
+        return cls(units, values, float(attribute.min()), float(attribute.max()))
+
+    def to_attribute(self, unit: Any) -> np.ndarray:
+        """Return the attribute, in its own units, that a value of the unit stands for.
+
+        Parameters
+        ----------
+        unit : array-like
+            Values of the unit.
+
+        Returns
+        -------
+        attribute : ndarray of the shape of ``unit``
+            Values of the attribute.
+        """
+        return np.interp(unit, self.units, self.values)
+
+    def to_unit(self, attribute: Any) -> np.ndarray:
+        """Return the value of the unit that stands for an attribute.
+
+        Parameters
+        ----------
+        attribute : array-like
+            Values of the attribute, in its own units.
+
+        Returns
+        -------
+        unit : ndarray of the shape of ``attribute``
+            Values of the unit.
+        """
+        return np.interp(attribute, self.values, self.units)
