@@ -1,0 +1,90 @@
+"""What a fitted estimator learned."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skvae.inspection.attention import attention_map
+    from skvae.inspection.attention_display import AttentionMapDisplay
+    from skvae.inspection.correlation import AttributeCorrelation, attribute_correlation
+    from skvae.inspection.correlation_display import AttributeCorrelationDisplay
+    from skvae.inspection.dci import DCI, disentanglement_completeness_informativeness
+    from skvae.inspection.histogram_display import UnitAttributeDisplay
+    from skvae.inspection.loop import closed_loop
+    from skvae.inspection.probe import LayerProbe, layer_probe
+    from skvae.inspection.probe_display import LayerProbeDisplay
+    from skvae.inspection.score_table import disentanglement_scores
+    from skvae.inspection.scores import (
+        interpretability,
+        modularity,
+        mutual_information_gap,
+        separated_attribute_predictability,
+        spearman_correlation_score,
+    )
+    from skvae.inspection.traversal import (
+        LatentTraversal,
+        latent_interpolation,
+        latent_traversal,
+    )
+    from skvae.inspection.traversal_display import LatentTraversalDisplay
+
+__all__ = [
+    "DCI",
+    "AttentionMapDisplay",
+    "AttributeCorrelation",
+    "AttributeCorrelationDisplay",
+    "LatentTraversal",
+    "LatentTraversalDisplay",
+    "LayerProbe",
+    "LayerProbeDisplay",
+    "UnitAttributeDisplay",
+    "attention_map",
+    "attribute_correlation",
+    "closed_loop",
+    "disentanglement_completeness_informativeness",
+    "disentanglement_scores",
+    "interpretability",
+    "latent_interpolation",
+    "latent_traversal",
+    "layer_probe",
+    "modularity",
+    "mutual_information_gap",
+    "separated_attribute_predictability",
+    "spearman_correlation_score",
+]
+
+# Public name -> module. What a name needs is imported when it is first used.
+_HOMES = {
+    "DCI": "skvae.inspection.dci",
+    "AttentionMapDisplay": "skvae.inspection.attention_display",
+    "AttributeCorrelation": "skvae.inspection.correlation",
+    "AttributeCorrelationDisplay": "skvae.inspection.correlation_display",
+    "LatentTraversal": "skvae.inspection.traversal",
+    "LatentTraversalDisplay": "skvae.inspection.traversal_display",
+    "LayerProbe": "skvae.inspection.probe",
+    "LayerProbeDisplay": "skvae.inspection.probe_display",
+    "UnitAttributeDisplay": "skvae.inspection.histogram_display",
+    "attention_map": "skvae.inspection.attention",
+    "attribute_correlation": "skvae.inspection.correlation",
+    "closed_loop": "skvae.inspection.loop",
+    "disentanglement_completeness_informativeness": "skvae.inspection.dci",
+    "disentanglement_scores": "skvae.inspection.score_table",
+    "interpretability": "skvae.inspection.scores",
+    "latent_interpolation": "skvae.inspection.traversal",
+    "latent_traversal": "skvae.inspection.traversal",
+    "layer_probe": "skvae.inspection.probe",
+    "modularity": "skvae.inspection.scores",
+    "mutual_information_gap": "skvae.inspection.scores",
+    "separated_attribute_predictability": "skvae.inspection.scores",
+    "spearman_correlation_score": "skvae.inspection.scores",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'skvae.inspection' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
