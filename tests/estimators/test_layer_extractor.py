@@ -1,0 +1,363 @@
+import pickle
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from skvae import Autoencoder, LayerExtractor
+from skvae.datasets import load_medmnist
+from skvae.networks import densenet121, vgg16
+from skvae.training.foreign import to_imagenet
+
+
+def extractor(model, layer, **parameters):
+    parameters = {"device": "cpu", "n_threads": 1} | parameters
+    return LayerExtractor(model, layer=layer, **parameters)
+
+
+@pytest.fixture(scope="module")
+def densenet():
+    torch.manual_seed(0)
+    return densenet121(n_classes=3)
+
+
+@pytest.fixture(scope="module", name="X")
+def images():
+    return np.random.default_rng(0).normal(size=(5, 3, 64, 64)).astype(np.float32)
+
+
+class Counted(nn.Sequential):
+    """Counts the rows that go through it, over all copies."""
+
+    n_rows = 0
+
+    def forward(self, x):
+        type(self).n_rows += len(x)
+        return super().forward(x)
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    Counted.n_rows = 0
+    return Counted(
+        nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(4 * 36, 3)
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    digits = load_digits()
+    return (digits.images[:, None] / 16).astype(np.float32)[:300], digits.target[:300]
+
+
+def test_batch_norm_and_its_in_place_relu_are_told_apart(densenet, X):
+    norm = extractor(densenet, "features.norm5", pool=None).fit(X)
+    values = norm.transform(X)
+    assert values.shape == (5, 4096)
+    assert 0.3 < (values < 0).mean() < 0.7
+    relu = norm.set_params(layer="features.norm5+relu").transform(X)
+    np.testing.assert_array_equal(relu, np.maximum(values, 0))
+    pooled = norm.set_params(pool="avg").transform(X)
+    assert pooled.shape == (5, 1024)
+    np.testing.assert_allclose(pooled, relu.reshape(5, 1024, 4).mean(axis=2), atol=1e-6)
+    kept = []
+    handle = densenet.features.norm5.register_forward_hook(
+        lambda module, args, output: kept.append(output)
+    )
+    with torch.inference_mode():
+        densenet.eval()(torch.from_numpy(X))
+    handle.remove()
+    # What a hook keeps is overwritten: it has the ReLU under the name of the norm.
+    np.testing.assert_allclose(kept[0].flatten(1), relu, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["denseblock2", "transition3", "norm5"])
+def test_features_equal_a_manual_forward(densenet, X, part):
+    features = densenet.eval().features
+    stop = [name for name, _ in features.named_children()].index(part) + 1
+    with torch.inference_mode():
+        maps = features[:stop](torch.from_numpy(X))
+    features = extractor(densenet, f"features.{part}", pool=None).fit_transform(X)
+    np.testing.assert_array_equal(features, maps.flatten(1))
+
+
+def test_vgg_features_equal_a_manual_forward(X):
+    with torch.device("meta"):
+        network = vgg16()
+    network.features.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.features.parameters():
+        nn.init.uniform_(parameter, -0.1, 0.1, generator=generator)
+    network.classifier = nn.Identity()
+    features = extractor(network, ["features.27", "features.29"]).fit_transform(X[:2])
+    x = torch.from_numpy(X[:2])
+    with torch.inference_mode():
+        before = network.features[:28](x.clone()).mean(dim=(2, 3))
+        after = network.features[:30](x.clone()).mean(dim=(2, 3))
+    np.testing.assert_array_equal(features, torch.cat([before, after], dim=1))
+
+
+def test_layers_of_densenet_have_names_that_two_builds_share(densenet, X):
+    listed = extractor(densenet, "classifier").list_layers(X[:1])
+    rows = {row.name: row for row in listed}
+    assert rows["features.norm5"].in_place
+    assert not rows["features.norm5+relu"].in_place
+    assert rows["features.norm5"][:4] == (
+        "features.norm5",
+        "BatchNorm2d",
+        (1024, 2, 2),
+        1024,
+    )
+    assert rows["features.norm5"].n_params == 2048
+    assert sum(row.in_place for row in listed) >= 120
+    again = extractor(densenet121, "classifier").list_layers(X[:1])
+    assert [row.name for row in again] == [row.name for row in listed]
+    wrapped = extractor(nn.DataParallel(densenet), "classifier").list_layers(X[:1])
+    assert wrapped == listed
+
+
+def test_an_unknown_layer_is_told_its_nearest(densenet, X):
+    message = (
+        r"layer='features.norm6'.* nearest of its \d+ are features.norm5, .*, .*, .*, "
+    )
+    with pytest.raises(ValueError, match=message):
+        extractor(densenet, "features.norm6").fit(X)
+    with pytest.raises(ValueError, match="layers that all differ"):
+        extractor(densenet, ["classifier", "module.classifier"]).fit(X)
+    with pytest.raises(ValueError, match="layer"):
+        LayerExtractor(densenet).fit(X)
+
+
+def test_several_pools_stand_side_by_side(small, digits):
+    X, _ = digits
+    both = extractor(small, "0", pool="avg+max").fit(X)
+    parts = [extractor(small, "0", pool=pool).fit_transform(X) for pool in ("avg", "max")]
+    np.testing.assert_array_equal(both.transform(X), np.hstack(parts))
+    assert len(both.get_feature_names_out()) == 8
+
+
+def test_nothing_is_computed_behind_the_last_layer(small, digits):
+    small[3] = nn.Linear(7, 3)  # does not fit: the last layer raises
+    features = extractor(small, "1").fit_transform(digits[0])
+    assert features.shape == (300, 4)
+    with pytest.raises(ValueError, match="does not take behind"):
+        extractor(small, "3").fit(digits[0])
+    with pytest.warns(UserWarning, match="Listed are the layers before"):
+        rows = extractor(small, "1").list_layers(digits[0][:1])
+    assert [row.name for row in rows] == ["0", "1", "2"]
+
+
+def test_the_model_is_left_alone_and_the_copy_keeps_its_weights(small, digits):
+    X, _ = digits
+    small.train()
+    fitted = extractor(small, "3").fit(X)
+    features = fitted.transform(X)
+    assert small.training
+    assert all(parameter.requires_grad for parameter in small.parameters())
+    with torch.no_grad():
+        small[3].weight.zero_()
+    np.testing.assert_array_equal(fitted.transform(X), features)
+    assert not np.allclose(fitted.fit_transform(X), features)
+
+
+def test_an_error_in_the_model_leaves_it_without_hooks(digits):
+    class Fragile(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm2d(1)
+            self.head = nn.Flatten()
+
+        def forward(self, x):
+            x = self.norm(x)
+            if len(x) > 2:
+                raise RuntimeError("too many rows")
+            return self.head(x)
+
+    X, _ = digits
+    network = Fragile().train()
+    before = [value.clone() for value in network.state_dict().values()]
+    fitted = extractor(network, "head").fit(X)
+    assert fitted.transform(X[:2]).shape == (2, 64)
+    with pytest.raises(RuntimeError, match="too many rows"):
+        fitted.transform(X)
+    assert fitted.set_params(layer="norm").transform(X).shape == (300, 1)
+    assert network.training
+    assert all(not part._forward_hooks for part in network.modules())
+    after = network.state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_single_channel_for_a_network_of_three(densenet, X):
+    grey = X[:2, :1]
+    with pytest.raises(ValueError, match=r"shape \(1, 64, 64\).* preprocess='rgb'"):
+        extractor(densenet, "features.conv0").fit(grey)
+    features = extractor(densenet, "features.conv0", preprocess="rgb").fit_transform(grey)
+    repeated = np.repeat(grey, 3, axis=1)
+    expected = extractor(densenet, "features.conv0").fit_transform(repeated)
+    np.testing.assert_allclose(features, expected, atol=1e-6)
+    mean = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]
+    sd = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
+    scaled = extractor(densenet, "features.conv0", preprocess="imagenet")
+    expected = extractor(densenet, "features.conv0").fit_transform((repeated - mean) / sd)
+    np.testing.assert_allclose(scaled.fit_transform(grey), expected, atol=1e-5)
+
+
+def test_a_callable_may_resize(densenet, X):
+    resize = partial(nn.functional.interpolate, size=(96, 96))
+    fitted = extractor(densenet, "features.norm5", preprocess=resize, pool=None).fit(X)
+    assert fitted.transform(X[:2]).shape == (2, 1024 * 9)
+    assert pickle.loads(pickle.dumps(fitted)).transform(X[:2]).shape == (2, 1024 * 9)
+
+
+def test_a_fitted_autoencoder_is_read_by_its_stages(digits):
+    X, _ = digits
+    autoencoder = Autoencoder(
+        3, channels=(4,), max_iter=1, random_state=0, n_threads=1, device="cpu"
+    ).fit(X)
+    for model in (autoencoder, FrozenEstimator(autoencoder), autoencoder.network_.module):
+        fitted = extractor(model, "code").fit(X)
+        np.testing.assert_allclose(fitted.transform(X), autoencoder.transform(X), atol=1e-6)
+    assert [row.name for row in fitted.list_layers()] == [
+        layer.name for layer in autoencoder.list_layers()
+    ]
+    frozen = clone(extractor(FrozenEstimator(autoencoder), ["conv_1", "code"]))
+    assert frozen.fit_transform(X).shape == (300, 7)
+    copied = pickle.loads(pickle.dumps(frozen))
+    np.testing.assert_array_equal(copied.transform(X), frozen.transform(X))
+    with pytest.raises(ValueError, match=r"not fitted.*FrozenEstimator"):
+        clone(extractor(autoencoder, "code")).fit(X)
+
+
+@pytest.mark.parametrize("model", [None, "densenet121", LogisticRegression()])
+def test_another_model_is_refused(model, digits):
+    with pytest.raises(ValueError, match="Got model="):
+        extractor(model, "0").fit(digits[0])
+
+
+def test_a_factory_that_returns_something_else_is_refused(digits):
+    with pytest.raises(TypeError, match="returned dict"):
+        extractor(dict, "0").fit(digits[0])
+
+
+def test_an_input_and_a_single_image(small, digits):
+    X, _ = digits
+    fitted = extractor(small, "input:3").fit(X[:1])
+    assert fitted.transform(X[:1]).shape == (1, 144)
+    flat = extractor(small, "2").fit_transform(X[:1])
+    np.testing.assert_array_equal(fitted.transform(X[:1]), flat)
+    assert fitted.get_feature_names_out()[0] == "input:3_0"
+
+
+def test_a_search_reads_each_layer_of_each_fold_once(small, digits, tmp_path):
+    X, y = digits
+    pipeline = Pipeline(
+        [
+            ("extract", extractor(small, "0", memory=str(tmp_path))),
+            ("classify", LogisticRegression(max_iter=500)),
+        ]
+    )
+    layers = ["0", "1", "2", ["1", "3"]]
+    grid = {"extract__layer": layers, "classify__C": [0.1, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+    probed = 2 * (3 * len(layers) * 2 + 1)
+    # Each layer of each fold: the training and the test rows; the refit: all rows.
+    assert Counted.n_rows - probed == len(layers) * 3 * 100 * 3 + 300
+    scores = search.cv_results_["mean_test_score"]
+    assert search.best_score_ == scores.max() > 0.8
+    assert search.best_params_["extract__layer"] in layers
+    without = GridSearchCV(pipeline.set_params(extract__memory=None), grid, cv=3).fit(X, y)
+    np.testing.assert_array_equal(scores, without.cv_results_["mean_test_score"])
+
+
+def test_what_changes_the_features_changes_the_key(small, digits, tmp_path):
+    X = digits[0]
+    base = extractor(small, "0", memory=str(tmp_path))
+    base.fit_transform(X)
+
+    def n_read(estimator, rows=X):
+        before = Counted.n_rows
+        estimator.fit_transform(rows)
+        return Counted.n_rows - before - 2
+
+    assert n_read(clone(base)) == 0
+    assert n_read(pickle.loads(pickle.dumps(base))) == 0
+    assert n_read(clone(base).set_params(pool="max")) == 300
+    assert n_read(clone(base).set_params(layer="1")) == 300
+    assert n_read(clone(base).set_params(preprocess=torch.neg)) == 300
+    assert n_read(clone(base), X[:200]) == 200
+    with torch.no_grad():
+        small[0].bias += 1
+    assert n_read(extractor(small, "0", memory=str(tmp_path))) == 300
+    with pytest.raises(ValueError, match=r"memory=.*does not pickle"):
+        n_read(clone(base).set_params(preprocess=lambda x: x))
+
+
+def test_threads_agree_on_one_extractor(small, digits):
+    X = digits[0]
+    fitted = extractor(small, ["1", "3"], batch_size=32).fit(X)
+    expected = fitted.transform(X)
+    found = Parallel(n_jobs=4, prefer="threads")(
+        delayed(fitted.transform)(X) for _ in range(40)
+    )
+    for features in found:
+        np.testing.assert_array_equal(features, expected)
+
+
+def enlarge(x):
+    return to_imagenet(nn.functional.interpolate(x, size=(64, 64), mode="bilinear"))
+
+
+def test_chest_x_rays_through_a_random_densenet(real_data):
+    """Features of an untrained network, which is what no weights at hand leave."""
+    path = real_data / "pneumoniamnist" / "pneumoniamnist.npz"
+    X, y = load_medmnist(path, "train", return_X_y=True)
+    X, y = X[:240].astype(np.float32) / 255, y[:240]
+    layers = ["features.denseblock1", "features.norm5+relu"]
+    pipeline = Pipeline(
+        [
+            ("extract", extractor(densenet121, layers, preprocess=enlarge)),
+            ("classify", LogisticRegression(C=0.1, max_iter=1000)),
+        ]
+    )
+    pipeline.set_params(extract__random_state=0)
+    score = pipeline.fit(X[:160], y[:160]).score(X[160:], y[160:])
+    assert score > 0.75
+
+
+OFFLINE = """
+import socket, numpy as np
+
+def refuse(*arguments, **keywords):
+    raise AssertionError("no network access in fit")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+import skvae
+from skvae.networks import densenet121
+
+X = np.zeros((2, 3, 32, 32), np.float32)
+extractor = skvae.LayerExtractor(densenet121, layer="features.norm5", device="cpu")
+print(extractor.fit_transform(X).shape)
+"""
+
+
+def test_a_broken_torchvision_and_no_network_are_no_obstacle(tmp_path, monkeypatch):
+    (tmp_path / "torchvision.py").write_text(
+        'raise RuntimeError("operator torchvision::nms does not exist")'
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    out = subprocess.run(
+        [sys.executable, "-c", OFFLINE], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "(2, 1024)"

@@ -1,0 +1,213 @@
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from skvae.networks.taps import (
+    Address,
+    Taps,
+    canonical,
+    parse_address,
+    private_copy,
+    survey,
+)
+
+
+class Reused(nn.Module):
+    """One ReLU for two places, a function behind a norm, and a branch of two tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.relu = nn.ReLU(inplace=True)
+        self.second = nn.Linear(4, 5)
+        self.norm = nn.BatchNorm1d(5)
+        self.recurrent = nn.GRU(5, 2, batch_first=True)
+        self.flat = nn.Flatten(0)
+        self.n_runs = 0
+        self.register_buffer("n_seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.n_runs += 1
+        self.n_seen += len(x)
+        x = self.relu(self.first(x))
+        x = self.relu(self.second(x))
+        x = torch.relu_(self.norm(x))
+        sequence, _ = self.recurrent(x[:, None])
+        self.flat(sequence)
+        return sequence.sum(dim=(1, 2))
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = Reused()
+    network.norm.running_mean.normal_()
+    return network
+
+
+@pytest.fixture
+def x():
+    return torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+
+
+def read(network, x, *layers):
+    addresses = [parse_address(layer) for layer in layers]
+    with torch.inference_mode():
+        return Taps(private_copy(network), addresses).read(x, torch.clone)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("features.norm5", Address("features.norm5")),
+        ("module.features.0", Address("features.0")),
+        ("input:_orig_mod.module.a", Address("a", "input")),
+        ("relu#1", Address("relu", "output", 1)),
+        ("a.b#0+relu", Address("a.b", "output", 0, "relu")),
+        ("", None),
+        ("a#b", None),
+        ("a+relu#1", None),
+    ],
+)
+def test_addresses(text, address):
+    assert parse_address(text) == address
+    if address is not None:
+        assert str(address) == text.replace("module.", "").replace("_orig_mod.", "")
+
+
+def test_only_leading_prefixes_are_dropped():
+    assert canonical("module._orig_mod.a.module.b") == "a.module.b"
+
+
+def test_each_call_of_a_reused_module_is_read_before_it_is_overwritten(network, x):
+    network.eval()
+    with torch.no_grad():
+        first = network.first(x)
+        hidden = network.second(first.relu())
+        norm = network.norm(hidden.relu())
+    found = read(network, x, "first", "relu#0", "second", "relu#1", "norm", "norm+relu")
+    expected = [first, first.relu(), hidden, hidden.relu(), norm, norm.relu()]
+    assert (norm < 0).any()
+    for value, wanted in zip(found, expected, strict=True):
+        assert torch.equal(value, wanted)
+
+
+def test_inputs_are_what_goes_in(network, x):
+    found = read(network, x, "input:first", "input:second", "relu#0", "input:relu#1")
+    assert torch.equal(found[0], x)
+    assert torch.equal(found[1], found[2])
+    assert torch.equal(found[3], read(network, x, "second")[0])
+
+
+def test_what_a_survey_lists_is_what_is_read(network, x):
+    layers, error = survey(private_copy(network), x)
+    assert error is None
+    names = [str(address) for address in layers if address.side == "output"]
+    assert names == ["first", "relu#0", "second", "relu#1", "norm", "norm+relu"]
+    for address, row in layers.items():
+        (value,) = read(network, x, str(address))
+        assert tuple(value.shape[1:]) == row.shape
+        assert row.n_features == value[0].numel()
+    rows = {row.name: row for row in layers.values()}
+    assert [name for name in names if rows[name].in_place] == ["first", "second", "norm"]
+    assert rows["relu#1"].n_calls == 2
+    assert rows["second"].n_params == 4 * 5 + 5
+    assert (rows["norm"].type, rows["norm+relu"].type) == ("BatchNorm1d", "relu")
+
+
+def test_a_survey_goes_as_far_as_the_network_does(network, x):
+    network.second = nn.Linear(3, 5)
+    layers, error = survey(private_copy(network), x)
+    assert isinstance(error, RuntimeError)
+    assert Address("relu") in layers or Address("relu", call=0) in layers
+    assert Address("second") not in layers
+
+
+def test_nothing_is_computed_behind_the_last_layer(network, x):
+    class Bomb(nn.Module):
+        def forward(self, x):
+            raise AssertionError("computed too far")
+
+    network.second = Bomb()
+    read(network, x, "first", "relu#0")
+    with pytest.raises(AssertionError, match="too far"):
+        read(network, x, "norm")
+
+
+def test_the_network_stays_as_it_is(network, x):
+    network.train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    read(network, x, "norm", "input:second")
+    survey(private_copy(network), x)
+    with pytest.raises(RuntimeError, match="did not compute absent"):
+        read(network, x, "absent")
+    with pytest.raises(RuntimeError, match="shapes"):
+        read(network, x[:, :2], "norm")
+    after = network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert network.n_runs == 0
+    assert all(part.training for part in network.modules())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    for part in network.modules():
+        assert not part._forward_hooks
+        assert not part._forward_pre_hooks
+
+
+def test_a_network_that_catches_exceptions_still_stops(x):
+    class Careful(nn.Sequential):
+        def forward(self, x):
+            try:
+                return super().forward(x)
+            except Exception:
+                return x
+
+    network = Careful(nn.Linear(3, 2), nn.Linear(2, 2))
+    (value,) = read(network, x, "0")
+    assert torch.equal(value, network[0](x))
+
+
+def test_wrappers_do_not_show(network, x):
+    plain = read(network, x, "norm")[0]
+    wrapped = [nn.DataParallel(network), torch.compile(network, backend="eager")]
+    wrapped.append(nn.Sequential(torch.compile(network, backend="eager")))
+    for wrapper in wrapped[:2]:
+        assert torch.equal(read(wrapper, x, "module.norm")[0], plain)
+    assert torch.equal(read(wrapped[2], x, "0.norm")[0], plain)
+    names = [list(survey(private_copy(w), x).layers) for w in (network, *wrapped[:2])]
+    assert names[0] == names[1] == names[2]
+
+
+def test_threads_share_taps(network, x):
+    taps = Taps(private_copy(network), [Address("first"), Address("norm")])
+    rows = [x + i for i in range(40)]
+    with torch.inference_mode():
+        expected = [taps.read(r, torch.clone) for r in rows]
+    wrong = []
+
+    def work(part):
+        with torch.inference_mode():
+            for i in range(part, 40, 4):
+                for _ in range(5):
+                    found = taps.read(rows[i], torch.clone)
+                    wrong.extend(
+                        i
+                        for a, b in zip(found, expected[i], strict=True)
+                        if not torch.equal(a, b)
+                    )
+
+    threads = [threading.Thread(target=work, args=(part,)) for part in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_layers_of_a_transformer_are_read_though_it_has_a_shortcut():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+    x = torch.randn(3, 5, 4)
+    (value,) = read(layer, x, "linear1")
+    assert value.shape == (3, 5, 8)
