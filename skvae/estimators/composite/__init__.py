@@ -1,0 +1,1 @@
+"""Kinds that are built on another kind, one per file."""

@@ -1,0 +1,94 @@
+"""What predicts classes with a pretrained encoder."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from skvae._compat import StrOptions
+from skvae.estimators.composite.pretrained import PretrainedPredictor, Supervised
+from skvae.estimators.labels import class_probabilities, class_weights, encode_classes
+from skvae.objectives.supervision import UNLABELLED, CrossEntropy
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
+    """A pretrained encoder whose head gives the logits of classes.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss, as in scikit-learn.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    """
+
+    class_weight: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        "class_weight": [dict, StrOptions({"balanced"}), None]
+    }
+
+    def _output(self) -> tuple[str, int]:
+        n_classes = len(getattr(self, "classes_", (0, 1)))
+        return "logits", n_classes if n_classes > 2 else 1
+
+    def _objective(self) -> Supervised:
+        weight = getattr(self, "_class_weight", None)
+        return Supervised("classification", CrossEntropy(weight))
+
+    def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.classes_, index = encode_classes(y, x, type(self).__name__)
+        self._class_weight = class_weights(self.class_weight, self.classes_, index)
+        return index, index != UNLABELLED
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
+            Of two classes, the logit of the second.
+        """
+        logits = self._predicted(X)
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float32
+            In the order of ``classes_``.
+        """
+        return class_probabilities(self._predicted(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Classes, of the type that y had.
+        """
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]

@@ -1,0 +1,53 @@
+"""What predicts a number with a pretrained encoder."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from skvae.estimators.composite.pretrained import PretrainedPredictor, Supervised
+from skvae.estimators.labels import check_targets
+from skvae.objectives.supervision import SquaredResidual
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
+    """A pretrained encoder whose head gives a number.
+
+    Attributes
+    ----------
+    target_mean_, target_scale_ : float
+        Mean and standard deviation of the targets; the stage ``prediction`` is in these
+        units.
+    """
+
+    def _output(self) -> tuple[str, int]:
+        return "prediction", 1
+
+    def _objective(self) -> Supervised:
+        return Supervised("regression", SquaredResidual())
+
+    def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        targets = check_targets(y, x, type(self).__name__)
+        labelled = ~np.isnan(targets)
+        self.target_mean_ = float(targets[labelled].mean(dtype=np.float64))
+        # A constant target is predicted by its mean.
+        self.target_scale_ = float(targets[labelled].std(dtype=np.float64)) or 1.0
+        return (targets - self.target_mean_) / self.target_scale_, labelled
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,), float32
+            In the units of y.
+        """
+        standardised = self._predicted(X)[:, 0]
+        return standardised * self.target_scale_ + self.target_mean_
