@@ -4,24 +4,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skvae.estimators.attri_vae import AttriVAE
     from skvae.estimators.autoencoder import Autoencoder
+    from skvae.estimators.composite.classifier import AutoencoderClassifier
+    from skvae.estimators.composite.regressor import AutoencoderRegressor
+    from skvae.estimators.composite.sequence_classifier import SequenceClassifier
+    from skvae.estimators.composite.sequence_regressor import SequenceRegressor
+    from skvae.estimators.convolutional_sparse import ConvolutionalSparseAutoencoder
     from skvae.estimators.denoising import DenoisingAutoencoder
+    from skvae.estimators.dice import dice_scores
+    from skvae.estimators.layer_extractor import LayerExtractor
+    from skvae.estimators.segnet import SegNetSegmenter
     from skvae.estimators.sparse import SparseAutoencoder
+    from skvae.estimators.unet import UNetSegmenter
     from skvae.estimators.vae import VAEFeatureExtractor
+    from skvae.training.augmentation import RandomAugment
+    from skvae.training.recipe import Phase
+    from skvae.training.transfer import transfer_weights
 
 __all__ = [
+    "AttriVAE",
     "Autoencoder",
+    "AutoencoderClassifier",
+    "AutoencoderRegressor",
+    "ConvolutionalSparseAutoencoder",
     "DenoisingAutoencoder",
+    "LayerExtractor",
+    "Phase",
+    "RandomAugment",
+    "SegNetSegmenter",
+    "SequenceClassifier",
+    "SequenceRegressor",
     "SparseAutoencoder",
+    "UNetSegmenter",
     "VAEFeatureExtractor",
+    "dice_scores",
+    "transfer_weights",
 ]
 
 # Public name -> module. Torch is imported when a name is first used, not before.
 _HOMES = {
+    "AttriVAE": "skvae.estimators.attri_vae",
     "Autoencoder": "skvae.estimators.autoencoder",
+    "AutoencoderClassifier": "skvae.estimators.composite.classifier",
+    "AutoencoderRegressor": "skvae.estimators.composite.regressor",
+    "ConvolutionalSparseAutoencoder": "skvae.estimators.convolutional_sparse",
     "DenoisingAutoencoder": "skvae.estimators.denoising",
+    "LayerExtractor": "skvae.estimators.layer_extractor",
+    "Phase": "skvae.training.recipe",
+    "RandomAugment": "skvae.training.augmentation",
+    "SequenceClassifier": "skvae.estimators.composite.sequence_classifier",
+    "SequenceRegressor": "skvae.estimators.composite.sequence_regressor",
+    "SegNetSegmenter": "skvae.estimators.segnet",
     "SparseAutoencoder": "skvae.estimators.sparse",
+    "UNetSegmenter": "skvae.estimators.unet",
     "VAEFeatureExtractor": "skvae.estimators.vae",
+    "dice_scores": "skvae.estimators.dice",
+    "transfer_weights": "skvae.training.transfer",
 }
 
 

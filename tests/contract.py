@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from torch import nn
 
 import skvae
 
@@ -13,6 +14,9 @@ KINDS = [
     if inspect.isclass(getattr(skvae, name))
     and issubclass(getattr(skvae, name), BaseEstimator)
 ]
+
+# All but those that read a network as it is.
+TRAINED = [kind for kind in KINDS if hasattr(kind, "_phases")]
 
 SMALL = {
     "n_components": 3,
@@ -26,11 +30,109 @@ SMALL = {
 }
 
 
+# What some kinds need beside it; of the other kinds, the same as for all.
+PRETRAINED = {
+    "autoencoder": skvae.Autoencoder(
+        3, hidden_layer_sizes=(8,), channels=(2, 4), max_iter=2, batch_size=16
+    ),
+    "head_max_iter": 10,
+    "head_learning_rate_init": 0.03,
+    "finetune_max_iter": 3,
+    "finetune_learning_rate_init": 0.03,
+    "encoder_learning_rate_scale": 0.5,
+}
+
+
+SEQUENCE = PRETRAINED | {
+    "autoencoder": skvae.Autoencoder(8, channels=(2, 4), max_iter=5, batch_size=16),
+    "hidden_size": 8,
+    "head_max_iter": 15,
+    "finetune_learning_rate_init": 0.001,
+}
+
+
+class Tiny(nn.Module):
+    """A network for rows and images of any size."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv_1 = nn.Conv1d(1, 4, 3, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.AdaptiveAvgPool1d(3)
+        self.code = nn.Linear(12, 3)
+
+    def forward(self, x):
+        maps = self.pool(self.relu(self.conv_1(x.flatten(1)[:, None])))
+        return self.code(maps.flatten(1))
+
+
+SEGMENTER = {"depth": 2, "width": 4, "n_convolutions": 1}
+
+OWN = {
+    # As scikit-learn's checks of classifiers want it.
+    "AttriVAE": {"max_iter": 30, "learning_rate_init": 0.01, "alpha": 100.0},
+    "AutoencoderClassifier": PRETRAINED,
+    "AutoencoderRegressor": PRETRAINED,
+    "ConvolutionalSparseAutoencoder": {
+        "kernel_size": 3,
+        "scales": (1, 2),
+        "learning_rate_init": 0.05,
+    },
+    "LayerExtractor": {"model": Tiny, "layer": "code"},
+    "SegNetSegmenter": SEGMENTER,
+    "SequenceClassifier": SEQUENCE,
+    "SequenceRegressor": SEQUENCE,
+    "UNetSegmenter": SEGMENTER,
+}
+
+# Training of a single step, in whatever phases a kind has.
+ONE_STEP = {
+    "max_iter": 1,
+    "autoencoder__max_iter": 1,
+    "head_max_iter": 1,
+    "finetune_max_iter": 0,
+    # Of a bias before a batch norm, the gradient is rounding, of which Adam makes a step.
+    "normalization": None,
+}
+
+# Of the inputs below; kinds that learn without labels ignore them.
+Y = np.arange(40) % 2
+
+
 def small(kind, **parameters):
     """Return a small instance; a kind may lack some of the parameters."""
     known = kind().get_params()
-    chosen = {k: v for k, v in SMALL.items() if k in known}
+    chosen = {k: v for k, v in SMALL.items() if k in known} | OWN.get(kind.__name__, {})
     return kind(**{**chosen, **parameters})
+
+
+def one_step(kind, n_rows, **parameters):
+    """Return a small instance that is trained for as few steps as it can be."""
+    estimator = small(kind, batch_size=n_rows, **parameters)
+    known = estimator.get_params()
+    steps = {k: v for k, v in ONE_STEP.items() if k in known}
+    if "autoencoder" in known:
+        steps["autoencoder__batch_size"] = n_rows
+    return estimator.set_params(**steps)
+
+
+def labels(kind, X):
+    """Return y for X: a label of each sample or, for kinds that segment, of each pixel."""
+    if "ignore_label" not in kind().get_params():
+        return Y
+    return np.where(X[:, 0] < 0.1, -1, X[:, 0] > 0.5)
+
+
+def columns(kind, X):
+    """Return the labels under the name by which a kind that learns from them takes them."""
+    takes_y = "y" in inspect.signature(kind._data).parameters
+    return {"y": labels(kind, X)} if takes_y else {}
+
+
+def given(kind, name):
+    """Return an input as a kind takes it: for sequences, each image is one of one frame."""
+    X = inputs()[name]
+    return X[:, np.newaxis] if "rnn" in kind().get_params() and X.ndim > 2 else X
 
 
 def inputs():

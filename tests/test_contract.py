@@ -7,22 +7,29 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from contract import KINDS, inputs, small
+from contract import KINDS, TRAINED, columns, given, inputs, labels, one_step, small
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from skvae import Autoencoder
+from skvae.networks.pooling import pooled_size
 from skvae.training.caching import cache_key
-from skvae.training.data import Data
-from skvae.training.reading import pooled_size
+from skvae.training.recipe import Phase
 
 # Networks this small, trained for three epochs, may well collapse.
 pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 
 INPUTS = inputs()
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-each_input = pytest.mark.parametrize("X", INPUTS.values(), ids=INPUTS)
+each_input = pytest.mark.parametrize("X", INPUTS, indirect=True)
+
+
+@pytest.fixture
+def X(kind, request):  # noqa: N802
+    return given(kind, request.param)
+
 
 # Minibatch training cannot see a weight of k as k copies of a row in other batches.
 CANNOT_PASS = {"check_sample_weight_equivalence_on_dense_data": "minibatches"}
@@ -62,30 +69,30 @@ def test_checks_that_are_not_yielded(kind, check):
 @each_input
 def test_same_seed_same_bits_and_clones_are_equal(kind, X):
     estimator = small(kind)
-    first = estimator.fit_transform(X)
-    np.testing.assert_array_equal(clone(estimator).fit_transform(X), first)
+    first = estimator.fit_transform(X, labels(kind, X))
+    np.testing.assert_array_equal(clone(estimator).fit_transform(X, labels(kind, X)), first)
     np.testing.assert_array_equal(estimator.transform(X), first)
-    other = small(kind, random_state=1).fit_transform(X)
+    other = small(kind, random_state=1).fit_transform(X, labels(kind, X))
     assert not np.allclose(other, first)
 
 
 @each_kind
 @each_input
 def test_pickle_and_hash(kind, X):
-    estimator = small(kind).fit(X)
+    estimator = small(kind).fit(X, labels(kind, X))
     digest = joblib.hash(estimator)
     features = estimator.transform(X)
     copied = pickle.loads(pickle.dumps(estimator))
     np.testing.assert_array_equal(copied.transform(X), features)
     assert joblib.hash(estimator) == digest
     assert joblib.hash(copied) == digest
-    assert joblib.hash(small(kind).fit(X)) == digest
+    assert joblib.hash(small(kind).fit(X, labels(kind, X))) == digest
     assert joblib.hash(deepcopy(estimator)) == digest
 
 
 @each_kind
 def test_a_pickle_holds_numpy_arrays_and_no_tensors(kind):
-    pickled = pickle.dumps(small(kind).fit(INPUTS["rows"]))
+    pickled = pickle.dumps(small(kind).fit(INPUTS["rows"], labels(kind, INPUTS["rows"])))
     assert b"torch._utils" not in pickled
     assert b"_rebuild_tensor" not in pickled
 
@@ -98,7 +105,7 @@ def test_global_random_state_is_untouched(kind, X):
     expected = torch.rand(2), np.random.rand(2)  # noqa: NPY002
     torch.manual_seed(3)
     np.random.seed(3)  # noqa: NPY002
-    small(kind).fit(X).transform(X)
+    small(kind).fit(X, labels(kind, X)).transform(X)
     drawn = torch.rand(2), np.random.rand(2)  # noqa: NPY002
     assert torch.equal(drawn[0], expected[0])
     np.testing.assert_array_equal(drawn[1], expected[1])
@@ -107,11 +114,11 @@ def test_global_random_state_is_untouched(kind, X):
 @each_kind
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_same_bits_in_processes_and_threads(kind, backend):
-    X = INPUTS["images"]
-    expected = small(kind).fit_transform(X)
+    X = given(kind, "images")
+    expected = small(kind).fit_transform(X, labels(kind, X))
     before = torch.get_num_threads()
     results = Parallel(n_jobs=2, backend=backend)(
-        delayed(small(kind).fit_transform)(X) for _ in range(4)
+        delayed(small(kind).fit_transform)(X, labels(kind, X)) for _ in range(4)
     )
     for features in results:
         np.testing.assert_array_equal(features, expected)
@@ -120,17 +127,16 @@ def test_same_bits_in_processes_and_threads(kind, backend):
 
 @each_kind
 def test_another_thread_count_agrees_after_one_step(kind):
-    X = INPUTS["volumes"]
-    one_step = {"max_iter": 1, "batch_size": len(X)}
-    first = small(kind, n_threads=1, **one_step).fit_transform(X)
-    second = small(kind, n_threads=2, **one_step).fit_transform(X)
-    assert np.abs(first - second).max() <= 1e-5 * first.std(axis=0).max()
+    X = given(kind, "volumes")
+    first = one_step(kind, len(X), n_threads=1).fit_transform(X, labels(kind, X))
+    second = one_step(kind, len(X), n_threads=2).fit_transform(X, labels(kind, X))
+    assert np.abs(first - second).max() <= 1e-5 * np.abs(first).max()
 
 
 @each_kind
 @each_input
 def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
-    estimator = small(kind).fit(X)
+    estimator = small(kind).fit(X, labels(kind, X))
     whole = estimator.transform(X)
     np.testing.assert_array_equal(estimator.transform(X.copy()), whole)
     for size in (1, 7, 39):
@@ -144,10 +150,11 @@ def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
 def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
     estimator = small(kind, pool=pool)
     before = estimator.list_layers(X[:1])
-    estimator.fit(X)
+    estimator.fit(X, labels(kind, X))
     layers = estimator.list_layers()
     assert layers == before
-    for name, shape, n_features in layers:
+    for layer in layers:
+        name, shape, n_features = layer.name, layer.shape, layer.n_features
         features = estimator.set_params(layer=name).transform(X)
         assert features.shape == (len(X), n_features)
         assert n_features == pooled_size(shape, pool)
@@ -158,22 +165,22 @@ def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
 
 @each_kind
 def test_layers_are_concatenated_in_the_order_asked_for(kind):
-    X = INPUTS["images"]
-    estimator = small(kind).fit(X)
-    code = estimator.layer
-    parts = [estimator.set_params(layer=name).transform(X) for name in ("conv_1", code)]
-    both = estimator.set_params(layer=["conv_1", code]).transform(X)
+    X = given(kind, "images")
+    estimator = small(kind).fit(X, labels(kind, X))
+    first, code = estimator.list_layers()[0].name, estimator.layer
+    parts = [estimator.set_params(layer=name).transform(X) for name in (first, code)]
+    both = estimator.set_params(layer=[first, code]).transform(X)
     np.testing.assert_array_equal(both, np.hstack(parts))
-    reverse = estimator.set_params(layer=[code, "conv_1"]).transform(X)
+    reverse = estimator.set_params(layer=[code, first]).transform(X)
     np.testing.assert_array_equal(reverse, np.hstack(parts[::-1]))
 
 
 @each_kind
 def test_flat_rows_with_an_image_shape_are_the_same_images(kind):
-    X = INPUTS["images"]
-    flat = X.reshape(len(X), -1)
-    images = small(kind).fit(X)
-    rows = small(kind, image_shape=X.shape[1:]).fit(flat)
+    X = given(kind, "images")
+    flat, image_shape = X.reshape(len(X), -1), INPUTS["images"].shape[1:]
+    images = small(kind).fit(X, labels(kind, X))
+    rows = small(kind, image_shape=image_shape).fit(flat, labels(kind, X))
     np.testing.assert_array_equal(rows.transform(flat), images.transform(X))
     np.testing.assert_array_equal(images.transform(flat), images.transform(X))
     assert images.n_features_in_ == flat.shape[1]
@@ -196,7 +203,25 @@ OTHER = {
     "batch_size": 8,
     "learning_rate_init": 0.1,
     "weight_decay": 0.1,
-    "max_grad_norm": 1.0,
+    "max_grad_norm": 2.0,
+    "augment": True,
+    "autoencoder": Autoencoder(5),
+    "pretrain": False,
+    "head_layer_sizes": (4,),
+    "head_normalization": "group",
+    "head_dropout": 0.5,
+    "head_max_iter": 4,
+    "head_learning_rate_init": 0.1,
+    "finetune_max_iter": 4,
+    "finetune_learning_rate_init": 0.1,
+    "encoder_learning_rate_scale": 0.2,
+    "unfreeze_from": "conv_2",
+    "phases": (Phase(2),),
+    "class_weight": {0: 2.0, 1: 1.0},
+    "rnn": "lstm",
+    "hidden_size": 5,
+    "n_layers": 2,
+    "pool_time": "mean",
     "early_stopping": True,
     "validation_fraction": 0.3,
     "n_iter_no_change": 2,
@@ -206,32 +231,68 @@ OTHER = {
     "n_threads": 2,
     "random_state": 1,
     "sparsity": "topk",
-    "sparsity_target": 0.1,
+    "sparsity_target": 0.2,
     "sparsity_weight": 2.0,
+    "revival_weight": 0.1,
     "k": 2,
+    "scales": (1, 3),
+    "lifetime_weight": 2.0,
+    "population_weight": 2.0,
+    "pool_size": 3,
+    "patch_size": 4,
+    "n_patches": 2,
     "corruption": "masking",
     "corruption_level": 0.5,
     "beta": 2.0,
     "kl_warmup": 0.5,
     "free_bits": 0.1,
+    "task": "regression",
+    "alpha": 2.0,
+    "gamma": 2.0,
+    "delta": 2.0,
+    "attribute_weight": (2.0,),
+    "ties": "ignore",
+    "attribute_stage": "mean",
+    "counted_entries": 10,
+    "reconstruction_fraction": 0.5,
+    "architecture": "published",
+    "depth": 3,
+    "width": 5,
+    "n_convolutions": 2,
+    "skip": "add",
+    "up": "resize",
+    "loss": "dice",
+    "ignore_label": None,
+    "encoder_weights": {"encoder.block1_conv1.bias": np.ones(4, dtype=np.float32)},
+    "freeze": 1,
+    "foreground_fraction": 0.3,
 }
 
 
-@each_kind
+@pytest.mark.parametrize("kind", TRAINED, ids=lambda kind: kind.__name__)
 def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
     X = INPUTS["images"].reshape(40, -1)
 
     # A parameter that only one choice of another uses is tried under that choice.
-    under = {"k": {"sparsity": "topk", "k": 1}, "sparsity": {"k": 1}}
+    under = {
+        "k": {"sparsity": "topk", "k": 1},
+        "sparsity": {"k": 1},
+        "revival_weight": {"sparsity": "topk", "k": 1},
+        "freeze": {"encoder_weights": OTHER["encoder_weights"]},
+        "n_patches": {"patch_size": 4},
+        "foreground_fraction": {"patch_size": 4},
+    }
 
     def key(**parameters):
         estimator = small(
             kind, **{"image_shape": (1, 7, 6), "early_stopping": True} | parameters
         )
-        shape = estimator.image_shape
-        seed = estimator.random_state
-        recipe = estimator._recipe(shape, seed, estimator._phases())
-        return cache_key(recipe, Data(X.reshape(len(X), *shape)))
+        x = estimator._check(X, reset=True)
+        data = estimator._data(x, **columns(kind, x))
+        recipe = estimator._recipe(x.shape[1:], estimator.random_state, estimator._phases())
+        borrows = hasattr(estimator, "encoder_weights")
+        start = estimator._pretrained(recipe, x, {}) if borrows else None
+        return cache_key(recipe, data, start)
 
     reference = key()
     read = kind._reading_parameters

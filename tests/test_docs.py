@@ -1,6 +1,8 @@
 """Every public name is importable as documented, and documented as numpydoc wants it."""
 
+import doctest
 import inspect
+from pathlib import Path
 
 import pytest
 from contract import KINDS
@@ -9,7 +11,11 @@ from numpydoc.validate import validate
 import skvae
 import skvae.datasets
 import skvae.exceptions
+import skvae.inspection
+import skvae.networks
 import skvae.study
+
+DOCS = Path(skvae.__file__).parents[1] / "docs"
 
 # Style that the project leaves to the writer: extended summaries, examples and See Also
 # on every method, a blank line at the end, a name for each return value.
@@ -23,12 +29,16 @@ def methods(kind):
 
 
 def public_names():
-    for module in (skvae.datasets, skvae.study, skvae.exceptions):
+    for module in (skvae.datasets, skvae.inspection, skvae.study, skvae.exceptions):
         for name in module.__all__:
             member = getattr(module, name)
             yield f"{member.__module__}.{name}"
             if inspect.isclass(member) and not issubclass(member, Exception):
                 yield from methods(member)
+    for module in (skvae, skvae.networks):
+        for name in module.__all__:
+            if (member := getattr(module, name)) not in KINDS:
+                yield f"{member.__module__}.{name}"
     for kind in KINDS:
         yield f"{kind.__module__}.{kind.__name__}"
         yield from methods(kind)
@@ -38,6 +48,13 @@ def public_names():
 def test_numpydoc(name):
     errors = [error for error in validate(name)["errors"] if error[0] not in LEFT_OUT]
     assert not errors
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_the_examples_of_the_guide(page):
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    found = doctest.testfile(str(page), module_relative=False, optionflags=options)
+    assert not found.failed
 
 
 def test_the_public_names_are_importable_and_listed():

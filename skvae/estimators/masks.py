@@ -1,0 +1,195 @@
+"""Masks as y: a label for each pixel of each image, of which some may not count."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import assert_all_finite, check_consistent_length
+
+from skvae.objectives.overlap import IGNORED
+from skvae.training.data import release, row_blocks
+
+
+class Masks(NamedTuple):
+    """Masks as training takes them, and how the labels that were given read."""
+
+    index: np.ndarray
+    classes: np.ndarray
+    multilabel: bool
+    flat: bool
+
+
+def ragged(X: Any) -> list[np.ndarray] | None:
+    """Return images of unequal sizes as a list of arrays; of anything else, None."""
+    if not (isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == "O")):
+        return None
+    if not len(X) or not all(len(getattr(x, "shape", ())) > 1 for x in X):
+        return None
+    if len({tuple(x.shape) for x in X}) == 1:
+        return None
+    return [np.asarray(x) for x in X]
+
+
+def padded(
+    images: list[np.ndarray], masks: Any, ignore_label: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring images and masks to a common size, with pixels behind that do not count.
+
+    Returns
+    -------
+    images : ndarray of float32, shape (n_samples, channels, *spatial)
+        Their last pixels go on.
+    masks : ndarray, shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+        Pixels that were added have the label ``ignore_label``.
+    """
+    check_consistent_length(images, masks)
+    if ignore_label is None:
+        raise ValueError(
+            "Got ignore_label=None with images of unequal sizes, but the pixels that bring "
+            "them to one size need a label that does not count."
+        )
+    masks = [np.asarray(mask) for mask in masks]
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        refuse_other_axes(image, images[0].shape, i)
+        n_axes = image.ndim - 1
+        if mask.shape[-n_axes:] != image.shape[1:] or mask.ndim - n_axes > 1:
+            raise ValueError(
+                f"Got y with a mask of shape {mask.shape} for the image {i} of shape "
+                f"{image.shape}; expected {image.shape[1:]}, or labels in front of it."
+            )
+    largest = np.max([image.shape[1:] for image in images], axis=0)
+    dtype = np.result_type(*masks, np.min_scalar_type(ignore_label))
+    x = np.empty((len(images), len(images[0]), *largest), dtype=np.float32)
+    y = np.empty(
+        (len(masks), *masks[0].shape[: masks[0].ndim - len(largest)], *largest), dtype
+    )
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        behind = [(0, n - m) for n, m in zip(largest, image.shape[1:], strict=True)]
+        x[i] = np.pad(image, [(0, 0), *behind], mode="edge")
+        whole = [(0, 0)] * (mask.ndim - len(largest))
+        y[i] = np.pad(mask.astype(dtype), whole + behind, constant_values=ignore_label)
+    return x, y
+
+
+def refuse_other_axes(image: np.ndarray, shape: tuple[int, ...], i: int) -> None:
+    """Refuse an image with other channels, or another number of axes, than expected."""
+    if image.ndim != len(shape) or image.shape[0] != shape[0]:
+        raise ValueError(
+            f"Got X with the image {i} of shape {image.shape}, but expected {shape[0]} "
+            f"channels and {len(shape) - 1} spatial axes."
+        )
+
+
+def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> Masks:
+    """Return the index of each pixel's class, 255 where it does not count.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels of the pixels, see `laid_out`.
+    x : ndarray of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+        The images.
+    ignore_label : int or None
+        Pixels with this label do not count.
+    name : str
+        Of the estimator, for messages.
+
+    Raises
+    ------
+    ValueError
+        If y does not fit to x, or is not of whole numbers, or has fewer than two classes.
+    """
+    if y is None:
+        raise ValueError(
+            f"{name} requires y to be passed, but the target y is None; expected masks."
+        )
+    check_consistent_length(x, y)
+    maps, multilabel, flat = laid_out(y, x.shape[2:])
+    found = [np.unique(maps[rows]) for rows in row_blocks(maps)]
+    labels = np.unique(np.concatenate(found))
+    assert_all_finite(labels, input_name="y")
+    if labels.dtype.kind == "f" and (labels != labels.round()).any():
+        raise ValueError(
+            f"Got y with the label {labels[labels != labels.round()][0]}, but {name} "
+            "expects whole numbers: the class of each pixel."
+        )
+    labels = labels[labels != ignore_label] if ignore_label is not None else labels
+    if multilabel and not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            f"Got y of shape {np.shape(y)} with the labels {listed(labels)}; with an axis "
+            "for overlapping labels, expected 0 and 1, and for classes no such axis."
+        )
+    if not multilabel and not 2 <= len(labels) < IGNORED:
+        raise ValueError(
+            f"Got y with {len(labels)} classes ({listed(labels)}), but {name} needs from 2 "
+            f"to {IGNORED - 1}; those with ignore_label={ignore_label} do not count."
+        )
+    known = np.array([0, 1]) if multilabel else labels
+    index = np.empty(maps.shape, dtype=np.uint8)
+    for rows in row_blocks(maps):
+        index[rows] = np.searchsorted(known, maps[rows])
+        if ignore_label is not None:
+            index[rows][maps[rows] == ignore_label] = IGNORED
+        release(maps)
+    if multilabel:
+        classes = np.arange(maps.shape[1])
+    else:
+        classes = labels.astype(np.int64) if labels.dtype.kind == "f" else labels
+    return Masks(index, classes, multilabel, flat)
+
+
+def laid_out(y: Any, spatial: tuple[int, ...]) -> tuple[np.ndarray, bool, bool]:
+    """Return masks with an axis for each of the image, and how they came.
+
+    Parameters
+    ----------
+    y : array-like
+        Classes ``(n_samples, *spatial)``, labels that overlap ``(n_samples, n_labels,
+        *spatial)``, or the same flat, one row per image.
+    spatial : tuple of int
+        Size of the images; of rows, which are images of a single pixel, none.
+
+    Returns
+    -------
+    maps : ndarray
+        Of one of the first two shapes.
+    multilabel : bool
+        Whether it is the second.
+    flat : bool
+        Whether they came as rows.
+    """
+    y = np.asarray(y)
+    if y.dtype == object:
+        y = np.array(y.tolist())
+    if y.dtype.kind not in "buif":
+        raise ValueError(f"Got y of dtype {y.dtype}, but expected a number for each pixel.")
+    flat = y.ndim <= 2 and len(spatial) != 1
+    spatial = spatial or (1,)
+    n_entries = int(np.prod(spatial))
+    if flat and y[0].size % n_entries == 0 and y[0].size:
+        n_labels = y[0].size // n_entries
+        labels = () if n_labels == 1 else (n_labels,)
+        y = y.reshape(len(y), *labels, *spatial)
+    for shape, multilabel in ((y.shape[1:], False), (y.shape[2:], True)):
+        if shape == spatial and y.ndim == len(spatial) + 1 + multilabel:
+            return y, multilabel, flat
+    raise ValueError(
+        f"Got y of shape {y.shape} for images of {spatial} pixels, but expected "
+        f"(n_samples, {', '.join(map(str, spatial))}), with an axis of labels before the "
+        f"pixels if they overlap, or rows of {n_entries} pixels."
+    )
+
+
+def listed(labels: np.ndarray) -> str:
+    """Write a few labels out."""
+    few = ", ".join(map(str, labels[:5].tolist()))
+    return f"{few}, ..." if len(labels) > 5 else few or "none"
+
+
+def gathered(maps: Any) -> np.ndarray:
+    """Join maps of images; those of unequal sizes become entries of an object array."""
+    maps = list(maps)
+    if len({each.shape for each in maps}) == 1:
+        return np.stack(maps)
+    array = np.empty(len(maps), dtype=object)
+    array[:] = maps
+    return array

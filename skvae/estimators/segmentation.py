@@ -1,0 +1,357 @@
+"""What every segmenter shares: masks as y, weights of others, patches and windows."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skvae._compat import fit_context
+from skvae.estimators.dice import dice_scores
+from skvae.estimators.encoder_weights import frozen_modules, transferred
+from skvae.estimators.inputs import as_array, check_rows
+from skvae.estimators.masks import (
+    encode_masks,
+    gathered,
+    laid_out,
+    padded,
+    ragged,
+    refuse_other_axes,
+)
+from skvae.estimators.progress import window_bar
+from skvae.estimators.segmentation_parameters import SegmentationParameters
+from skvae.estimators.trained import TrainedTransformer
+from skvae.networks.builder import Builder
+from skvae.networks.unet import UNet
+from skvae.objectives.overlap import MaskOverlap
+from skvae.training.data import Data
+from skvae.training.fitting import Fitted
+from skvae.training.patches import MaskPatches
+from skvae.training.recipe import Phase, Recipe
+from skvae.training.windows import apply_by_windows, n_windows
+
+# So much of the training, at its end, takes steps that are smaller by such a factor.
+LAST_PART, LAST_FACTOR = 5, 0.1
+LOSSES = {"dice": (1.0, 0.0), "cross_entropy": (0.0, 1.0), "both": (1.0, 1.0)}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseSegmenter(TrainedTransformer, SegmentationParameters):
+    """A network that labels each pixel; a kind says how decoder and encoder meet.
+
+    Parameters
+    ----------
+    layer : str or list of str, default="bottleneck"
+        Stage that `transform` reads, or several, side by side; see `list_layers`. Can be
+        changed after `fit`.
+    """
+
+    layer: str | list[str] = "bottleneck"
+
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
+
+    @abstractmethod
+    def _architecture(self) -> dict[str, Any]:
+        """Return what a kind decides of the network."""
+
+    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        return Builder(
+            UNet,
+            in_channels=sample_shape[0],
+            n_axes=len(sample_shape) - 1,
+            n_outputs=len(getattr(self, "classes_", (0, 1))),
+            multilabel=self._multilabel,
+            width=int(self.width),
+            normalization=self.normalization,
+            activation=self.activation,
+            **self._architecture(),
+        )
+
+    @property
+    def _multilabel(self) -> bool:
+        return getattr(self, "_overlapping", False)
+
+    @property
+    def _first_foreground(self) -> int:
+        """Return the index of the first class that is not the background, 0."""
+        return int(not self._multilabel and getattr(self, "classes_", (0,))[0] == 0)
+
+    def _counts(self, n_levels: int) -> tuple[int, ...]:
+        """Return the number of convolutions of each level."""
+        counts = self.n_convolutions
+        if isinstance(counts, int | np.integer):
+            counts = (counts,) * n_levels
+        if len(counts) != n_levels or min(counts) < 1:
+            raise ValueError(
+                f"Got n_convolutions={self.n_convolutions!r} with depth={self.depth}, but "
+                f"expected a number of at least 1, or {n_levels} of them."
+            )
+        return tuple(int(n) for n in counts)
+
+    def _objective(self) -> MaskOverlap:
+        return MaskOverlap(*LOSSES[self.loss], self._first_foreground, self._multilabel)
+
+    def _phases(self) -> tuple[Phase, ...]:
+        rate, n_last = float(self.learning_rate_init), int(self.max_iter) // LAST_PART
+        phases = (Phase(int(self.max_iter) - n_last, rate),)
+        return (
+            (*phases, Phase(n_last, LAST_FACTOR * rate, name="end")) if n_last else phases
+        )
+
+    def _recipe(
+        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+    ) -> Recipe:
+        recipe = super()._recipe(sample_shape, seed, phases)
+        borrowed = self.freeze, self.encoder_weights
+        frozen = frozen_modules(recipe.builder, sample_shape, *borrowed)
+        recipe = replace(
+            recipe, phases=tuple(replace(phase, frozen=frozen) for phase in phases)
+        )
+        if self.patch_size is None or len(sample_shape) == 1:
+            return recipe
+        patches = MaskPatches(
+            int(self.patch_size),
+            int(self.n_patches),
+            float(self.foreground_fraction),
+            1 if self._multilabel else self._first_foreground,
+            self._multilabel,
+            recipe.augment,
+        )
+        return replace(recipe, augment=patches)
+
+    def _pretrained(
+        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
+    ) -> Fitted | None:
+        self.transfer_report_ = None
+        if self.encoder_weights is None:
+            return None
+        start, self.transfer_report_ = transferred(recipe.builder, self.encoder_weights)
+        return start
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Train the network on images and their masks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images, scaled to about [0, 1]; rows are flat images with ``image_shape=``,
+            or else images of a single pixel. A list may have images ``(channels,
+            *spatial)`` of unequal sizes.
+        y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            The class of each pixel, where 0 is background; or 0 and 1 for each of
+            several labels that may overlap. Either may be flat, one row per image, or a
+            list, as X.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each image; early stopping never splits a patient.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not as expected; the estimator stays as it was.
+        NonFiniteLossError
+            If the loss becomes NaN or infinite.
+        """
+        images = ragged(X)
+        if images is not None and y is not None:
+            X, y = padded(images, y, self.ignore_label)
+        columns = {"sample_weight": sample_weight, "groups": groups}
+        return self._fit(X, self._phases(), y=y, **columns)
+
+    def _data(self, x: np.ndarray, y: Any = None, **columns: Any) -> Data:
+        """Check the columns, and learn which labels there are."""
+        data = super()._data(x, **columns)
+        masks = encode_masks(y, x, self.ignore_label, type(self).__name__)
+        self.classes_, self._overlapping = masks.classes, masks.multilabel
+        self._flat_masks = masks.flat
+        return replace(data, mask=masks.index)
+
+    def _images(self, X: Any) -> np.ndarray | list[np.ndarray]:
+        """Return images of the size of `fit` as an array, and others as a list."""
+        images, known = ragged(X), self.sample_shape_
+        shape = np.shape(as_array(X)) if images is None else ()
+        same_axes = len(shape) == len(known) + 1 > 2
+        if images is None and (not same_axes or shape[1:] == known):
+            return check_rows(self, X, reset=False)
+        images = list(np.asarray(X)) if images is None else images
+        for i, image in enumerate(images):
+            refuse_other_axes(image, known, i)
+        return images
+
+    def _maps(
+        self, X: Any, function: Callable[[Tensor], Tensor], dtype: type = np.float32
+    ) -> np.ndarray:
+        """Apply a function of the labels' probabilities, few images at a time."""
+        check_is_fitted(self, "network_")
+        images, network = self._images(X), self.network_
+
+        def probability(x: Tensor) -> Tensor:
+            return network.module.read(x, ["mask"])["mask"]
+
+        def whole(x: np.ndarray, block_size: int | None = None) -> np.ndarray:
+            def maps(rows: Tensor) -> Tensor:
+                return function(probability(rows))
+
+            found = network.apply(maps, x, self.n_threads, block_size=block_size)
+            return found.astype(dtype, copy=False)
+
+        if isinstance(images, np.ndarray) and (self.patch_size is None or images.ndim == 2):
+            return whole(images)
+        if self.patch_size is None:
+            return gathered(whole(as_image(image)[None], 1)[0] for image in images)
+        size, overlap = int(self.patch_size), float(self.overlap)
+        total = sum(n_windows(image.shape[1:], size, overlap) for image in images)
+        with window_bar(type(self).__name__, total, self.verbose) as advance:
+            window = (size, overlap, network.used_device, self.n_threads, advance)
+            return gathered(
+                function(apply_by_windows(probability, as_image(image), *window)[None])[0]
+                .cpu()
+                .numpy()
+                for image in images
+            )
+
+    def _labels(self, X: Any) -> np.ndarray:
+        """Predict masks with an axis for each of the image."""
+        if self._multilabel:
+            return self._maps(X, lambda p: (p > 0.5).to(torch.uint8), np.uint8)
+        found = self._maps(X, lambda p: p.argmax(dim=1).to(torch.uint8), np.uint8)
+        if found.dtype == object:
+            return gathered(self.classes_[index] for index in found)
+        return self.classes_[found]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the label of each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
+            an array of arrays.
+        """
+        labels = self._labels(X)
+        if self._flat_masks and labels.dtype != object:
+            labels = labels.reshape(len(labels), -1)
+            return labels[:, 0] if labels.shape[1] == 1 else labels
+        return labels
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probability of each label of each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes, *spatial), float32
+            In the order of ``classes_``. For images of unequal sizes, an array of arrays.
+        """
+        maps = self._maps(X, lambda p: p)
+        return maps[..., 0] if len(self.sample_shape_) == 1 else maps
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Read the features of `layer`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            The pooled features of each layer, side by side.
+
+        Raises
+        ------
+        ValueError
+            If ``pool=None``, and images are not of the size of `fit`.
+        """
+        check_is_fitted(self, "network_")
+        layers = self._selected_layers(self.network_.shapes)
+        images = self._images(X)
+        if isinstance(images, np.ndarray):
+            return self.network_.read(images, layers, self.pool, self.n_threads)
+        if self.pool is None:
+            raise ValueError(
+                "Got pool=None with images of other sizes than in fit, whose maps have "
+                "other numbers of entries; expected pool='avg' or 'max'."
+            )
+        rows = [
+            self.network_.read(as_image(x)[None], layers, self.pool, self.n_threads, 1)
+            for x in images
+        ]
+        return np.concatenate(rows)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean Dice coefficient of the foreground labels, over all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+        y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            True masks, in a layout that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image.
+
+        Returns
+        -------
+        score : float
+            In [0, 1]; a label in neither mask of an image counts as 1, see
+            :func:`~skvae.dice_scores`.
+        """
+        predicted = self._labels(X)
+        truth = y
+        if predicted.dtype != object:
+            spatial = predicted.shape[1 + self._multilabel :]
+            truth, _, _ = laid_out(y, spatial if len(self.sample_shape_) > 1 else ())
+        if self._multilabel:
+            # Each label is a mask of its own.
+            truth = [mask for masks in truth for mask in masks]
+            predicted = [mask for masks in predicted for mask in masks]
+            labels = [1]
+        else:
+            # Also those that training has not seen.
+            found = [np.unique(mask) for mask in truth]
+            found = np.unique(np.concatenate([self.classes_, *found])).tolist()
+            background = {0} if self._first_foreground else set()
+            labels = [k for k in found if k not in background | {self.ignore_label}]
+        scores = dice_scores(
+            truth, predicted, labels=labels, ignore_label=self.ignore_label
+        ).reshape(len(y), -1)
+        return float(np.average(scores.mean(axis=1), weights=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def as_image(image: np.ndarray) -> np.ndarray:
+    """Return a finite image that torch can read."""
+    image = np.require(image, np.float32, ["C", "W"])
+    assert_all_finite(image, input_name="X")
+    return image

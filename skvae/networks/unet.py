@@ -1,0 +1,208 @@
+"""U-Nets and SegNets: an encoder, a decoder, and what leads from one to the other."""
+
+import math
+import re
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skvae.networks.blocks import (
+    ACTIVATIONS,
+    CONVOLUTIONS,
+    MAX_POOLINGS,
+    TRANSPOSED_CONVOLUTIONS,
+    normalization_layers,
+)
+from skvae.networks.staged import Noise, StagedNetwork, Stages
+
+_AUTOENCODER_BLOCK = re.compile(
+    r"(?:^|\.)down\.(?P<block>\d+)\.(?P<part>[01])\.(?:convolution\.)?(?P<tensor>\w+)$"
+)
+# The widest level has so many times the channels of the first, as in VGG-16.
+LARGEST_FACTOR = 8
+
+
+class UNet(StagedNetwork):
+    """down_1 ... down_n, bottleneck, up_n ... up_1, mask_logits, and the mask itself.
+
+    Maxima over two pixels along each axis halve the maps (odd sizes round up), and the
+    decoder returns to the very same sizes, so that images of any size will do; one
+    network takes them all. Ronneberger, Fischer & Brox (2015), U-Net: convolutional
+    networks for biomedical image segmentation, MICCAI.
+
+    With ``up="unpool"``, ``skip=None`` and no convolution in the bottleneck, it is a
+    SegNet: each value returns to the place of the maximum that it came from, and nothing
+    else passes from encoder to decoder. Badrinarayanan, Kendall & Cipolla (2017), SegNet:
+    a deep convolutional encoder-decoder architecture for image segmentation, IEEE TPAMI.
+
+    Convolutions are named ``encoder.block1_conv1``, as those of VGG-16 often are.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the images.
+    n_axes : int
+        Spatial axes of the images; rows (0) are images of a single pixel.
+    n_outputs : int
+        Number of classes, or of labels.
+    multilabel : bool
+        Whether labels may overlap: a sigmoid each, where classes share a softmax.
+    depth : int
+        Number of times that the image is halved.
+    width : int
+        Channels of the first level; each level has twice as many, up to 8 times.
+    n_convolutions : tuple of int
+        Convolutions of each level and of the bottleneck; the decoder mirrors them.
+    normalization : {"batch", "instance", "group"} or None
+        Normalisation behind every convolution.
+    activation : str
+        Activation behind every convolution.
+    skip : {"concat", "add"} or None
+        How a level of the encoder joins that of the decoder.
+    up : {"transpose", "resize", "unpool"}
+        Transposed convolution; nearest neighbour and convolution (Odena, Dumoulin & Olah,
+        2016); or the places of the maxima.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        n_axes: int,
+        n_outputs: int,
+        multilabel: bool = False,
+        depth: int = 4,
+        width: int = 16,
+        n_convolutions: tuple[int, ...] = (2, 2, 2, 2, 2),
+        normalization: str | None = "batch",
+        activation: str = "relu",
+        skip: str | None = "concat",
+        up: str = "transpose",
+    ) -> None:
+        super().__init__()
+        self.rows = n_axes == 0
+        self.multilabel = multilabel
+        self.n_convolutions = n_convolutions
+        self.skip = skip
+        self.unpools = up == "unpool"
+        n_axes = max(n_axes, 1)
+        widths = [width * min(2**level, LARGEST_FACTOR) for level in range(depth + 1)]
+        if self.unpools or not n_convolutions[-1]:
+            widths[-1] = widths[-2]  # as many maps as were pooled
+
+        def add(part: nn.ModuleDict, level: int, sizes: list[int]) -> None:
+            for j, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+                convolution = CONVOLUTIONS[n_axes](n_in, n_out, 3, padding=1)
+                part[f"block{level}_conv{j}"] = convolution
+                layers = normalization_layers(normalization, n_out, n_axes)
+                part[f"block{level}_norm{j}"] = layers[0] if layers else nn.Identity()
+
+        self.activation = ACTIVATIONS[activation]()
+        self.pool = MAX_POOLINGS[n_axes](2, ceil_mode=True, return_indices=True)
+        self.encoder = nn.ModuleDict()
+        for level, n_in in enumerate([in_channels, *widths[:-1]]):
+            add(self.encoder, level + 1, [n_in, *[widths[level]] * n_convolutions[level]])
+        self.up = nn.ModuleDict()
+        self.decoder = nn.ModuleDict()
+        n_in = widths[-1]
+        for level in reversed(range(depth)):
+            n_maps = widths[level]
+            self.up[f"up{level + 1}"] = upsampling(up, n_axes, n_in, n_maps)
+            n_joined = 2 * n_maps if skip == "concat" else n_maps
+            # What is unpooled next must have as many maps as were pooled there.
+            n_in = widths[max(level - 1, 0)] if self.unpools else n_maps
+            sizes = [n_joined, *[n_maps] * (n_convolutions[level] - 1), n_in]
+            add(self.decoder, level + 1, sizes)
+        self.to_mask = CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
+
+    @property
+    def encoder_stages(self) -> tuple[str, ...]:
+        """Names of the stages of the encoder."""
+        n_levels = len(self.n_convolutions) - 1
+        return (*(f"down_{level}" for level in range(1, n_levels + 1)), "bottleneck")
+
+    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        if self.rows:
+            x = x.unsqueeze(2)
+        levels = []
+        *downs, bottleneck = self.encoder_stages
+        for level, name in enumerate(downs, start=1):
+            maps = self._convolved(self.encoder, level, x)
+            yield name, maps
+            x, places = self.pool(maps)
+            levels.append((level, maps, places))
+        x = self._convolved(self.encoder, len(downs) + 1, x)
+        yield bottleneck, x
+        for level, maps, places in reversed(levels):
+            x = self._raised(level, x, places, maps.shape[2:])
+            x = self._convolved(self.decoder, level, joined(maps, x, self.skip))
+            yield f"up_{level}", x
+        yield "mask_logits", (logits := self.to_mask(x))
+        yield "mask", logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
+
+    def _convolved(self, part: nn.ModuleDict, level: int, x: Tensor) -> Tensor:
+        for j in range(1, self.n_convolutions[level - 1] + 1):
+            x = part[f"block{level}_conv{j}"](x)
+            x = self.activation(part[f"block{level}_norm{j}"](x))
+        return x
+
+    def _raised(
+        self, level: int, x: Tensor, places: Tensor, size: tuple[int, ...]
+    ) -> Tensor:
+        if self.unpools:
+            return unpooled(x, places, size)
+        raised: Tensor = self.up[f"up{level}"](x)
+        crop: Any = (..., *(slice(n) for n in size))
+        return raised[crop]
+
+
+def upsampling(kind: str, n_axes: int, n_in: int, n_out: int) -> nn.Module:
+    """Return what makes maps twice as large, or, of places, nothing that is learned."""
+    if kind == "transpose":
+        layer: nn.Module = TRANSPOSED_CONVOLUTIONS[n_axes](n_in, n_out, 2, stride=2)
+        return layer
+    if kind == "resize":
+        convolution = CONVOLUTIONS[n_axes](n_in, n_out, 3, padding=1)
+        return nn.Sequential(nn.Upsample(scale_factor=2), convolution)
+    return nn.Identity()
+
+
+def joined(maps: Tensor, x: Tensor, skip: str | None) -> Tensor:
+    """Join what the encoder saw at a level with what the decoder makes of it."""
+    if skip is None:
+        return x
+    return torch.cat([maps, x], dim=1) if skip == "concat" else maps + x
+
+
+def unpooled(x: Tensor, places: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return maxima to the places that they were taken from, among zeros.
+
+    Badrinarayanan et al. (2017), section 3. This is ``max_unpool`` for windows without
+    overlap, but deterministic (no place is written twice), and for maps of any size.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, n_maps, *pooled_size)
+        A value for each maximum.
+    places : Tensor of int64, of the same shape
+        Where it was, as pooling with ``return_indices=True`` says.
+    size : tuple of int
+        Spatial size of the maps before pooling.
+    """
+    empty = x.new_zeros(*x.shape[:2], math.prod(size))
+    filled = empty.scatter(2, places.flatten(2), x.flatten(2))
+    return filled.view(*x.shape[:2], *size)
+
+
+def encoder_name(name: str) -> str | None:
+    """Name of the counterpart, in a `UNet`, of a tensor of a `ConvAutoencoder`.
+
+    Each block of its encoder is a convolution, perhaps a normalisation, and what follows.
+    """
+    found = _AUTOENCODER_BLOCK.search(name)
+    if found is None:
+        return None
+    kind = "norm" if int(found["part"]) else "conv"
+    return f"encoder.block{int(found['block']) + 1}_{kind}1.{found['tensor']}"

@@ -1,0 +1,102 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from skvae.networks.builder import Builder
+from skvae.networks.staged import stage_shapes
+from skvae.networks.unet import UNet, unpooled
+
+POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+UNPOOL = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
+
+
+def unet(shape, n_outputs=3, **parameters):
+    parameters = {"depth": 3, "width": 4, "n_convolutions": (1, 1, 1, 1)} | parameters
+    return Builder(
+        UNet, in_channels=shape[0], n_axes=len(shape) - 1, n_outputs=n_outputs, **parameters
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 65, 71), (2, 17, 20, 23), (3, 37), (1, 1, 5)])
+@pytest.mark.parametrize("skip", ["concat", "add", None])
+@pytest.mark.parametrize("up", ["transpose", "resize", "unpool"])
+def test_masks_have_the_size_of_the_image_whatever_it_is(shape, skip, up):
+    shapes = stage_shapes(unet(shape, skip=skip, up=up), shape)
+    assert shapes["mask"] == shapes["mask_logits"] == (3, *shape[1:])
+    for level in (1, 2, 3):
+        assert shapes[f"up_{level}"][1:] == shapes[f"down_{level}"][1:]
+    assert shapes["bottleneck"][1:] == tuple(-(-n // 8) for n in shape[1:])
+
+
+def test_one_network_takes_images_of_all_sizes_and_probabilities_sum_to_one():
+    network = unet((1, 8, 8))().eval()
+    for size in ((8, 8), (13, 6)):
+        mask = network(torch.randn(2, 1, *size))["mask"]
+        torch.testing.assert_close(mask.sum(dim=1), torch.ones(2, *size))
+    each = unet((1, 8, 8), multilabel=True)()(torch.randn(2, 1, 8, 8))
+    torch.testing.assert_close(each["mask"], each["mask_logits"].sigmoid())
+
+
+@settings(max_examples=30, deadline=None)
+@given(spatial=st.lists(st.integers(1, 9), min_size=1, max_size=3), data=st.data())
+def test_unpooling_is_that_of_torch_at_any_size(spatial, data):
+    seed = data.draw(st.integers(0, 99))
+    x = torch.randn(2, 3, *spatial, generator=torch.Generator().manual_seed(seed))
+    pooled, places = POOLS[len(spatial)](2, ceil_mode=True, return_indices=True)(x)
+    back = unpooled(pooled, places, tuple(spatial))
+    expected = UNPOOL[len(spatial)](2)(pooled, places, output_size=x.shape)
+    assert back.equal(expected)
+    assert (back == x).sum() == pooled.numel()
+    assert (back != 0).sum() == pooled.numel()
+
+
+def test_the_gradient_of_unpooling_passes_through_the_maxima_alone_and_is_deterministic():
+    x = torch.randn(1, 2, 5, 7, requires_grad=True)
+    pooled, places = nn.MaxPool2d(2, ceil_mode=True, return_indices=True)(x)
+    torch.use_deterministic_algorithms(True)
+    try:
+        back = unpooled(pooled, places, (5, 7))
+        (gradient,) = torch.autograd.grad((back * torch.arange(35.0).view(5, 7)).sum(), x)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    weights = torch.arange(35.0).view(5, 7).expand_as(x)
+    assert gradient.equal(torch.where(back != 0, weights, 0))
+
+
+def test_a_segnet_mirrors_vgg16_and_learns_no_upsampling():
+    builder = unet(
+        (3, 32, 32),
+        depth=5,
+        width=64,
+        n_convolutions=(2, 2, 3, 3, 3, 0),
+        skip=None,
+        up="unpool",
+    )
+    with torch.device("meta"):
+        network = builder()
+    assert not list(network.up.parameters())
+    widths = [c.out_channels for c in network.encoder.values() if hasattr(c, "kernel_size")]
+    assert widths == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    # The last convolution of a block has the maps that are unpooled next.
+    widths = [c.out_channels for c in network.decoder.values() if hasattr(c, "kernel_size")]
+    assert widths == [512] * 5 + [256] + [256] * 2 + [128] + [128, 64] + [64, 64]
+
+
+def test_add_and_concat_see_the_encoder_and_none_does_not():
+    x = torch.randn(1, 1, 8, 8)
+    for skip, seen in (("concat", True), ("add", True), (None, False)):
+        network = unet((1, 8, 8), skip=skip, normalization=None)().eval()
+        torch.nn.init.zeros_(network.up["up1"].weight)
+        torch.nn.init.zeros_(network.up["up1"].bias)
+        trace = network(x)
+        varies = trace["up_1"][..., 2:-2, 2:-2].std(dim=(2, 3)).max() > 1e-4
+        assert bool(varies) is seen
+
+
+def test_instance_normalisation_is_that_of_torch():
+    block = unet((1, 8, 8), normalization="instance")()
+    maps = torch.randn(2, 4, 8, 8) * 3 + 1
+    expected = nn.InstanceNorm2d(4)(maps)
+    torch.testing.assert_close(block.encoder["block1_norm1"](maps), expected)
