@@ -101,17 +101,14 @@ class SparseAutoencoder(BaseAutoencoder):
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the dense layers between input (or last feature map) and code.
     sparsity : {"kl", "l1", "topk", "batch_topk", "jumprelu"}, default="kl"
-        What keeps the code sparse.
-
-        - ``"kl"``: units in [0, 1]; a penalty pulls the mean activation of each over the
-          data to ``sparsity_target``.
-        - ``"l1"``: units above zero; a penalty on the sum of the activations, each times
-          the norm of its decoder weights, so that scaling a unit down gains nothing.
-        - ``"topk"``: only the ``k`` largest units of each sample are not zero.
-        - ``"batch_topk"``: ``k`` units on average, the largest of the batch; `transform`
-          compares with a threshold that training has estimated.
-        - ``"jumprelu"``: each unit has a threshold that is learned; a penalty leads to
-          ``k`` active units on average.
+        What keeps the code sparse. ``"kl"``: units are in [0, 1], and a penalty pulls the
+        mean activation of each over the data to ``sparsity_target``. ``"l1"``: units are
+        above zero, with a penalty on the sum of the activations, each times the norm of
+        its decoder weights, so that scaling a unit down gains nothing. ``"topk"``: only
+        the ``k`` largest units of each sample are not zero. ``"batch_topk"``: ``k`` units
+        on average, the largest of the batch; `transform` compares with a threshold that
+        training has estimated. ``"jumprelu"``: each unit has a threshold that is learned,
+        and a penalty leads to ``k`` active units on average.
     sparsity_target : float, default=0.05
         Mean activation rho that each unit is pulled to, with ``sparsity="kl"``.
     sparsity_weight : float, default=1.0

@@ -48,4 +48,4 @@ def test_a_detached_head_learns_without_moving_the_code(detached):
     module(torch.rand(4, 6))["logits"].sum().backward()
     gradient = module.autoencoder.hidden[0][0].weight.grad
     assert (gradient is None) == detached
-    assert module.head.to_output.weight.grad.abs().sum() > 0
+    assert module.head.to_output.bias.grad.item() == 4  # rows; weights may be dead
