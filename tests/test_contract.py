@@ -208,7 +208,7 @@ OTHER = {
     "autoencoder": Autoencoder(5),
     "pretrain": False,
     "head_layer_sizes": (4,),
-    "head_normalization": "group",
+    "head_normalization": None,
     "head_dropout": 0.5,
     "head_max_iter": 4,
     "head_learning_rate_init": 0.1,

@@ -19,6 +19,7 @@ from skvae import Autoencoder, LayerExtractor
 from skvae.datasets import load_medmnist
 from skvae.networks import densenet121, vgg16
 from skvae.training.foreign import to_imagenet
+from skvae.training.threads import pinned_threads
 
 
 def extractor(model, layer, **parameters):
@@ -87,7 +88,7 @@ def test_batch_norm_and_its_in_place_relu_are_told_apart(densenet, X):
 def test_features_equal_a_manual_forward(densenet, X, part):
     features = densenet.eval().features
     stop = [name for name, _ in features.named_children()].index(part) + 1
-    with torch.inference_mode():
+    with torch.inference_mode(), pinned_threads(1):
         maps = features[:stop](torch.from_numpy(X))
     features = extractor(densenet, f"features.{part}", pool=None).fit_transform(X)
     np.testing.assert_array_equal(features, maps.flatten(1))
@@ -103,7 +104,7 @@ def test_vgg_features_equal_a_manual_forward(X):
     network.classifier = nn.Identity()
     features = extractor(network, ["features.27", "features.29"]).fit_transform(X[:2])
     x = torch.from_numpy(X[:2])
-    with torch.inference_mode():
+    with torch.inference_mode(), pinned_threads(1):
         before = network.features[:28](x.clone()).mean(dim=(2, 3))
         after = network.features[:30](x.clone()).mean(dim=(2, 3))
     np.testing.assert_array_equal(features, torch.cat([before, after], dim=1))

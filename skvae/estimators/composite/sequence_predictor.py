@@ -54,6 +54,10 @@ class SequencePredictor(PretrainedPredictor):
         ``image_shape``, ``augment``, ``precision``, ``device``, ``n_threads``,
         ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
         given here.
+    head_normalization : {"batch", "group"} or None, default="group"
+        Normalisation of the features of a sequence and of the hidden layers of the
+        head. States of a recurrent network move too fast for the running statistics of
+        ``"batch"``: on features that hardly vary, predictions may explode.
     head_max_iter : int, default=100
         Epochs of recurrent network and head, while the encoder is frozen: neither its
         weights nor its normalisation buffers change. Its features are computed once.
@@ -91,6 +95,7 @@ class SequencePredictor(PretrainedPredictor):
     """
 
     max_grad_norm: float | None = 1.0
+    head_normalization: str | None = "group"
     head_max_iter: int = 100
     head_learning_rate_init: float = 3e-3
     finetune_max_iter: int = 30
