@@ -176,6 +176,7 @@ class AttriVAE(PredictiveVAE):
             "dropout": 0.25,
             "likelihood": "squared_error",
             "counted_entries": None,
+            "alpha": 1.0,
             "beta": 2.0,
             "batch_size": 16,
             "learning_rate_init": 1e-4,

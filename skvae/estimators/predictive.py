@@ -43,8 +43,8 @@ class PredictiveVAE(BaseVAE):
     ----------
     task : {"classification", "regression"}, default="classification"
         What y is, should `fit` get one.
-    alpha : float, default=1.0
-        Weight of the prediction of y. With 0, the head learns from the code as it is,
+    alpha : float, default=10.0
+        Weight of the prediction of y; with 1, it hardly shapes the code. With 0, the head learns from the code as it is,
         without shaping it.
     head_layer_sizes : tuple of int, default=(32, 16)
         Sizes of the hidden layers of the network that predicts y.
@@ -58,7 +58,7 @@ class PredictiveVAE(BaseVAE):
     """
 
     task: str = "classification"
-    alpha: float = 1.0
+    alpha: float = 10.0
     head_layer_sizes: tuple[int, ...] = (32, 16)
     class_weight: Any = None
 
