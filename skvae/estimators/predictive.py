@@ -44,8 +44,8 @@ class PredictiveVAE(BaseVAE):
     task : {"classification", "regression"}, default="classification"
         What y is, should `fit` get one.
     alpha : float, default=10.0
-        Weight of the prediction of y; with 1, it hardly shapes the code. With 0, the head learns from the code as it is,
-        without shaping it.
+        Weight of the prediction of y; with 1, it hardly shapes the code. With 0, the head
+        learns from the code as it is, without shaping it.
     head_layer_sizes : tuple of int, default=(32, 16)
         Sizes of the hidden layers of the network that predicts y.
     class_weight : dict, "balanced" or None, default=None
