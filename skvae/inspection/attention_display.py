@@ -6,6 +6,7 @@ import numpy as np
 
 from skvae.extras import import_extra
 from skvae.inspection.attention import attention_map
+from skvae.inspection.axes import new_axes
 from skvae.inspection.tiles import sliced, tile_centres, tiled
 
 # Below it an image can still be seen.
@@ -142,10 +143,8 @@ class AttentionMapDisplay:
         maps = sliced(self.maps[:, None], n_spatial, 0, axis, index)
         both = tiled(np.stack([images, images]))
         over = tiled(np.stack([np.zeros_like(maps), maps]))
-        if ax is None:
-            pyplot = import_extra("matplotlib.pyplot")
-            height = 9 * both.shape[0] / both.shape[1]
-            _, ax = pyplot.subplots(figsize=(9, height + 0.8), layout="constrained")
+        height = 9 * both.shape[0] / both.shape[1]
+        ax = new_axes((9, height + 0.8)) if ax is None else ax
         self.ax_, self.figure_ = ax, ax.figure
 
         ax.imshow(both, cmap="gray", interpolation="nearest")

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from skvae.extras import import_extra
+from skvae.inspection.axes import new_axes
 from skvae.inspection.tiles import sliced, tile_centres, tiled
 from skvae.inspection.traversal import LatentTraversal, latent_traversal
 
@@ -172,7 +173,5 @@ class LatentTraversalDisplay:
         self.ax_.spines[["top", "right"]].set_visible(False)
 
     def _take(self, ax: Any, figsize: tuple[float, float]) -> None:
-        if ax is None:
-            pyplot = import_extra("matplotlib.pyplot")
-            _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = new_axes(figsize) if ax is None else ax
+        self.figure_ = self.ax_.figure

@@ -1,5 +1,6 @@
 import contextlib
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
@@ -75,47 +76,58 @@ def test_bad_input_is_refused_and_changes_nothing(kind, X, message):
         small(kind).fit(X, y_of(X))
 
 
-@each_trained
+WRONG = [
+    (
+        {"image_shape": (1, 5, 5)},
+        r"image_shape=\(1, 5, 5\), which has 25 .* 12 columns",
+    ),
+    ({"image_shape": (12,)}, "expected .channels, .spatial."),
+    ({"n_components": 0}, "n_components"),
+    ({"n_components": 2.5}, "n_components"),
+    ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\)"),
+    (
+        {"image_shape": (1, 3, 4), "channels": (), "hidden_layer_sizes": ()},
+        r"channels=\(\)",
+    ),
+    ({"image_shape": (1, 3, 4), "channels": (4, -1)}, r"channels=\(4, -1\)"),
+    ({"layer": []}, r"layer=\[\]"),
+    ({"pool": "mean"}, "pool"),
+    ({"activation": "swish"}, "activation"),
+    ({"device": "gpu"}, "device='gpu'"),
+    ({"batch_size": 1, "normalization": "batch"}, "batch_size=1"),
+    ({"dropout": 0.5, "solver": "lbfgs"}, "solver='lbfgs'"),
+    ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99"),
+    ({"precision": "float16"}, "precision"),
+    ({"memory": 3}, "memory"),
+]
+
+
+def has(kind, *names):
+    """Whether a kind has such parameters."""
+    return set(names) <= set(kind().get_params())
+
+
 @pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        (
-            {"image_shape": (1, 5, 5)},
-            r"image_shape=\(1, 5, 5\), which has 25 .* 12 columns",
-        ),
-        ({"image_shape": (12,)}, "expected .channels, .spatial."),
-        ({"n_components": 0}, "n_components"),
-        ({"n_components": 2.5}, "n_components"),
-        ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=\(8, 0\)"),
-        (
-            {"image_shape": (1, 3, 4), "channels": (), "hidden_layer_sizes": ()},
-            r"channels=\(\)",
-        ),
-        ({"image_shape": (1, 3, 4), "channels": (4, -1)}, r"channels=\(4, -1\)"),
-        ({"layer": "cod"}, "layer='cod', but .* has the layers .*, "),
-        ({"layer": []}, r"layer=\[\]"),
-        ({"layer": ["hidden_1", "hidden_1"]}, r"layer=\['hidden_1', 'hidden_1'\]"),
-        ({"pool": "mean"}, "pool"),
-        ({"activation": "swish"}, "activation"),
-        ({"device": "gpu"}, "device='gpu'"),
-        ({"batch_size": 1, "normalization": "batch"}, "batch_size=1"),
-        ({"dropout": 0.5, "solver": "lbfgs"}, "solver='lbfgs'"),
-        ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99"),
-        ({"precision": "float16"}, "precision"),
-        ({"memory": 3}, "memory"),
-    ],
+    ("kind", "parameters", "message"),
+    [(k, p, m) for k in PLAIN_TRAINED for p, m in WRONG if has(k, *p)],
 )
 def test_bad_parameters_are_named(kind, parameters, message):
-    if not set(parameters) <= set(kind().get_params()):
-        return
     with pytest.raises(ValueError, match=message):
         small(kind, **parameters).fit(ROWS, y_of(ROWS))
 
 
 @each_trained
+def test_a_wrong_layer_is_named_beside_all_there_are(kind):
+    layers = [layer.name for layer in small(kind).list_layers(ROWS)]
+    listed = f"{kind.__name__} has the layers {', '.join(layers)}."
+    with pytest.raises(ValueError, match=re.escape(f"layer='cod', but {listed}")):
+        small(kind, layer="cod").fit(ROWS, y_of(ROWS))
+    with pytest.raises(ValueError, match="names a layer twice"):
+        small(kind, layer=[layers[0], layers[0]]).fit(ROWS, y_of(ROWS))
+
+
+@pytest.mark.parametrize("kind", [k for k in PLAIN_TRAINED if has(k, "likelihood")])
 def test_bernoulli_wants_the_unit_interval(kind):
-    if "likelihood" not in kind().get_params():
-        return
     with pytest.raises(ValueError, match=r"X in \[0, 1\], but X has entries from -1 to 1"):
         features(small(kind, likelihood="bernoulli"), np.where(ROWS > 0.5, 1, -1))
 
@@ -151,11 +163,9 @@ def test_what_is_allowed(kind):
     np.testing.assert_array_equal(features(small(kind), images[:, None]), first)
 
 
-@each_trained
+@pytest.mark.parametrize("kind", [k for k in PLAIN_TRAINED if has(k, "normalization")])
 @pytest.mark.parametrize("n_samples", [2, 3, 17])
 def test_batch_norm_never_meets_a_single_row(kind, n_samples):
-    if "normalization" not in kind().get_params():
-        return
     estimator = small(kind, normalization="batch", batch_size=2)
     assert np.isfinite(features(estimator, ROWS[:n_samples])).all()
 
