@@ -115,6 +115,11 @@ def class_weights(
     return tuple(float(weight) for weight in weights)
 
 
+def decision_values(logits: np.ndarray) -> np.ndarray:
+    """Return logits as scikit-learn has them: of two classes, that of the second alone."""
+    return logits[:, 0] if logits.shape[1] == 1 else logits
+
+
 def class_probabilities(logits: np.ndarray) -> np.ndarray:
     """Return a column per class; a single logit is that of the second of two classes."""
     if logits.shape[1] == 1:

@@ -17,6 +17,7 @@ from skvae.estimators.labels import (
     check_targets,
     class_probabilities,
     class_weights,
+    decision_values,
     encode_classes,
 )
 from skvae.estimators.variational import BaseVAE
@@ -163,8 +164,7 @@ class PredictiveVAE(BaseVAE):
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
             Of two classes, the logit of the second.
         """
-        logits = self._predicted(X)
-        return logits[:, 0] if logits.shape[1] == 1 else logits
+        return decision_values(self._predicted(X))
 
     @available_if(_classifies)
     def predict_proba(self, X: Any) -> np.ndarray:

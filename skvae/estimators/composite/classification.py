@@ -8,7 +8,12 @@ from sklearn.base import ClassifierMixin
 
 from skvae._compat import StrOptions
 from skvae.estimators.composite.pretrained import PretrainedPredictor, Supervised
-from skvae.estimators.labels import class_probabilities, class_weights, encode_classes
+from skvae.estimators.labels import (
+    class_probabilities,
+    class_weights,
+    decision_values,
+    encode_classes,
+)
 from skvae.objectives.supervision import UNLABELLED, CrossEntropy
 
 
@@ -59,8 +64,7 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
             Of two classes, the logit of the second.
         """
-        logits = self._predicted(X)
-        return logits[:, 0] if logits.shape[1] == 1 else logits
+        return decision_values(self._predicted(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
