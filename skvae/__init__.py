@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from skvae.estimators.sparse import SparseAutoencoder
     from skvae.estimators.unet import UNetSegmenter
     from skvae.estimators.vae import VAEFeatureExtractor
+    from skvae.model_selection.out_of_fold import cross_val_predict_masks
+    from skvae.model_selection.stratified import MaskStratifiedKFold
     from skvae.training.augmentation import RandomAugment
     from skvae.training.recipe import Phase
     from skvae.training.transfer import transfer_weights
@@ -30,6 +32,7 @@ __all__ = [
     "ConvolutionalSparseAutoencoder",
     "DenoisingAutoencoder",
     "LayerExtractor",
+    "MaskStratifiedKFold",
     "Phase",
     "RandomAugment",
     "SegNetSegmenter",
@@ -38,6 +41,7 @@ __all__ = [
     "SparseAutoencoder",
     "UNetSegmenter",
     "VAEFeatureExtractor",
+    "cross_val_predict_masks",
     "dice_scores",
     "transfer_weights",
 ]
@@ -51,6 +55,7 @@ _HOMES = {
     "ConvolutionalSparseAutoencoder": "skvae.estimators.convolutional_sparse",
     "DenoisingAutoencoder": "skvae.estimators.denoising",
     "LayerExtractor": "skvae.estimators.layer_extractor",
+    "MaskStratifiedKFold": "skvae.model_selection.stratified",
     "Phase": "skvae.training.recipe",
     "RandomAugment": "skvae.training.augmentation",
     "SequenceClassifier": "skvae.estimators.composite.sequence_classifier",
@@ -59,6 +64,7 @@ _HOMES = {
     "SparseAutoencoder": "skvae.estimators.sparse",
     "UNetSegmenter": "skvae.estimators.unet",
     "VAEFeatureExtractor": "skvae.estimators.vae",
+    "cross_val_predict_masks": "skvae.model_selection.out_of_fold",
     "dice_scores": "skvae.estimators.dice",
     "transfer_weights": "skvae.training.transfer",
 }

@@ -50,6 +50,7 @@ def test_a_kind_is_a_keyword_dataclass_without_an_init_of_its_own(kind):
         ("import skvae", ["torch", "sklearn", "pandas", "matplotlib", "skorch"]),
         ("import skvae.cli", ["torch", "pandas", "matplotlib"]),
         ("import skvae.datasets", ["torch", "skorch"]),
+        ("from skvae import MaskStratifiedKFold, cross_val_predict_masks", ["torch"]),
         ("import skvae.inspection", ["torch", "sklearn", "pandas", "matplotlib"]),
         ("import skvae.networks.dense, skvae.objectives.elbo", ["sklearn", "skorch"]),
         ("from skvae import VAEFeatureExtractor", ["torchvision", "matplotlib", "monai"]),

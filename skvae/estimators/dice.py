@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_consistent_length
+
+from skvae.estimators.mask_pairs import paired_masks
 
 __all__ = ["dice_scores"]
 
@@ -13,7 +14,8 @@ def dice_scores(
     y_true: Any,
     y_pred: Any,
     *,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Any] | None = None,
+    multilabel: bool = False,
     ignore_label: int | None = -1,
 ) -> np.ndarray:
     """Dice coefficient of each image and label: 2 |A and B| / (|A| + |B|).
@@ -27,8 +29,12 @@ def dice_scores(
         True labels of the pixels; images may differ in size.
     y_pred : array-like of shape (n_samples, *spatial) or list of arrays
         Predicted labels.
-    labels : sequence of int, default=None
-        Labels to compare; by default all that occur, except for the background 0.
+    labels : sequence, default=None
+        Labels to compare; by default all that occur, except for the background 0. Labels
+        that overlap go by number or, if they are fields of a structured array, by name.
+    multilabel : bool, default=False
+        Whether masks have an axis of overlapping labels in front of their pixels, as
+        ``(n_samples, n_labels, *spatial)``.
     ignore_label : int or None, default=-1
         Pixels whose true label it is do not count.
 
@@ -51,22 +57,12 @@ def dice_scores(
     array([[0.5],
            [1. ]])
     """
-    check_consistent_length(y_true, y_pred)
-    if labels is None:
-        found = {v for y in (*y_true, *y_pred) for v in np.unique(y).tolist()}
-        labels = sorted(found - {0, ignore_label})
-    scores = np.ones((len(y_true), len(labels)))
-    for i, (truth, predicted) in enumerate(zip(y_true, y_pred, strict=True)):
-        truth, predicted = np.asarray(truth), np.asarray(predicted)
-        if truth.shape != predicted.shape:
-            raise ValueError(
-                f"Got masks of shapes {truth.shape} and {predicted.shape} for the image "
-                f"{i}, but expected equal ones."
-            )
-        counted = np.True_ if ignore_label is None else truth != ignore_label
-        for k, label in enumerate(labels):
-            a, b = truth == label, (predicted == label) & counted
-            total = np.count_nonzero(a) + np.count_nonzero(b)
+    pairs = paired_masks(y_true, y_pred, multilabel, ignore_label)
+    labels = pairs.chosen(labels)
+    scores = np.ones((len(pairs.truth), len(labels)))
+    for k, label in enumerate(labels):
+        for i, (truth, predicted) in enumerate(pairs.regions(label)):
+            total = np.count_nonzero(truth) + np.count_nonzero(predicted)
             if total:
-                scores[i, k] = 2 * np.count_nonzero(a & b) / total
+                scores[i, k] = 2 * np.count_nonzero(truth & predicted) / total
     return scores

@@ -1,10 +1,12 @@
 """Masks as y: a label for each pixel of each image, of which some may not count."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
+from skvae.maps import axis_as_fields, field_names, fields_as_axis
 from skvae.objectives.overlap import IGNORED
 from skvae.training.data import release, row_blocks
 
@@ -39,7 +41,7 @@ def padded(
     images : ndarray of float32, shape (n_samples, channels, *spatial)
         Their last pixels go on.
     masks : ndarray, shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
-        Pixels that were added have the label ``ignore_label``.
+        Pixels that were added have the label ``ignore_label``. Fields remain fields.
     """
     check_consistent_length(images, masks)
     if ignore_label is None:
@@ -47,7 +49,8 @@ def padded(
             "Got ignore_label=None with images of unequal sizes, but the pixels that bring "
             "them to one size need a label that does not count."
         )
-    masks = [np.asarray(mask) for mask in masks]
+    names = field_names(masks)
+    masks = [fields_as_axis(mask, axis=0) for mask in masks]
     for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
         refuse_other_axes(image, images[0].shape, i)
         n_axes = image.ndim - 1
@@ -67,7 +70,7 @@ def padded(
         x[i] = np.pad(image, [(0, 0), *behind], mode="edge")
         whole = [(0, 0)] * (mask.ndim - len(largest))
         y[i] = np.pad(mask.astype(dtype), whole + behind, constant_values=ignore_label)
-    return x, y
+    return x, y if names is None else axis_as_fields(y, names, axis=1)
 
 
 def refuse_other_axes(image: np.ndarray, shape: tuple[int, ...], i: int) -> None:
@@ -131,22 +134,28 @@ def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> 
             index[rows][maps[rows] == ignore_label] = IGNORED
         release(maps)
     if multilabel:
-        classes = np.arange(maps.shape[1])
+        names = field_names(y)
+        classes = np.arange(maps.shape[1]) if names is None else np.array(names)
     else:
         classes = labels.astype(np.int64) if labels.dtype.kind == "f" else labels
     return Masks(index, classes, multilabel, flat)
 
 
-def laid_out(y: Any, spatial: tuple[int, ...]) -> tuple[np.ndarray, bool, bool]:
+def laid_out(
+    y: Any, spatial: tuple[int, ...], names: Iterable[str] | None = None
+) -> tuple[np.ndarray, bool, bool]:
     """Return masks with an axis for each of the image, and how they came.
 
     Parameters
     ----------
     y : array-like
         Classes ``(n_samples, *spatial)``, labels that overlap ``(n_samples, n_labels,
-        *spatial)``, or the same flat, one row per image.
+        *spatial)`` or in the fields of a structured array, or the same flat, one row per
+        image.
     spatial : tuple of int
         Size of the images; of rows, which are images of a single pixel, none.
+    names : iterable of str, optional
+        Order of the fields.
 
     Returns
     -------
@@ -157,7 +166,7 @@ def laid_out(y: Any, spatial: tuple[int, ...]) -> tuple[np.ndarray, bool, bool]:
     flat : bool
         Whether they came as rows.
     """
-    y = np.asarray(y)
+    y = fields_as_axis(y, 1, names)
     if y.dtype == object:
         y = np.array(y.tolist())
     if y.dtype.kind not in "buif":
@@ -183,13 +192,3 @@ def listed(labels: np.ndarray) -> str:
     """Write a few labels out."""
     few = ", ".join(map(str, labels[:5].tolist()))
     return f"{few}, ..." if len(labels) > 5 else few or "none"
-
-
-def gathered(maps: Any) -> np.ndarray:
-    """Join maps of images; those of unequal sizes become entries of an object array."""
-    maps = list(maps)
-    if len({each.shape for each in maps}) == 1:
-        return np.stack(maps)
-    array = np.empty(len(maps), dtype=object)
-    array[:] = maps
-    return array

@@ -17,7 +17,6 @@ from skvae.estimators.encoder_weights import frozen_modules, transferred
 from skvae.estimators.inputs import as_array, check_rows
 from skvae.estimators.masks import (
     encode_masks,
-    gathered,
     laid_out,
     padded,
     ragged,
@@ -26,6 +25,7 @@ from skvae.estimators.masks import (
 from skvae.estimators.progress import window_bar
 from skvae.estimators.segmentation_parameters import SegmentationParameters
 from skvae.estimators.trained import TrainedTransformer
+from skvae.maps import axis_as_fields, fields_as_axis, gathered
 from skvae.networks.builder import Builder
 from skvae.networks.unet import UNet
 from skvae.objectives.overlap import MaskOverlap
@@ -146,7 +146,8 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
             The class of each pixel, where 0 is background; or 0 and 1 for each of
             several labels that may overlap. Either may be flat, one row per image, or a
-            list, as X.
+            list, as X. Labels that overlap may also be the fields of a structured array
+            of shape (n_samples, *spatial), and keep their names.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each image in the loss.
         groups : array-like of shape (n_samples,), default=None
@@ -247,10 +248,24 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             an array of arrays.
         """
         labels = self._labels(X)
+        if self._field_names is not None:
+            return self._in_fields(labels)
         if self._flat_masks and labels.dtype != object:
             labels = labels.reshape(len(labels), -1)
             return labels[:, 0] if labels.shape[1] == 1 else labels
         return labels
+
+    @property
+    def _field_names(self) -> list[str] | None:
+        """Return the names of labels that came in the fields of a structured array."""
+        return self.classes_.tolist() if self.classes_.dtype.kind == "U" else None
+
+    def _in_fields(self, labels: np.ndarray) -> np.ndarray:
+        names = self._field_names
+        if labels.dtype == object:
+            return gathered(axis_as_fields(mask, names, axis=0) for mask in labels)
+        fields = axis_as_fields(labels, names, axis=1)
+        return fields[:, 0] if self._flat_masks else fields
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
@@ -323,11 +338,12 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             In [0, 1]; a label in neither mask of an image counts as 1, see
             :func:`~skvae.dice_scores`.
         """
-        predicted = self._labels(X)
-        truth = y
-        if predicted.dtype != object:
+        predicted, names = self._labels(X), self._field_names
+        if predicted.dtype == object:
+            truth = [fields_as_axis(mask, 0, names) for mask in y]
+        else:
             spatial = predicted.shape[1 + self._multilabel :]
-            truth, _, _ = laid_out(y, spatial if len(self.sample_shape_) > 1 else ())
+            truth, _, _ = laid_out(y, spatial if len(self.sample_shape_) > 1 else (), names)
         if self._multilabel:
             # Each label is a mask of its own.
             truth = [mask for masks in truth for mask in masks]

@@ -36,11 +36,11 @@ class UNetSegmenter(BaseSegmenter):
 
     Notes
     -----
-    scikit-learn's own scorers and stratified folds do not know masks ("unknown is not
-    supported"): leave ``scoring`` out, which takes `score`, or make a scorer of a function
-    of masks, and take ``KFold`` or ``GroupKFold``. Where y has flat masks of 0 and 1,
-    ``scoring="f1_samples"`` is the Dice coefficient as well. ``cross_val_predict`` gives
-    labels, but no probabilities.
+    scikit-learn's own scorers and stratified folds do not know masks: leave ``scoring``
+    out, which takes `score`, or make a scorer of a function of masks; take ``KFold``,
+    ``GroupKFold`` or :class:`~skvae.MaskStratifiedKFold`, and for probabilities
+    :func:`~skvae.cross_val_predict_masks`. Where y has flat masks of 0 and 1,
+    ``scoring="f1_samples"`` is the Dice coefficient as well.
 
     ``UNetSegmenter(width=64, n_convolutions=(2, 2, 3, 3, 3), normalization=None)`` has the
     encoder of VGG-16, and takes all weights of its convolutions.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from skvae.inspection.dci import DCI, disentanglement_completeness_informativeness
     from skvae.inspection.histogram_display import UnitAttributeDisplay
     from skvae.inspection.loop import closed_loop
+    from skvae.inspection.mask_table import segmentation_table
     from skvae.inspection.probe import LayerProbe, layer_probe
     from skvae.inspection.probe_display import LayerProbeDisplay
     from skvae.inspection.score_table import disentanglement_scores
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         separated_attribute_predictability,
         spearman_correlation_score,
     )
+    from skvae.inspection.segmentation_display import SegmentationDisplay
     from skvae.inspection.traversal import (
         LatentTraversal,
         latent_interpolation,
@@ -37,6 +39,7 @@ __all__ = [
     "LatentTraversalDisplay",
     "LayerProbe",
     "LayerProbeDisplay",
+    "SegmentationDisplay",
     "UnitAttributeDisplay",
     "attention_map",
     "attribute_correlation",
@@ -49,6 +52,7 @@ __all__ = [
     "layer_probe",
     "modularity",
     "mutual_information_gap",
+    "segmentation_table",
     "separated_attribute_predictability",
     "spearman_correlation_score",
 ]
@@ -63,6 +67,7 @@ _HOMES = {
     "LatentTraversalDisplay": "skvae.inspection.traversal_display",
     "LayerProbe": "skvae.inspection.probe",
     "LayerProbeDisplay": "skvae.inspection.probe_display",
+    "SegmentationDisplay": "skvae.inspection.segmentation_display",
     "UnitAttributeDisplay": "skvae.inspection.histogram_display",
     "attention_map": "skvae.inspection.attention",
     "attribute_correlation": "skvae.inspection.correlation",
@@ -75,6 +80,7 @@ _HOMES = {
     "layer_probe": "skvae.inspection.probe",
     "modularity": "skvae.inspection.scores",
     "mutual_information_gap": "skvae.inspection.scores",
+    "segmentation_table": "skvae.inspection.mask_table",
     "separated_attribute_predictability": "skvae.inspection.scores",
     "spearman_correlation_score": "skvae.inspection.scores",
 }

@@ -43,3 +43,19 @@ def test_pixels_that_do_not_count_and_images_of_unequal_sizes():
     np.testing.assert_allclose(dice_scores(truth, predicted), [[2 / 3, 1], [2 / 3, 1]])
     with pytest.raises(ValueError, match=r"shapes \(2, 2\) and \(1, 3\) for the image 0"):
         dice_scores(truth[:1], predicted[1:])
+
+
+def test_labels_that_overlap_by_axis_and_by_name():
+    truth, predicted = np.random.default_rng(0).integers(0, 2, size=(2, 3, 2, 5, 4))
+    scores = dice_scores(truth, predicted, multilabel=True)
+    for k in (0, 1):
+        alone = dice_scores(truth[:, k], predicted[:, k], labels=[1])
+        np.testing.assert_array_equal(scores[:, [k]], alone)
+    fields = [np.empty((3, 5, 4), [("lung", int), ("lesion", int)]) for _ in range(2)]
+    for each, masks in zip(fields, (truth, predicted), strict=True):
+        each["lung"], each["lesion"] = masks[:, 0], masks[:, 1]
+    np.testing.assert_array_equal(dice_scores(*fields), scores)
+    np.testing.assert_array_equal(dice_scores(*fields, labels=["lesion"]), scores[:, 1:])
+    np.testing.assert_array_equal(dice_scores(fields[0], predicted), scores)
+    with pytest.raises(ValueError, match="Got the label 2, but masks have 0, 1"):
+        dice_scores(truth, predicted, multilabel=True, labels=[2])
