@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from filelock import FileLock
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
@@ -114,13 +116,39 @@ def environment() -> Row:
 
 def write_csv(name: str, rows: Iterable[Row]) -> None:
     """Write rows, each with the environment, to ``results/<name>.csv``."""
-    rows = [row | environment() for row in rows]
-    fields = list(dict.fromkeys(field for row in rows for field in row))
     RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
+    write_rows(RESULTS / f"{name}.csv", [row | environment() for row in rows])
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as they are, with the fields that any of them has."""
+    fields = list(dict.fromkeys(field for row in rows for field in row))
+    with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def update_csv(name: str, rows: Iterable[Row], keys: Sequence[str]) -> None:
+    """Write rows to ``results/<name>.csv`` in place of those with the same keys.
+
+    All other rows stay, so that the parts of a long benchmark may run one by one, and
+    side by side.
+    """
+    rows = [row | environment() for row in rows]
+    path = RESULTS / f"{name}.csv"
+    with FileLock(Path(gettempdir()) / f"{name}.csv.lock"):
+        kept = []
+        if path.exists():
+            with path.open(newline="") as file:
+                kept = list(csv.DictReader(file))
+
+        def key(row: Row) -> tuple[str, ...]:
+            return tuple(str(row.get(name, "")) for name in keys)
+
+        new = {key(row) for row in rows}
+        rows = sorted([row for row in kept if key(row) not in new] + rows, key=key)
+        write_rows(path, rows)
 
 
 def print_table(rows: Sequence[Row]) -> None:

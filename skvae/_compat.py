@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, ProgressBar
 from sklearn.utils import _safe_indexing as take_rows
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_regression_targets
@@ -15,6 +15,7 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "Options",
     "StrOptions",
     "begin_fit",
     "check_feature_names_in",

@@ -35,8 +35,6 @@ from skvae.training.patches import MaskPatches
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.windows import apply_by_windows, n_windows
 
-# So much of the training, at its end, takes steps that are smaller by such a factor.
-LAST_PART, LAST_FACTOR = 5, 0.1
 LOSSES = {"dice": (1.0, 0.0), "cross_entropy": (0.0, 1.0), "both": (1.0, 1.0)}
 
 
@@ -97,11 +95,8 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         return MaskOverlap(*LOSSES[self.loss], self._first_foreground, self._multilabel)
 
     def _phases(self) -> tuple[Phase, ...]:
-        rate, n_last = float(self.learning_rate_init), int(self.max_iter) // LAST_PART
-        phases = (Phase(int(self.max_iter) - n_last, rate),)
-        return (
-            (*phases, Phase(n_last, LAST_FACTOR * rate, name="end")) if n_last else phases
-        )
+        rate = float(self.learning_rate_init)
+        return (Phase(int(self.max_iter), rate, annealed=True),)
 
     def _recipe(
         self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]

@@ -30,7 +30,7 @@ default="relu"
     max_iter : int, default=50
         Number of epochs.
     learning_rate_init : float, default=1e-3
-        Step size of Adam; a tenth of it in the last fifth of the epochs.
+        Step size of Adam in the first epoch; it falls along half a cosine towards 0.
     encoder_weights : fitted estimator, FrozenEstimator, module, state dict, path or None, \
 default=None
         Where the weights of the encoder come from, by name and shape, see

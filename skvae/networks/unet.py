@@ -59,6 +59,9 @@ class UNet(StagedNetwork):
         Normalisation behind every convolution.
     activation : str
         Activation behind every convolution.
+    first_stride : {1, 2}
+        With 2, the first convolution halves the maps of all levels, and a transposed
+        convolution makes the mask as large as the image.
     skip : {"concat", "add"} or None
         How a level of the encoder joins that of the decoder.
     up : {"transpose", "resize", "unpool"}
@@ -78,6 +81,7 @@ class UNet(StagedNetwork):
         n_convolutions: tuple[int, ...] = (2, 2, 2, 2, 2),
         normalization: str | None = "batch",
         activation: str = "relu",
+        first_stride: int = 1,
         skip: str | None = "concat",
         up: str = "transpose",
     ) -> None:
@@ -92,10 +96,11 @@ class UNet(StagedNetwork):
         if self.unpools or not n_convolutions[-1]:
             widths[-1] = widths[-2]  # as many maps as were pooled
 
-        def add(part: nn.ModuleDict, level: int, sizes: list[int]) -> None:
+        def add(part: nn.ModuleDict, level: int, sizes: list[int], stride: int = 1) -> None:
             for j, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-                convolution = CONVOLUTIONS[n_axes](n_in, n_out, 3, padding=1)
-                part[f"block{level}_conv{j}"] = convolution
+                part[f"block{level}_conv{j}"] = CONVOLUTIONS[n_axes](
+                    n_in, n_out, 3, stride=stride if j == 1 else 1, padding=1
+                )
                 layers = normalization_layers(normalization, n_out, n_axes)
                 part[f"block{level}_norm{j}"] = layers[0] if layers else nn.Identity()
 
@@ -103,7 +108,8 @@ class UNet(StagedNetwork):
         self.pool = MAX_POOLINGS[n_axes](2, ceil_mode=True, return_indices=True)
         self.encoder = nn.ModuleDict()
         for level, n_in in enumerate([in_channels, *widths[:-1]]):
-            add(self.encoder, level + 1, [n_in, *[widths[level]] * n_convolutions[level]])
+            sizes = [n_in, *[widths[level]] * n_convolutions[level]]
+            add(self.encoder, level + 1, sizes, first_stride if level == 0 else 1)
         self.up = nn.ModuleDict()
         self.decoder = nn.ModuleDict()
         n_in = widths[-1]
@@ -115,7 +121,11 @@ class UNet(StagedNetwork):
             n_in = widths[max(level - 1, 0)] if self.unpools else n_maps
             sizes = [n_joined, *[n_maps] * (n_convolutions[level] - 1), n_in]
             add(self.decoder, level + 1, sizes)
-        self.to_mask = CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
+        self.to_mask = (
+            CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
+            if first_stride == 1
+            else TRANSPOSED_CONVOLUTIONS[n_axes](n_in, n_outputs, 2, stride=2)
+        )
 
     @property
     def encoder_stages(self) -> tuple[str, ...]:
@@ -126,6 +136,7 @@ class UNet(StagedNetwork):
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
         if self.rows:
             x = x.unsqueeze(2)
+        size = x.shape[2:]
         levels = []
         *downs, bottleneck = self.encoder_stages
         for level, name in enumerate(downs, start=1):
@@ -139,7 +150,7 @@ class UNet(StagedNetwork):
             x = self._raised(level, x, places, maps.shape[2:])
             x = self._convolved(self.decoder, level, joined(maps, x, self.skip))
             yield f"up_{level}", x
-        yield "mask_logits", (logits := self.to_mask(x))
+        yield "mask_logits", (logits := cropped(self.to_mask(x), size))
         yield "mask", logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
     def _convolved(self, part: nn.ModuleDict, level: int, x: Tensor) -> Tensor:
@@ -153,9 +164,13 @@ class UNet(StagedNetwork):
     ) -> Tensor:
         if self.unpools:
             return unpooled(x, places, size)
-        raised: Tensor = self.up[f"up{level}"](x)
-        crop: Any = (..., *(slice(n) for n in size))
-        return raised[crop]
+        return cropped(self.up[f"up{level}"](x), size)
+
+
+def cropped(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return the first pixels along each axis, as many as a size says."""
+    crop: Any = (..., *(slice(n) for n in size))
+    return maps[crop]
 
 
 def upsampling(kind: str, n_axes: int, n_in: int, n_out: int) -> nn.Module:

@@ -199,6 +199,8 @@ def run_phase(
         row = {"epoch": len(handle.history) + 1}
         if len(recipe.phases) > 1 or phase.name != Phase.name:
             row["phase"] = phase.name
+        if phase.annealed:
+            net.anneal(number / phase.n_epochs)
         row |= record(net.run_epoch(rows, progress + number / recipe.n_epochs, step))
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}

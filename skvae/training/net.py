@@ -1,5 +1,6 @@
 """The one skorch net of the library: a loss of named terms, and a lean epoch."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
+from skvae.training.layout import channels_last
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import NOISE_STREAM, PrivateRandomness, generator
 
@@ -106,6 +108,12 @@ class ObjectiveNet(NeuralNet):
         )
         return self
 
+    def anneal(self, done: float) -> None:
+        """Set the learning rates that belong to a share of the phase, from its first."""
+        factor = 0.5 * (1 + math.cos(math.pi * done))
+        for group in self.optimizer_.param_groups:
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+
     def train_mode(self) -> None:
         """Train mode everywhere but in frozen modules, whose buffers stay as well."""
         self.module_.train()
@@ -201,7 +209,9 @@ class ObjectiveNet(NeuralNet):
         """Return the trace of a batch, from the encoded rows on where x is these."""
         if self.phase.encode_once:
             return dict(self.module_.stages_behind(batch.x, noise))
-        trace: dict[str, Tensor] = self.module_(batch.x, noise)
+        # Sequences have their steps where images have channels.
+        x = batch.x if self.module_.nan_is_padding else channels_last(batch.x)
+        trace: dict[str, Tensor] = self.module_(x, noise)
         return trace
 
     def weights(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -32,6 +32,10 @@ class Phase:
         changes. Estimators find out for themselves.
     objective : Objective, optional
         What this phase minimises, if not the recipe's objective.
+    annealed : bool
+        Whether the learning rate falls from epoch to epoch along half a cosine, and
+        would reach 0 after the last. Loshchilov & Hutter (2017), SGDR: stochastic
+        gradient descent with warm restarts, ICLR, eq. 5, without restarts.
     name : str
         Its name in the history.
     """
@@ -42,6 +46,7 @@ class Phase:
     frozen: tuple[str, ...] = ()
     encode_once: bool = False
     objective: Objective | None = None
+    annealed: bool = False
     name: str = "fit"
 
 

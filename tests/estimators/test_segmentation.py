@@ -61,6 +61,14 @@ def test_lungs_are_found_where_a_threshold_and_the_mean_mask_fail(kind, paramete
     assert segmenter.score(X[TEST], Y[TEST]) > 0.88
 
 
+def test_a_first_stride_still_finds_lungs_in_larger_images():
+    large, masks = make_xrays(28, size=64, random_state=0, return_X_y=True)
+    segmenter = UNetSegmenter(**LEARNING | {"first_stride": 2})
+    segmenter.fit(large[TRAIN], masks[TRAIN])
+    assert segmenter.predict(large[TEST]).shape == masks[TEST].shape
+    assert segmenter.score(large[TEST], masks[TEST]) > 0.88
+
+
 def test_the_score_is_the_mean_dice_of_the_prediction_and_takes_weights(fitted):
     dice = dice_scores(Y[TEST], fitted.predict(X[TEST]))[:, 0]
     assert fitted.score(X[TEST], Y[TEST]) == pytest.approx(dice.mean())

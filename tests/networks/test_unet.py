@@ -30,6 +30,17 @@ def test_masks_have_the_size_of_the_image_whatever_it_is(shape, skip, up):
     assert shapes["bottleneck"][1:] == tuple(-(-n // 8) for n in shape[1:])
 
 
+@pytest.mark.parametrize("shape", [(1, 65, 71), (2, 17, 20, 23), (3, 37), (1, 1, 5)])
+@pytest.mark.parametrize("up", ["transpose", "resize", "unpool"])
+def test_a_first_stride_halves_all_maps_but_the_mask(shape, up):
+    half = (4, *(-(-n // 2) for n in shape[1:]))
+    strided = stage_shapes(unet(shape, up=up, first_stride=2), shape)
+    inner = stage_shapes(unet(half, up=up), half)
+    assert strided["mask"] == strided["mask_logits"] == (3, *shape[1:])
+    for stage in set(inner) - {"mask", "mask_logits"}:
+        assert strided[stage] == inner[stage], stage
+
+
 def test_one_network_takes_images_of_all_sizes_and_probabilities_sum_to_one():
     network = unet((1, 8, 8))().eval()
     for size in ((8, 8), (13, 6)):

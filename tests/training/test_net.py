@@ -82,6 +82,30 @@ def test_rate_factors_scale_the_steps_of_their_parameters(make_recipe, data, fir
         )
 
 
+def test_annealed_rates_fall_along_half_a_cosine_in_each_phase(make_recipe, data):
+    rates = (("hidden", 0.1),)
+    phases = (Phase(3, 1e-2, rates, annealed=True), Phase(1, 1e-3), Phase(2, annealed=True))
+    found = [
+        sorted(group["lr"] for group in handle.net.optimizer_.param_groups)
+        for handle in epochs(make_recipe("plain", phases=phases), data)
+    ]
+    falling = [1e-2, 0.75e-2, 0.25e-2]
+    expected = [[0.1 * rate, rate] for rate in falling] + [[1e-3], [1e-3], [0.5e-3]]
+    assert found == [pytest.approx(each) for each in expected]
+
+
+def test_an_annealed_rate_is_the_size_of_the_steps(make_recipe, data, first_weights):
+    recipe = make_recipe("plain", phases=(Phase(2, 1e-2, annealed=True),), batch_size=40)
+    start = first_weights(recipe, data)
+    first, last = (handle.fitted().state for handle in epochs(recipe, data))
+    # The first step of Adam is the rate, and so is, nearly, the second of a smooth loss.
+    sizes = [
+        np.abs(a["to_rows.bias"] - b["to_rows.bias"]).max()
+        for a, b in ((first, start), (last, first))
+    ]
+    assert sizes == pytest.approx([1e-2, 0.5e-2], rel=0.1)
+
+
 @pytest.mark.parametrize("part", ["hidden", "decoded", "decoded.0.1", "bottleneck"])
 def test_frozen_parts_keep_weights_and_buffers_while_others_learn(make_recipe, data, part):
     recipe = make_recipe(
