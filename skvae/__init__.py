@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from skvae.estimators.attri_vae import AttriVAE
     from skvae.estimators.autoencoder import Autoencoder
     from skvae.estimators.composite.classifier import AutoencoderClassifier
+    from skvae.estimators.composite.pixel_classifier import PixelClassifier
     from skvae.estimators.composite.regressor import AutoencoderRegressor
     from skvae.estimators.composite.sequence_classifier import SequenceClassifier
     from skvae.estimators.composite.sequence_regressor import SequenceRegressor
@@ -34,6 +35,7 @@ __all__ = [
     "LayerExtractor",
     "MaskStratifiedKFold",
     "Phase",
+    "PixelClassifier",
     "RandomAugment",
     "SegNetSegmenter",
     "SequenceClassifier",
@@ -57,6 +59,7 @@ _HOMES = {
     "LayerExtractor": "skvae.estimators.layer_extractor",
     "MaskStratifiedKFold": "skvae.model_selection.stratified",
     "Phase": "skvae.training.recipe",
+    "PixelClassifier": "skvae.estimators.composite.pixel_classifier",
     "RandomAugment": "skvae.training.augmentation",
     "SequenceClassifier": "skvae.estimators.composite.sequence_classifier",
     "SequenceRegressor": "skvae.estimators.composite.sequence_regressor",

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import skvae
@@ -15,8 +16,10 @@ KINDS = [
     and issubclass(getattr(skvae, name), BaseEstimator)
 ]
 
-# All but those that read a network as it is.
+# All but those that read a network as it is, or leave the training to another kind.
 TRAINED = [kind for kind in KINDS if hasattr(kind, "_phases")]
+# Those whose features come from a layer by its name.
+LAYERED = [kind for kind in KINDS if hasattr(kind, "list_layers")]
 
 SMALL = {
     "n_components": 3,
@@ -68,17 +71,20 @@ class Tiny(nn.Module):
 
 SEGMENTER = {"depth": 2, "width": 4, "n_convolutions": 1}
 
+SPARSE = {"kernel_size": 3, "scales": (1, 2), "learning_rate_init": 0.05}
+
 OWN = {
     # As scikit-learn's checks of classifiers want it.
     "AttriVAE": {"max_iter": 30, "learning_rate_init": 0.01, "alpha": 100.0},
     "AutoencoderClassifier": PRETRAINED,
     "AutoencoderRegressor": PRETRAINED,
-    "ConvolutionalSparseAutoencoder": {
-        "kernel_size": 3,
-        "scales": (1, 2),
-        "learning_rate_init": 0.05,
-    },
+    "ConvolutionalSparseAutoencoder": SPARSE,
     "LayerExtractor": {"model": Tiny, "layer": "code"},
+    "PixelClassifier": {
+        "features": skvae.ConvolutionalSparseAutoencoder(3, max_iter=3, **SPARSE),
+        # A logistic regression has another joblib hash when it was pickled.
+        "classifier": DecisionTreeClassifier(max_depth=2),
+    },
     "SegNetSegmenter": SEGMENTER,
     "SequenceClassifier": SEQUENCE,
     "SequenceRegressor": SEQUENCE,
@@ -89,6 +95,7 @@ OWN = {
 ONE_STEP = {
     "max_iter": 1,
     "autoencoder__max_iter": 1,
+    "features__max_iter": 1,
     "head_max_iter": 1,
     "finetune_max_iter": 0,
     # Of a bias before a batch norm, the gradient is rounding, of which Adam makes a step.
@@ -108,12 +115,11 @@ def small(kind, **parameters):
 
 def one_step(kind, n_rows, **parameters):
     """Return a small instance that is trained for as few steps as it can be."""
-    estimator = small(kind, batch_size=n_rows, **parameters)
+    estimator = small(kind, **parameters)
     known = estimator.get_params()
-    steps = {k: v for k, v in ONE_STEP.items() if k in known}
-    if "autoencoder" in known:
-        steps["autoencoder__batch_size"] = n_rows
-    return estimator.set_params(**steps)
+    sizes = ("batch_size", "autoencoder__batch_size", "features__batch_size")
+    steps = ONE_STEP | dict.fromkeys(sizes, n_rows)
+    return estimator.set_params(**{k: v for k, v in steps.items() if k in known})
 
 
 def labels(kind, X):

@@ -7,7 +7,17 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from contract import KINDS, TRAINED, columns, given, inputs, labels, one_step, small
+from contract import (
+    KINDS,
+    LAYERED,
+    TRAINED,
+    columns,
+    given,
+    inputs,
+    labels,
+    one_step,
+    small,
+)
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
@@ -23,6 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorColla
 
 INPUTS = inputs()
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+each_layered = pytest.mark.parametrize("kind", LAYERED, ids=lambda kind: kind.__name__)
 each_input = pytest.mark.parametrize("X", INPUTS, indirect=True)
 
 
@@ -145,7 +156,7 @@ def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-6, atol=1e-6)
 
 
-@each_kind
+@each_layered
 @each_input
 @pytest.mark.parametrize("pool", ["avg", "max", None])
 def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
@@ -164,7 +175,7 @@ def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
         assert list(names) == [f"{name}_{i}" for i in range(n_features)]
 
 
-@each_kind
+@each_layered
 def test_layers_are_concatenated_in_the_order_asked_for(kind):
     X = given(kind, "images")
     estimator = small(kind).fit(X, labels(kind, X))

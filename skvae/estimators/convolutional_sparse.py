@@ -12,7 +12,8 @@ from torch import Tensor
 
 from skvae._compat import Interval
 from skvae.estimators.base import DecodingTransformer
-from skvae.estimators.inputs import check_rows
+from skvae.estimators.images import as_image, images_of
+from skvae.maps import gathered
 from skvae.networks.activity import ACTIVE_SIGMOID
 from skvae.networks.builder import Builder
 from skvae.networks.multi_scale import MultiScaleAutoencoder, at_scale
@@ -262,18 +263,21 @@ default="relu"
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Images, or their flat rows.
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
 
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out, *spatial), float32
             The maps of each layer, side by side. They are computed a few images at a
-            time, but take the memory of ``n_features_out`` images each.
+            time, but take the memory of ``n_features_out`` images each. For images of
+            unequal sizes, an array of arrays.
 
         Raises
         ------
         ValueError
-            If the samples are rows, or a map of ``layer`` is smaller than the image.
+            If the samples are rows, or a map of ``layer`` is smaller than the image, or
+            an image smaller than half a kernel.
         """
         check_is_fitted(self, "network_")
         shapes = self.network_.shapes
@@ -286,9 +290,18 @@ default="relu"
                     f"for samples of shape {self.sample_shape_}; expected maps as large "
                     "as an image."
                 )
-        x = check_rows(self, X, reset=False)
-        rows = self.network_.read(x, layers, None, self.n_threads)
-        return rows.reshape(len(rows), -1, *spatial)
+        images, reading = images_of(self, X), (layers, None, self.n_threads)
+        if isinstance(images, np.ndarray):
+            rows = self.network_.read(images, *reading)
+            return rows.reshape(len(rows), -1, *spatial)
+        for image in images:
+            self._refuse_small_images(image.shape[1:], self.scales[-1])
+        return gathered(
+            self.network_.read(as_image(image)[None], *reading, block_size=1).reshape(
+                -1, *image.shape[1:]
+            )
+            for image in images
+        )
 
 
 def activity_of_each(trace: Trace, x: Tensor, scales: tuple[int, ...]) -> Tensor:

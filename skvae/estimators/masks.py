@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
-from skvae.maps import axis_as_fields, field_names, fields_as_axis
+from skvae.maps import axis_as_fields, field_names, fields_as_axis, gathered
 from skvae.objectives.overlap import IGNORED
 from skvae.training.data import release, row_blocks
 
@@ -186,6 +186,26 @@ def laid_out(
         f"(n_samples, {', '.join(map(str, spatial))}), with an axis of labels before the "
         f"pixels if they overlap, or rows of {n_entries} pixels."
     )
+
+
+def label_names(classes: np.ndarray) -> list[str] | None:
+    """Return the names of labels that came in the fields of a structured array."""
+    return classes.tolist() if classes.dtype.kind == "U" else None
+
+
+def in_layout(
+    labels: np.ndarray, flat: bool, names: Iterable[str] | None = None
+) -> np.ndarray:
+    """Return predicted masks in the layout of the y of `fit`: as rows, or with fields."""
+    if names is not None:
+        if labels.dtype == object:
+            return gathered(axis_as_fields(mask, names, axis=0) for mask in labels)
+        labels = axis_as_fields(labels, names, axis=1)
+        return labels[:, 0] if flat else labels
+    if not flat or labels.dtype == object:
+        return labels
+    labels = labels.reshape(len(labels), -1)
+    return labels[:, 0] if labels.shape[1] == 1 else labels
 
 
 def listed(labels: np.ndarray) -> str:

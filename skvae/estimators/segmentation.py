@@ -7,25 +7,24 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skvae._compat import fit_context
-from skvae.estimators.dice import dice_scores
 from skvae.estimators.encoder_weights import frozen_modules, transferred
-from skvae.estimators.inputs import as_array, check_rows
+from skvae.estimators.images import as_image, images_of
 from skvae.estimators.masks import (
     encode_masks,
-    laid_out,
+    in_layout,
+    label_names,
     padded,
     ragged,
-    refuse_other_axes,
 )
+from skvae.estimators.mean_dice import mean_dice
 from skvae.estimators.progress import window_bar
 from skvae.estimators.segmentation_parameters import SegmentationParameters
 from skvae.estimators.trained import TrainedTransformer
-from skvae.maps import axis_as_fields, fields_as_axis, gathered
+from skvae.maps import gathered
 from skvae.networks.builder import Builder
 from skvae.networks.unet import UNet
 from skvae.objectives.overlap import MaskOverlap
@@ -174,24 +173,12 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         self._flat_masks = masks.flat
         return replace(data, mask=masks.index)
 
-    def _images(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """Return images of the size of `fit` as an array, and others as a list."""
-        images, known = ragged(X), self.sample_shape_
-        shape = np.shape(as_array(X)) if images is None else ()
-        same_axes = len(shape) == len(known) + 1 > 2
-        if images is None and (not same_axes or shape[1:] == known):
-            return check_rows(self, X, reset=False)
-        images = list(np.asarray(X)) if images is None else images
-        for i, image in enumerate(images):
-            refuse_other_axes(image, known, i)
-        return images
-
     def _maps(
         self, X: Any, function: Callable[[Tensor], Tensor], dtype: type = np.float32
     ) -> np.ndarray:
         """Apply a function of the labels' probabilities, few images at a time."""
         check_is_fitted(self, "network_")
-        images, network = self._images(X), self.network_
+        images, network = images_of(self, X), self.network_
 
         def probability(x: Tensor) -> Tensor:
             return network.module.read(x, ["mask"])["mask"]
@@ -242,25 +229,7 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
             an array of arrays.
         """
-        labels = self._labels(X)
-        if self._field_names is not None:
-            return self._in_fields(labels)
-        if self._flat_masks and labels.dtype != object:
-            labels = labels.reshape(len(labels), -1)
-            return labels[:, 0] if labels.shape[1] == 1 else labels
-        return labels
-
-    @property
-    def _field_names(self) -> list[str] | None:
-        """Return the names of labels that came in the fields of a structured array."""
-        return self.classes_.tolist() if self.classes_.dtype.kind == "U" else None
-
-    def _in_fields(self, labels: np.ndarray) -> np.ndarray:
-        names = self._field_names
-        if labels.dtype == object:
-            return gathered(axis_as_fields(mask, names, axis=0) for mask in labels)
-        fields = axis_as_fields(labels, names, axis=1)
-        return fields[:, 0] if self._flat_masks else fields
+        return in_layout(self._labels(X), self._flat_masks, label_names(self.classes_))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
@@ -300,7 +269,7 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         """
         check_is_fitted(self, "network_")
         layers = self._selected_layers(self.network_.shapes)
-        images = self._images(X)
+        images = images_of(self, X)
         if isinstance(images, np.ndarray):
             return self.network_.read(images, layers, self.pool, self.n_threads)
         if self.pool is None:
@@ -333,36 +302,17 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             In [0, 1]; a label in neither mask of an image counts as 1, see
             :func:`~skvae.dice_scores`.
         """
-        predicted, names = self._labels(X), self._field_names
-        if predicted.dtype == object:
-            truth = [fields_as_axis(mask, 0, names) for mask in y]
-        else:
-            spatial = predicted.shape[1 + self._multilabel :]
-            truth, _, _ = laid_out(y, spatial if len(self.sample_shape_) > 1 else (), names)
-        if self._multilabel:
-            # Each label is a mask of its own.
-            truth = [mask for masks in truth for mask in masks]
-            predicted = [mask for masks in predicted for mask in masks]
-            labels = [1]
-        else:
-            # Also those that training has not seen.
-            found = [np.unique(mask) for mask in truth]
-            found = np.unique(np.concatenate([self.classes_, *found])).tolist()
-            background = {0} if self._first_foreground else set()
-            labels = [k for k in found if k not in background | {self.ignore_label}]
-        scores = dice_scores(
-            truth, predicted, labels=labels, ignore_label=self.ignore_label
-        ).reshape(len(y), -1)
-        return float(np.average(scores.mean(axis=1), weights=sample_weight))
+        return mean_dice(
+            y,
+            self._labels(X),
+            self.classes_,
+            self.ignore_label,
+            multilabel=self._multilabel,
+            single_pixel=len(self.sample_shape_) == 1,
+            sample_weight=sample_weight,
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def as_image(image: np.ndarray) -> np.ndarray:
-    """Return a finite image that torch can read."""
-    image = np.require(image, np.float32, ["C", "W"])
-    assert_all_finite(image, input_name="X")
-    return image

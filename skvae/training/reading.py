@@ -82,7 +82,10 @@ class FittedNetwork:
     ) -> np.ndarray:
         """Return the pooled features of some layers side by side, one row per sample."""
         return self.apply(
-            lambda rows: self.module.features(rows, layers, pool), x, n_threads
+            lambda rows: self.module.features(rows, layers, pool),
+            x,
+            n_threads,
+            block_size=block_size,
         )
 
     def read_each(

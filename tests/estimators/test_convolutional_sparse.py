@@ -63,6 +63,21 @@ def test_coarse_maps_are_interpolated_from_the_reduced_image(fitted, mammograms)
     np.testing.assert_allclose(maps[:, 8:16][inner], expected[inner], atol=1e-5)
 
 
+def test_maps_of_images_of_other_sizes(fitted, mammograms):
+    X = mammograms.images[:2]
+    whole = fitted.transform_pixels(X)
+    parts = fitted.transform_pixels([X[0], X[1, :, :40, 8:]])
+    assert [part.shape for part in parts] == [(24, 48, 48), (24, 40, 40)]
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5)
+    # What is cut off shows up to 20 pixels inside: kernel and window at scale 4.
+    np.testing.assert_allclose(parts[1][:, :20, 20:], whole[1, :, :20, 28:], rtol=1e-5)
+    assert not np.allclose(parts[1][:, 30:], whole[1, :, 30:40, 8:])
+    with pytest.raises(ValueError, match=r"images of \(12, 48\), but expected at least 13"):
+        fitted.transform_pixels(X[:, :, :12])
+    with pytest.raises(ValueError, match="but expected 1 channels and 2 spatial"):
+        fitted.transform_pixels(np.zeros((1, 2, 48, 40)))
+
+
 def test_pooled_features_are_means_and_maxima_of_the_maps(fitted, mammograms):
     X = mammograms.images[:5]
     maps = fitted.transform_pixels(X)

@@ -197,6 +197,16 @@ def test_a_function_never_sees_a_handful_of_rows(dense, many, n_rows):
     assert len(sizes) == math.ceil(n_rows / 256)
 
 
+def test_a_block_can_be_smaller_than_usual(dense, many, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        blocks, "as_block", lambda rows, n: sizes.append(n) or torch.from_numpy(rows)
+    )
+    found = dense.read(many[:5], ["mean"], block_size=2)
+    assert sizes == [2, 2, 2]
+    np.testing.assert_allclose(found, dense.read(many, ["mean"])[:5], atol=1e-6)
+
+
 def test_a_block_that_does_not_fit_is_halved(dense, x, monkeypatch):
     sizes = []
     one_pass = blocks.one_pass

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import fit_context
 from skvae.estimators.autoencoder import Autoencoder
 from skvae.estimators.base import BaseAutoencoder
+from skvae.estimators.composite.nested import refuse_fitted, with_shared
 from skvae.estimators.composite.parameters import PretrainingParameters
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import PretrainingLostWarning
@@ -253,12 +253,8 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                     f"Got autoencoder={autoencoder!r}, but expected an autoencoder."
                 )
             check_is_fitted(autoencoder.estimator, "network_")
-        elif hasattr(autoencoder, "network_"):
-            raise ValueError(
-                f"Got autoencoder={autoencoder!r}, which is fitted, but a clone of it, as "
-                "a search makes, is not; expected FrozenEstimator(autoencoder) to keep "
-                "what it has learned, or clone(autoencoder) to pretrain it again."
-            )
+        else:
+            refuse_fitted("autoencoder", autoencoder)
         return autoencoder
 
     def _default_autoencoder(self) -> BaseAutoencoder:
@@ -304,9 +300,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         shared = {name: getattr(self, name) for name in SHARED} | {"random_state": seed}
         if self.random_state is not None:
             shared["memory"] = self.memory
-        own, default = autoencoder.get_params(), type(autoencoder)().get_params()
-        left = {k: v for k, v in shared.items() if own[k] == default[k]}
-        return clone(autoencoder).set_params(**left)
+        return with_shared(autoencoder, shared)
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
         phases = [

@@ -1,0 +1,53 @@
+"""Images to predict, which may be of other sizes than those of `fit`."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+
+from skvae.estimators.inputs import as_array, check_rows
+from skvae.estimators.masks import ragged, refuse_other_axes
+
+
+def images_of(estimator: Any, X: Any) -> np.ndarray | list[np.ndarray]:
+    """Return images of the size of `fit` as an array, and others as a list.
+
+    Parameters
+    ----------
+    estimator : TrainedTransformer or PixelClassifier
+        The fitted estimator that takes X.
+    X : array-like
+        Images, or their flat rows; a list may have images of unequal sizes.
+
+    Raises
+    ------
+    ValueError
+        If an image has other channels, or another number of axes, than those of `fit`.
+    """
+    images, known = ragged(X), estimator.sample_shape_
+    shape = np.shape(as_array(X)) if images is None else ()
+    same_axes = len(shape) == len(known) + 1 > 2
+    if images is None and (not same_axes or shape[1:] == known):
+        return check_rows(estimator, X, reset=False)
+    images = list(np.asarray(X)) if images is None else images
+    for i, image in enumerate(images):
+        refuse_other_axes(image, known, i)
+    return images
+
+
+def as_image(image: np.ndarray) -> np.ndarray:
+    """Return a finite image that torch can read."""
+    image = np.require(image, np.float32, ["C", "W"])
+    assert_all_finite(image, input_name="X")
+    return image
+
+
+def middle_parts(images: list[np.ndarray]) -> np.ndarray:
+    """Cut images of unequal sizes to the smallest size along each axis."""
+    smallest = np.min([image.shape[1:] for image in images], axis=0)
+    parts = []
+    for image in images:
+        first = (np.array(image.shape[1:]) - smallest) // 2
+        inner = (slice(a, a + n) for a, n in zip(first, smallest, strict=True))
+        parts.append(image[(..., *inner)])
+    return np.stack(parts)
