@@ -28,10 +28,9 @@ def by_field(mask: Any) -> dict[str, np.ndarray]:
 
 def field_names(masks: Any) -> tuple[str, ...] | None:
     """Return the fields of structured masks, or of a list of them; of others, None."""
-    first = masks
-    if not hasattr(masks, "dtype") or masks.dtype == object:
-        first = masks[0] if len(masks) else None
-    return getattr(getattr(first, "dtype", None), "names", None)
+    if isinstance(masks, list | tuple) or str(getattr(masks, "dtype", "")) == "object":
+        masks = next(iter(masks), None)
+    return getattr(getattr(masks, "dtype", None), "names", None)
 
 
 def fields_as_axis(masks: Any, axis: int, names: Iterable[str] | None = None) -> np.ndarray:

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,21 @@ def test_other_masks_stay_as_they_are():
         assert len(fields_as_axis(plain, 1)) == 4
     assert field_names(fields) == field_names(list(fields)) == NAMES
     assert field_names([]) is None
+
+
+def test_array_likes_and_series_are_read_as_arrays():
+    masks, fields = records()
+    for each, names in ((masks, None), (fields, NAMES)):
+        series = pd.Series(list(each), index=[7, 3, 9, 5])
+        assert field_names(series) == names
+        np.testing.assert_array_equal(fields_as_axis(series, 1)[2], masks[2])
+
+    class NotAnArray:
+        def __array__(self, dtype=None, copy=None):
+            return masks
+
+    assert field_names(NotAnArray()) is None
+    np.testing.assert_array_equal(fields_as_axis(NotAnArray(), 1), masks)
 
 
 def test_fields_that_are_no_masks_are_named():

@@ -115,7 +115,7 @@ class SegmentationDisplay:
             What was drawn.
         """
         masks = [y, estimator.predict(X)]
-        if np.ndim(X[0]) == 1:
+        if np.ndim(next(iter(X))) == 1:
             shape = estimator.sample_shape_
             X = np.reshape(np.asarray(X), (len(X), *shape))
             masks = [laid_out(each, shape[1:])[0] for each in masks]
@@ -167,7 +167,9 @@ class SegmentationDisplay:
         """
         check_consistent_length(X, y_true, y_pred)
         images = [np.asarray(x) for x in X]
-        in_axis = field_names(y_true) is None and np.ndim(y_true[0]) == images[0].ndim
+        in_axis = (
+            field_names(y_true) is None and np.ndim(next(iter(y_true))) == images[0].ndim
+        )
         pairs = paired_masks(y_true, y_pred, in_axis, ignore_label)
         labels = pairs.chosen(None)
         truth, predicted = ([np.zeros(x.shape[1:], int) for x in images] for _ in range(2))
