@@ -91,13 +91,13 @@ def main():
     parser.add_argument("path", type=Path, help="pneumoniamnist.npz")
     parser.add_argument("--split", choices=["val", "test"], default="test")
     parser.add_argument("--shares", type=float, nargs="*", default=[1.0, 0.05, 0.01])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="*", default=range(5))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
 
     train, test = load(arguments.path, "train"), load(arguments.path, arguments.split)
     rows = []
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         # One pretraining serves all that start from it; the first fit pays for it.
         with TemporaryDirectory() as memory:
             for share in arguments.shares:
@@ -107,7 +107,7 @@ def main():
                     )
                     rows.append({"split": arguments.split} | row)
                     print_table([rows[-1]])
-    write_csv("pneumonia", rows)
+        write_csv("pneumonia", rows)
     print_table(list(summary(rows)))
     print_table(
         [dict(zip(("published", "auc", "accuracy"), p, strict=True)) for p in PUBLISHED]

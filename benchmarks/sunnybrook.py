@@ -43,7 +43,9 @@ SETTINGS = {
     "batch_size": 8,
     "learning_rate_init": 2e-3,
     # Not flipped: the right ventricle is always on the same side.
-    "augment": RandomAugment(flip=False, shift=0.1, rotate=30, scale=0.2, intensity=0.2),
+    "augment": RandomAugment(
+        flip=False, shift=0.1, rotate=30, scale=0.2, intensity=0.2, resampled=1
+    ),
     "device": "cpu",
 }
 # Where the autoencoder's blocks shall be the segmenter's, a level has one convolution.

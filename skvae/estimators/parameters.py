@@ -126,9 +126,9 @@ class TrainingParameters(DocumentedParameters):
     layer : str or list of str, default="code"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can
         be changed after `fit`.
-    pool : {"avg", "max"} or None, default="avg"
-        How feature maps become features: one per channel, or all entries (``None``).
-        Can be changed after `fit`.
+    pool : {"avg", "max", "avg+max"} or None, default="avg"
+        How feature maps become features: one per channel, two, or all entries
+        (``None``). Can be changed after `fit`.
     batch_size : int, default=32
         Rows per step.
     weight_decay : float, default=0.0
@@ -205,7 +205,7 @@ class TrainingParameters(DocumentedParameters):
     _parameter_constraints: ClassVar[dict] = {
         "image_shape": [list, tuple, None],
         "layer": [str, list, tuple],
-        "pool": [StrOptions({"avg", "max"}), None],
+        "pool": [StrOptions({"avg", "max", "avg+max"}), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
@@ -195,13 +196,14 @@ def run_phase(
     report = begin_report(phase, net.module_)
     handle.phases.append(report)
     best_loss, n_waited = math.inf, 0
+    schedule = CosineAnnealingLR(net.optimizer_, phase.n_epochs) if phase.annealed else None
     for number in range(phase.n_epochs):
         row = {"epoch": len(handle.history) + 1}
         if len(recipe.phases) > 1 or phase.name != Phase.name:
             row["phase"] = phase.name
-        if phase.annealed:
-            net.anneal(number / phase.n_epochs)
         row |= record(net.run_epoch(rows, progress + number / recipe.n_epochs, step))
+        if schedule is not None:
+            schedule.step()
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)

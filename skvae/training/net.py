@@ -1,6 +1,5 @@
 """The one skorch net of the library: a loss of named terms, and a lean epoch."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -107,12 +106,6 @@ class ObjectiveNet(NeuralNet):
             **kwargs,
         )
         return self
-
-    def anneal(self, done: float) -> None:
-        """Set the learning rates that belong to a share of the phase, from its first."""
-        factor = 0.5 * (1 + math.cos(math.pi * done))
-        for group in self.optimizer_.param_groups:
-            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
 
     def train_mode(self) -> None:
         """Train mode everywhere but in frozen modules, whose buffers stay as well."""

@@ -83,6 +83,18 @@ def test_an_affine_map_is_that_of_scipy():
 
 
 @each_shape
+@pytest.mark.parametrize(("resampled", "at_least", "at_most"), [(0, 60, 60), (0.5, 15, 45)])
+def test_what_is_not_resampled_is_as_sharp_as_before(shape, resampled, at_least, at_most):
+    x = images((60, *shape[1:]))
+    y = augmented(RandomAugment(intensity=0, resampled=resampled), x).x
+    assert not torch.equal(y, x)
+    # Flipped and moved by whole pixels, an image has no values but its own.
+    pairs = zip(x.flatten(1), y.flatten(1), strict=True)
+    distance = [(b[:, None] - a).abs().amin(dim=1).max() for a, b in pairs]
+    assert at_least <= sum(d < 1e-4 for d in distance) <= at_most
+
+
+@each_shape
 def test_every_image_is_changed_in_its_own_way_and_stays_in_range(shape):
     x = images((1, *shape[1:])).expand(shape)
     before = x.clone()
@@ -137,6 +149,7 @@ def test_intensity_alone_keeps_places_and_order():
     [
         ({"shift": -0.1}, r"Got shift=-0\.1, but expected a number >= 0"),
         ({"rotate": float("nan")}, "Got rotate=nan"),
+        ({"resampled": 1.5}, r"Got resampled=1\.5, but expected a share from 0 to 1"),
     ],
 )
 def test_impossible_amounts_are_refused(wrong, message):

@@ -43,6 +43,24 @@ def assert_close(one, other, atol=1e-6):
         np.testing.assert_allclose(one[name], other[name], rtol=0, atol=atol)
 
 
+def test_an_annealed_phase_ends_in_small_steps(make_recipe, x):
+    """The k-th of n epochs has the rate (1 + cos(pi k / n)) / 2: with one step an epoch."""
+    recipe = make_recipe("plain", batch_size=40, n_epochs=4)
+    (phase,) = recipe.phases
+    steps = [0.5 * (1 + math.cos(math.pi * k / 4)) for k in range(4)]
+    annealed = replace(recipe, phases=(replace(phase, annealed=True),))
+    rates = []
+    for epoch in epochs(annealed, Data(x)):
+        rates.append(epoch.net.optimizer_.param_groups[0]["lr"])
+    # What is seen behind an epoch is the rate of the next.
+    np.testing.assert_allclose(
+        rates, np.array([*steps[1:], 0]) * phase.learning_rate, atol=1e-12
+    )
+    first, last = train(recipe, Data(x)), train(annealed, Data(x))
+    assert first.history[1] == last.history[1]
+    assert first.history[2]["loss"] != last.history[2]["loss"]
+
+
 # Without a decay, the bias before a batch norm has a gradient of rounding errors alone.
 @pytest.mark.parametrize(
     ("weight_decay", "normalization"), [(0.0, None), (0.3, None), (0.3, "batch")]

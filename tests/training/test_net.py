@@ -89,8 +89,9 @@ def test_annealed_rates_fall_along_half_a_cosine_in_each_phase(make_recipe, data
         sorted(group["lr"] for group in handle.net.optimizer_.param_groups)
         for handle in epochs(make_recipe("plain", phases=phases), data)
     ]
-    falling = [1e-2, 0.75e-2, 0.25e-2]
-    expected = [[0.1 * rate, rate] for rate in falling] + [[1e-3], [1e-3], [0.5e-3]]
+    # What is seen behind an epoch is the rate of the next.
+    falling = [0.75e-2, 0.25e-2, 0]
+    expected = [[0.1 * rate, rate] for rate in falling] + [[1e-3], [0.5e-3], [0]]
     assert found == [pytest.approx(each) for each in expected]
 
 

@@ -62,6 +62,7 @@ def test_no_field_is_forgotten(make_recipe):
         {"rates": (("hidden", 0.1),)},
         {"frozen": ("hidden",)},
         {"objective": Reconstruction()},
+        {"annealed": True},
         {"name": "tuned"},
     ],
 )

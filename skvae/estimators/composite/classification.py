@@ -44,7 +44,7 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
 
     def _objective(self) -> Supervised:
         weight = getattr(self, "_class_weight", None)
-        return Supervised("classification", CrossEntropy(weight))
+        return Supervised(CrossEntropy(weight))
 
     def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.classes_, index = encode_classes(y, x, type(self).__name__)

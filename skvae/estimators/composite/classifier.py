@@ -41,5 +41,5 @@ class AutoencoderClassifier(PretrainedClassifier):
     >>> classifier.fit(X / 16, some).score(X[some < 0] / 16, y[some < 0]) > 0.9
     True
     >>> [(row["phase"], row["n_epochs"]) for row in classifier.phases_]
-    [('pretrain', 10), ('head', 20), ('finetune', 10)]
+    [('pretrain', 10), ('head', 10), ('finetune', 10)]
     """

@@ -22,10 +22,13 @@ class PretrainingParameters(DocumentedParameters):
         What is pretrained, on all rows, with or without a label. Its ``layer`` and
         ``pool`` say which features the head takes. An unfitted one is cloned; a fitted
         one comes as ``FrozenEstimator(autoencoder)`` and is not trained again.
-        ``None`` is ``Autoencoder(64, channels=(16, 32, 64), normalization="batch",
-        max_iter=50)``. Where it leaves ``image_shape``, ``augment``, ``precision``,
-        ``device``, ``n_threads``, ``verbose``, ``random_state`` and ``memory`` at their
-        defaults, it takes those given here.
+        ``None`` is, for rows, ``DenoisingAutoencoder(64, normalization="batch",
+        max_iter=50)``; for images, ``DenoisingAutoencoder(64, normalization="batch",
+        downsampling="max", corruption="dropout_blocks", corruption_level=0.5,
+        layer=["conv_3", "code"], pool="avg+max", max_iter=20)``. Where it leaves
+        ``image_shape``, ``augment``, ``precision``, ``device``, ``n_threads``,
+        ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
+        given here.
     pretrain : bool, default=True
         Whether the encoder is pretrained. Without, as a baseline, the same network is
         trained from scratch: all of it for the epochs of both phases, at the rate of
@@ -37,15 +40,15 @@ class PretrainingParameters(DocumentedParameters):
     head_dropout : float, default=0.0
         Share of the features and of each hidden layer of the head that is dropped while
         training.
-    head_max_iter : int, default=20
+    head_max_iter : int, default=10
         Epochs of the head, while the encoder is frozen: neither its weights nor its
         normalisation buffers change.
     head_learning_rate_init : float, default=1e-2
         Step size of the head while it learns alone.
-    finetune_max_iter : int, default=50
+    finetune_max_iter : int, default=40
         Epochs of encoder and head together; with 0 the encoder stays frozen.
-    finetune_learning_rate_init : float, default=1e-3
-        Step size of the head then.
+    finetune_learning_rate_init : float, default=2e-3
+        Step size of the head then; it falls to zero over the phase, along a cosine.
     encoder_learning_rate_scale : float, default=0.5
         The encoder's step size as a share of the head's.
     unfreeze_from : str or None, default=None
@@ -60,10 +63,10 @@ class PretrainingParameters(DocumentedParameters):
     head_layer_sizes: tuple[int, ...] = ()
     head_normalization: str | None = "batch"
     head_dropout: float = 0.0
-    head_max_iter: int = 20
+    head_max_iter: int = 10
     head_learning_rate_init: float = 1e-2
-    finetune_max_iter: int = 50
-    finetune_learning_rate_init: float = 1e-3
+    finetune_max_iter: int = 40
+    finetune_learning_rate_init: float = 2e-3
     encoder_learning_rate_scale: float = 0.5
     unfreeze_from: str | None = None
     phases: tuple[Phase, ...] | None = None

@@ -26,7 +26,7 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
         return "prediction", 1
 
     def _objective(self) -> Supervised:
-        return Supervised("regression", SquaredResidual())
+        return Supervised(SquaredResidual())
 
     def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         targets = check_targets(y, x, type(self).__name__)

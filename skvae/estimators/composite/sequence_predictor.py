@@ -67,7 +67,8 @@ class SequencePredictor(PretrainedPredictor):
         Epochs of all together; with 0 the encoder stays frozen. The encoder's batch
         normalisation, if any, keeps the statistics of the pretraining.
     finetune_learning_rate_init : float, default=5e-4
-        Step size of recurrent network and head then.
+        Step size of recurrent network and head then; it falls to zero over the phase,
+        along a cosine.
     encoder_learning_rate_scale : float, default=0.1
         The encoder's step size as a share of that of the rest.
     phases : tuple of Phase or None, default=None
@@ -190,7 +191,7 @@ class SequencePredictor(PretrainedPredictor):
         augment = super()._augment(sample_shape[1:])
         return augment and PerSequence(augment)
 
-    def _default_autoencoder(self) -> BaseAutoencoder:
+    def _default_autoencoder(self, sample_shape: tuple[int, ...]) -> BaseAutoencoder:
         return VAEFeatureExtractor(16, **DEFAULT_VAE)
 
     def _pretraining_rows(

@@ -15,6 +15,7 @@ from skvae import (
     Phase,
     VAEFeatureExtractor,
 )
+from skvae.estimators.composite.pretrained import diagnosis, relative_move
 from skvae.exceptions import PretrainingLostWarning
 from skvae.training.caching import n_trainings
 
@@ -183,6 +184,38 @@ def test_a_rate_that_destroys_the_encoder_is_named():
     assert kept.score(X[60:], Y[60:]) > lost.score(X[60:], Y[60:]) + 0.05
 
 
+@pytest.mark.parametrize(
+    ("losses", "move", "lost"),
+    [
+        ([0.5, 0.1], 0.5, True),  # it jumped, and the weights are others
+        ([0.5, 0.1], 0.1, False),  # of a loss near zero, a multiple is nothing
+        ([0.2, 0.1], 1.2, False),  # weights that go far without a jump have learned
+    ],
+)
+def test_pretraining_is_lost_by_a_jump_and_a_long_way(losses, move, lost):
+    history = [{"phase": "head", "loss": 0.1}]
+    history += [{"phase": "finetune", "loss": loss} for loss in losses]
+    assert bool(diagnosis("finetune", history, move)) == lost
+    assert diagnosis("head", history, move) == ""
+
+
+def test_how_far_the_encoder_moved_counts_what_changed_alone():
+    fitted = classifier(autoencoder=encoder(layer="hidden_1")).fit(X, Y)
+    before, after = fitted.autoencoder_.network_.state, encoder_state(fitted)
+    assert changed(after, {f"encoder.{k}": v for k, v in before.items()}) == {
+        "hidden.0.0.weight",
+        "hidden.0.0.bias",
+    }
+    names = ["hidden.0.0.weight", "hidden.0.0.bias"]
+    start = np.concatenate([before[k].ravel() for k in names])
+    end = np.concatenate([after[f"encoder.{k}"].ravel() for k in names])
+    expected = np.sqrt(np.sum((end - start) ** 2) / np.sum(start**2))
+    move = relative_move(fitted.autoencoder_.network_, fitted.network_.state)
+    assert move == pytest.approx(expected, rel=1e-5)
+    frozen = classifier(finetune_max_iter=0).fit(X, Y)
+    assert relative_move(frozen.autoencoder_.network_, frozen.network_.state) == 0
+
+
 def test_a_fitted_autoencoder_comes_frozen():
     fitted = encoder(**QUIET).fit(X)
     with pytest.raises(ValueError, match=r"is fitted.*FrozenEstimator\(autoencoder\)"):
@@ -263,7 +296,7 @@ def test_early_stopping_keeps_patients_together_in_every_phase():
     fitted = classifier(early_stopping=True, n_iter_no_change=2, head_max_iter=30)
     fitted.fit(X, Y, groups=groups)
     rows = [row for row in fitted.history_ if row["phase"] != "pretrain"]
-    assert all("valid_classification" in row for row in rows)
+    assert all("valid_prediction" in row for row in rows)
     with pytest.raises(ValueError, match="cannot be split"):
         classifier(early_stopping=True).fit(X, Y, groups=np.zeros(len(X)))
 

@@ -49,7 +49,9 @@ def nan_padded(sequences, n_frames=6):
 def test_the_speed_of_a_blob():
     images, speed = make_moving_blobs(310, noise=0.0, random_state=0, return_X_y=True)
     autoencoder = (
-        SequenceRegressor()._default_autoencoder().set_params(max_iter=10, **QUIET)
+        SequenceRegressor()
+        ._default_autoencoder((1, 24, 24))
+        .set_params(max_iter=10, **QUIET)
     )
     autoencoder.fit(images[:160].reshape(-1, 1, 24, 24))
     scores = {}
@@ -76,7 +78,7 @@ def test_with_the_warm_up_the_default_vae_does_not_collapse():
     frames = make_moving_blobs(100, random_state=2).images.reshape(-1, 1, 24, 24)
     vae = (
         SequenceRegressor()
-        ._default_autoencoder()
+        ._default_autoencoder((1, 24, 24))
         .set_params(n_components=8, max_iter=15, **QUIET)
     )
     assert vae.kl_warmup == 0.5
