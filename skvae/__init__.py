@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skvae.estimators.attri_vae import AttriVAE
     from skvae.estimators.autoencoder import Autoencoder
+    from skvae.estimators.composite.cascade import CascadeSegmenter
     from skvae.estimators.composite.classifier import AutoencoderClassifier
     from skvae.estimators.composite.pixel_classifier import PixelClassifier
     from skvae.estimators.composite.regressor import AutoencoderRegressor
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from skvae.estimators.convolutional_sparse import ConvolutionalSparseAutoencoder
     from skvae.estimators.denoising import DenoisingAutoencoder
     from skvae.estimators.dice import dice_scores
+    from skvae.estimators.involvement import involvement
     from skvae.estimators.layer_extractor import LayerExtractor
     from skvae.estimators.segnet import SegNetSegmenter
     from skvae.estimators.sparse import SparseAutoencoder
@@ -30,6 +32,7 @@ __all__ = [
     "Autoencoder",
     "AutoencoderClassifier",
     "AutoencoderRegressor",
+    "CascadeSegmenter",
     "ConvolutionalSparseAutoencoder",
     "DenoisingAutoencoder",
     "LayerExtractor",
@@ -45,6 +48,7 @@ __all__ = [
     "VAEFeatureExtractor",
     "cross_val_predict_masks",
     "dice_scores",
+    "involvement",
     "transfer_weights",
 ]
 
@@ -54,6 +58,7 @@ _HOMES = {
     "Autoencoder": "skvae.estimators.autoencoder",
     "AutoencoderClassifier": "skvae.estimators.composite.classifier",
     "AutoencoderRegressor": "skvae.estimators.composite.regressor",
+    "CascadeSegmenter": "skvae.estimators.composite.cascade",
     "ConvolutionalSparseAutoencoder": "skvae.estimators.convolutional_sparse",
     "DenoisingAutoencoder": "skvae.estimators.denoising",
     "LayerExtractor": "skvae.estimators.layer_extractor",
@@ -69,6 +74,7 @@ _HOMES = {
     "VAEFeatureExtractor": "skvae.estimators.vae",
     "cross_val_predict_masks": "skvae.model_selection.out_of_fold",
     "dice_scores": "skvae.estimators.dice",
+    "involvement": "skvae.estimators.involvement",
     "transfer_weights": "skvae.training.transfer",
 }
 

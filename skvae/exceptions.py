@@ -3,6 +3,7 @@
 from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
+    "EmptyOrganWarning",
     "MissingDependencyError",
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
@@ -24,3 +25,7 @@ class PosteriorCollapseWarning(ConvergenceWarning):
 
 class PretrainingLostWarning(ConvergenceWarning):
     """Fine-tuning began with steps so large that the pretrained encoder was destroyed."""
+
+
+class EmptyOrganWarning(UserWarning):
+    """The first stage of a cascade found no organ; the second one takes the whole image."""

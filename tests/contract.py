@@ -18,7 +18,8 @@ KINDS = [
 
 # All but those that read a network as it is, or leave the training to another kind.
 TRAINED = [kind for kind in KINDS if hasattr(kind, "_phases")]
-# Those whose features come from a layer by its name.
+
+# All but those whose layers are those of the estimators that they hold.
 LAYERED = [kind for kind in KINDS if hasattr(kind, "list_layers")]
 
 SMALL = {
@@ -78,6 +79,13 @@ OWN = {
     "AttriVAE": {"max_iter": 30, "learning_rate_init": 0.01, "alpha": 100.0},
     "AutoencoderClassifier": PRETRAINED,
     "AutoencoderRegressor": PRETRAINED,
+    "CascadeSegmenter": {
+        "stage1": skvae.UNetSegmenter(**SEGMENTER, max_iter=1, batch_size=16),
+        "stage2": skvae.UNetSegmenter(**SEGMENTER, max_iter=1, batch_size=16),
+        "margin": 1,
+        # Of rows in the order of their classes, a fold in four has some of each.
+        "cv": 4,
+    },
     "ConvolutionalSparseAutoencoder": SPARSE,
     "LayerExtractor": {"model": Tiny, "layer": "code"},
     "PixelClassifier": {
@@ -91,11 +99,9 @@ OWN = {
     "UNetSegmenter": SEGMENTER,
 }
 
-# Training of a single step, in whatever phases a kind has.
+# Training of a single step, in whatever phases a kind has, or an estimator that it holds.
 ONE_STEP = {
     "max_iter": 1,
-    "autoencoder__max_iter": 1,
-    "features__max_iter": 1,
     "head_max_iter": 1,
     "finetune_max_iter": 0,
     # Of a bias before a batch norm, the gradient is rounding, of which Adam makes a step.
@@ -115,11 +121,10 @@ def small(kind, **parameters):
 
 def one_step(kind, n_rows, **parameters):
     """Return a small instance that is trained for as few steps as it can be."""
-    estimator = small(kind, **parameters)
-    known = estimator.get_params()
-    sizes = ("batch_size", "autoencoder__batch_size", "features__batch_size")
-    steps = ONE_STEP | dict.fromkeys(sizes, n_rows)
-    return estimator.set_params(**{k: v for k, v in steps.items() if k in known})
+    estimator, steps = small(kind, **parameters), ONE_STEP | {"batch_size": n_rows}
+    names = {name: name.rpartition("__")[2] for name in estimator.get_params()}
+    own = {name: steps[last] for name, last in names.items() if last in steps}
+    return estimator.set_params(**own)
 
 
 def labels(kind, X):

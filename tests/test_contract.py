@@ -28,8 +28,12 @@ from skvae.networks.pooling import pooled_size
 from skvae.training.caching import cache_key
 from skvae.training.recipe import Phase
 
-# Networks this small, trained for three epochs, may well collapse.
-pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+# Networks this small, trained for three epochs, may well collapse,
+# and need not find an organ.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::skvae.exceptions.{name}")
+    for name in ("PosteriorCollapseWarning", "EmptyOrganWarning")
+]
 
 INPUTS = inputs()
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

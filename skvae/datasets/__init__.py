@@ -1,5 +1,6 @@
 """Arrays in, arrays out: real cohorts and phantoms."""
 
+from skvae.datasets.infected_lungs import make_infected_lungs
 from skvae.datasets.lesions import make_lesions
 from skvae.datasets.lidc import load_lidc_nodules
 from skvae.datasets.mammograms import make_mammograms
@@ -11,6 +12,7 @@ from skvae.datasets.xrays import make_xrays
 __all__ = [
     "load_lidc_nodules",
     "load_medmnist",
+    "make_infected_lungs",
     "make_lesions",
     "make_mammograms",
     "make_moving_blobs",

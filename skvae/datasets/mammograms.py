@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from skvae.datasets.frames import to_series
-from skvae.datasets.parameters import check_number
+from skvae.datasets.parameters import check_number, check_shares
 
 __all__ = ["make_mammograms"]
 
@@ -130,7 +130,7 @@ def make_mammograms(
     check_number(owner, "contrast", contrast)
     for name, value in (("texture", texture), ("shading", shading), ("noise", noise)):
         check_number(owner, name, value, low=0)
-    low, high = _check_range(owner, density_range)
+    low, high = check_shares(owner, "density_range", density_range)
 
     rng = check_random_state(random_state)
     wanted = rng.uniform(low, high, size=n_samples)
@@ -164,16 +164,6 @@ def make_mammograms(
         target_names=list(GRADES),
         DESCR=DESCRIPTION,
     )
-
-
-def _check_range(owner: str, density_range: Sequence[float]) -> tuple[float, float]:
-    bounds = np.asarray(density_range, dtype=float)
-    if bounds.shape != (2,) or not 0 <= bounds[0] <= bounds[1] <= 1:
-        raise ValueError(
-            f"Got density_range={density_range!r}, but {owner} takes two numbers in "
-            "[0, 1], of which the second is not smaller."
-        )
-    return float(bounds[0]), float(bounds[1])
 
 
 def _draw_tissue(rng: np.random.Generator, size: int, density: float) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Checks of a caller's arguments; each error names parameter, value and expectation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["check_choice", "check_number"]
+import numpy as np
+
+__all__ = ["check_choice", "check_number", "check_shares"]
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Iterable[Any]) -> None:
@@ -79,3 +81,36 @@ def check_number(
         raise TypeError(message)
     if not (isfinite(value) and low <= value <= high) or (above_low and value == low):
         raise ValueError(message)
+
+
+def check_shares(owner: str, name: str, value: Sequence[float]) -> tuple[float, float]:
+    """Return the smallest and the largest share; raise unless they are two in [0, 1].
+
+    Parameters
+    ----------
+    owner : str
+        Name of the function that was called.
+    name : str
+        Name of its parameter.
+    value : sequence of 2 floats
+        What the caller gave.
+
+    Returns
+    -------
+    low, high : float
+        The shares.
+
+    Examples
+    --------
+    >>> check_shares("make_mammograms", "density_range", (0.5, 0.2))
+    Traceback (most recent call last):
+    ValueError: Got density_range=(0.5, 0.2), but make_mammograms takes two numbers in
+    [0, 1], of which the second is not smaller.
+    """
+    bounds = np.asarray(value, dtype=float)
+    if bounds.shape != (2,) or not 0 <= bounds[0] <= bounds[1] <= 1:
+        raise ValueError(
+            f"Got {name}={value!r}, but {owner} takes two numbers in [0, 1], of which the "
+            "second is not smaller."
+        )
+    return float(bounds[0]), float(bounds[1])

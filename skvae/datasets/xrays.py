@@ -85,7 +85,7 @@ def make_xrays(
     for i, seed in enumerate(seeds):
         # A generator each, so that an X-ray does not depend on how many there are.
         rng = np.random.default_rng(seed)
-        image, masks[i] = _draw(rng, size)
+        image, masks[i] = draw_xray(rng, size)
         images[i, 0] = image + noise * rng.standard_normal((size, size))
     if return_X_y:
         return images, masks
@@ -94,7 +94,7 @@ def make_xrays(
     )
 
 
-def _draw(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_xray(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw an X-ray without noise, and its lungs."""
     row, column = (np.indices((size, size)) + 0.5) / size - 0.5
     # The patient stands a little beside the middle.

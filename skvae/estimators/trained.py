@@ -1,8 +1,7 @@
 """An estimator that trains a network, and transforms by reading its layers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -21,6 +20,7 @@ from skvae._compat import (
 from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
 from skvae.estimators.parameters import TrainingParameters
 from skvae.estimators.progress import epoch_bar
+from skvae.estimators.unchanged import unchanged_on_error
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import stage_shapes
@@ -112,7 +112,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         same_input: bool = False,
         **columns: Any,
     ) -> Self:
-        with self._unchanged_on_error():
+        with unchanged_on_error(self, "network_"):
             first = not (resume and hasattr(self, "network_"))
             x = self._check(X, reset=first or not same_input)
             data = self._data(x, **columns)
@@ -191,18 +191,6 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
                 f"network: fitted is {self.network_.builder}, asked for {recipe.builder}."
             )
         return Fitted(self.network_.state, self.history_, self._resume)
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Undo what validation has set when a fit ends without a new network."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            if self.__dict__.get("network_") is before.get("network_"):
-                self.__dict__.clear()
-                self.__dict__.update(before)
-            raise
 
     def transform(self, X: Any) -> np.ndarray:
         """Read the features of `layer`; never sampled, so always the same.
