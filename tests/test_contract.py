@@ -275,6 +275,7 @@ OTHER = {
     "depth": 3,
     "width": 5,
     "n_convolutions": 2,
+    "first_stride": 2,
     "skip": "add",
     "up": "resize",
     "loss": "dice",
