@@ -253,6 +253,7 @@ OTHER = {
     "k": 2,
     "scales": (1, 3),
     "lifetime_weight": 2.0,
+    "whitening": 0.5,
     "population_weight": 2.0,
     "pool_size": 3,
     "patch_size": 4,

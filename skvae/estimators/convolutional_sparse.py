@@ -36,19 +36,20 @@ class ConvolutionalSparseAutoencoder(DecodingTransformer):
 
     Learned without labels from patches of the images, for a simple classifier of pixels
     (dense and fatty tissue, say) or, pooled, of images. The code is a feature map for each
-    component, with values in [0, 1], and as large as the image. Two penalties keep it
-    sparse: each unit should be active at few of all positions (lifetime sparsity), and at
-    each position few units should be (population sparsity).
+    component, with values in [0, 1], and as large as the image; the code of a pixel
+    reconstructs the window around it. Two penalties keep it sparse: each unit should be
+    active at few of all positions (lifetime sparsity), and at each position few units
+    should be (population sparsity).
 
     Parameters
     ----------
     n_components : int, default=24
         Number of feature maps.
     normalization : {"batch", "group"} or None, default=None
-        Normalisation of the layers of ``channels``.
+        Normalisation of the hidden layers.
     activation : {"identity", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh"}, \
 default="relu"
-        Activation of the layers of ``channels``; the code has a sigmoid.
+        Activation of the hidden layers; the code has a sigmoid.
     learning_rate_init : float, default=0.02
         Step size of Adam.
     batch_size : int, default=8
@@ -58,23 +59,30 @@ default="relu"
         `list_layers`. Can be changed after `fit`. ``"features"`` are the codes of all
         scales, interpolated to the size of the image and averaged around each pixel;
         ``"code"`` and ``"code_scale_2"`` are such codes as they are.
-    channels : tuple of int, default=()
-        Channels of convolutional layers between image and code; the decoder mirrors them.
+    hidden_layer_sizes : tuple of int, default=()
+        Sizes of the layers between window and code, alike at every pixel; the decoder
+        mirrors them.
     kernel_size : int, default=7
-        Width of the kernels along every axis, in pixels of each scale. Images go on as
-        their mirror image beyond the border.
+        Width of the window around a pixel along every axis, in pixels of each scale.
+        Images go on as their mirror image beyond the border. Memory grows with the number
+        of values of a window: 49 here, 343 in a volume.
     scales : tuple of int, default=(1, 2, 4)
         Factors by which images are reduced, each block of pixels to its mean, before the
         same filters read them; increasing, and 1 is the first.
     pool_size : int, default=9
         Width of the window over which ``"features"`` are averaged, in pixels of the
         image along every axis; odd. A texture is how often its parts occur.
+    whitening : float or None, default=0.1
+        Windows are whitened before they are coded, so that a code is not spent on slow
+        changes of the grey level; what is weaker than this share of a window's mean
+        variance counts as noise. With None, and with ``likelihood="bernoulli"``, windows
+        are coded as they are.
     sparsity_target : float, default=0.1
-        Mean activation rho that each unit is pulled to.
+        Mean activation rho that each unit is pulled to. Units start with it.
     lifetime_weight : float, default=0.3
         Weight of the divergence of the mean activations from it, against half the squared
-        error of a pixel.
-    population_weight : float, default=0.01
+        error of a (whitened) value.
+    population_weight : float, default=0.1
         Weight of the share of the units that are active at a position.
     patch_size : int or None, default=32
         Pixels along each axis of the patches to learn from; a shorter axis is taken
@@ -104,19 +112,22 @@ default="relu"
     regulariser that joins both sparsities, and classify pixels by the features. This is
     that idea and not their network: the two sparsities are separate terms, KL(rho ‖
     rho_hat) of Ng (2011) and the activity ratio of Treves & Rolls (1991); every scale is
-    read by the same filters, and maps are averaged around each pixel. X should be
-    standardised as a whole (one mean and one standard deviation): sigmoid units hardly
-    learn from images of little contrast.
+    read by the same filters, and maps are averaged around each pixel. Windows are whitened
+    as Coates et al. (2011) recommend for such features. `reconstruct` gives each pixel the
+    mean of all windows that reach it; `score` compares (whitened) windows.
 
     Rows are images of a single position: all layers are dense, and there is neither
-    another scale nor a patch. Patches exist for one batch at a time. Early stopping
-    compares whole images.
+    another scale, nor a patch, nor whitening. Patches exist for one batch at a time. Early
+    stopping compares whole images.
 
     References
     ----------
     Kallenberg, M. et al. (2016). Unsupervised deep learning applied to breast density
     segmentation and mammographic risk scoring. IEEE Transactions on Medical Imaging 35,
     1322-1331.
+
+    Coates, A., Lee, H. & Ng, A. (2011). An analysis of single-layer networks in
+    unsupervised feature learning. AISTATS.
 
     Ng, A. (2011). Sparse autoencoder. CS294A lecture notes, Stanford.
 
@@ -153,21 +164,23 @@ default="relu"
     learning_rate_init: float = 0.02
     batch_size: int = 8
     layer: str | list[str] = "features"
-    channels: tuple[int, ...] = ()
+    hidden_layer_sizes: tuple[int, ...] = ()
     kernel_size: int = 7
     scales: tuple[int, ...] = (1, 2, 4)
     pool_size: int = 9
+    whitening: float | None = 0.1
     sparsity_target: float = 0.1
     lifetime_weight: float = 0.3
-    population_weight: float = 0.01
+    population_weight: float = 0.1
     patch_size: int | None = 32
     n_patches: int = 1
 
     _parameter_constraints: ClassVar[dict] = {
-        "channels": [list, tuple],
+        "hidden_layer_sizes": [list, tuple],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "scales": [list, tuple],
         "pool_size": [Interval(Integral, 1, None, closed="left")],
+        "whitening": [Interval(Real, 0, None, closed="neither"), None],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
         "lifetime_weight": [Interval(Real, 0, None, closed="left")],
         "population_weight": [Interval(Real, 0, None, closed="left")],
@@ -187,14 +200,21 @@ default="relu"
             MultiScaleAutoencoder,
             sample_shape=sample_shape,
             n_components=int(self.n_components),
-            channels=self._sizes("channels"),
+            hidden_layer_sizes=self._sizes("hidden_layer_sizes"),
             kernel_size=int(self.kernel_size),
             scales=scales,
             pool_size=int(self.pool_size),
+            whitening=self._whitening(),
+            initial_activity=float(self.sparsity_target),
             activation=self.activation,
             normalization=self.normalization,
             sigmoid_output=self.likelihood == "bernoulli",
         )
+
+    def _whitening(self) -> float | None:
+        """Return the floor of the whitening; probabilities are never whitened."""
+        whitened = self.whitening is not None and self.likelihood != "bernoulli"
+        return float(self.whitening) if whitened else None
 
     def _scales(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the scales at which samples of a shape are read."""
@@ -244,7 +264,9 @@ default="relu"
         some = spaced_rows(data.x, min(DIAGNOSTIC_ROWS, n_rows))
 
         def summary(rows: Tensor) -> Tensor:
-            return activity_of_each(network.module(rows), rows, network.module.scales)
+            trace, scales = network.module(rows), network.module.scales
+            found = network.module.reconstruct(trace["code"])
+            return activity_of_each(trace, squared_error(found, rows), scales)
 
         rows = network.apply(summary, some, recipe.n_threads).astype(np.float64)
         n_units = int(self.n_components)
@@ -304,11 +326,11 @@ default="relu"
         )
 
 
-def activity_of_each(trace: Trace, x: Tensor, scales: tuple[int, ...]) -> Tensor:
+def activity_of_each(trace: Trace, error: Tensor, scales: tuple[int, ...]) -> Tensor:
     """Summarise each sample's activity, over all positions of the scales, in columns.
 
     They are the mean of each unit and its maximum, the mean number of active units at a
-    position, and the squared error of the reconstruction.
+    position, and ``error``, the squared error of the reconstruction.
     """
     codes = [trace[at_scale("code", scale)] for scale in scales]
     # A row is an image of a single position.
@@ -316,6 +338,5 @@ def activity_of_each(trace: Trace, x: Tensor, scales: tuple[int, ...]) -> Tensor
     mean = torch.stack([code.mean(dim=2) for code in codes]).mean(dim=0)
     highest = torch.stack([code.amax(dim=2) for code in codes]).amax(dim=0)
     active = [(code > ACTIVE_SIGMOID).sum(dim=1).float().mean(dim=1) for code in codes]
-    error = squared_error(trace["reconstruction"], x)
     l0 = torch.stack(active).mean(dim=0)
     return torch.cat([mean, highest, l0.unsqueeze(1), error.unsqueeze(1)], dim=1)

@@ -1,8 +1,9 @@
-"""A convolutional autoencoder that reads an image at several scales."""
+"""An autoencoder of windows that reads an image at several scales."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from skvae.networks.activity import RunningMean, unit_mean
 from skvae.networks.blocks import ACTIVATIONS, CONVOLUTIONS, normalization_layers
 from skvae.networks.staged import Noise, StagedAutoencoder, Stages
+from skvae.networks.whitening import WhitenedWindows
 
 # By number of spatial axes.
 AVERAGE_POOLINGS: dict[int, Any] = {
@@ -21,17 +23,21 @@ INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class MultiScaleAutoencoder(StagedAutoencoder):
-    """Images, conv_1 ... conv_n, maps of the code, and back, at each of several scales.
+    """An autoencoder of the window around each pixel, applied at each of several scales.
 
-    The same weights read the image and, averaged over blocks of ``scale`` pixels along
-    each axis, smaller copies of it, whose stages have the name of theirs at the end:
-    ``code_scale_2``. No layer changes the size of an image, so that a network trained on
-    patches reads images. Rows are images of a single position: their layers are dense.
+    The code of a pixel alone reconstructs its window: were windows to share the work, it
+    would do to pass pixels through. The same weights read the image and, averaged over
+    blocks of ``scale`` pixels along each axis, smaller copies of it, whose stages have the
+    name of theirs at the end: ``code_scale_2``. No layer changes the size of an image, so
+    that a network trained on patches reads images. Rows are images of a single position,
+    and their own window.
 
-    Behind the codes come ``mean_activation``, the mean of each unit over the last rows,
-    all positions and all scales (which count alike), and ``features``, the codes of all
-    scales, interpolated to the size of the image and averaged around each pixel. Training
-    leaves them out: no objective reads them, and they cost more than all else.
+    Stages are ``window``, hidden_1 ... hidden_n, ``code``, decoded_1 ... decoded_n,
+    ``window_reconstruction``, and ``reconstruction``, the mean of the windows that overlap
+    at a pixel. Behind the codes come ``mean_activation``, the mean of each unit over the
+    last rows, all positions and all scales (which count alike), and ``features``, the codes
+    of all scales, interpolated to the size of the image and averaged around each pixel.
+    Training leaves features and images out: no objective reads them, and they cost much.
 
     Parameters
     ----------
@@ -39,17 +45,23 @@ class MultiScaleAutoencoder(StagedAutoencoder):
         ``(channels, *spatial)`` with up to three spatial axes.
     n_components : int
         Number of maps of the code.
-    channels : tuple of int
-        Channels of the layers between image and code; the decoder mirrors them.
+    hidden_layer_sizes : tuple of int
+        Sizes of the layers between window and code; the decoder mirrors them.
     kernel_size : int
-        Width of the kernels along every axis. Beyond the border, images go on as their
+        Width of a window along every axis. Beyond the border, images go on as their
         mirror image.
     scales : tuple of int
         Factors by which the image is reduced; the first is 1.
     pool_size : int
         Width of the window over which ``features`` are averaged, odd, along every axis.
+    whitening : float, optional
+        Windows of images are whitened, with this share of the mean variance as the
+        floor; see ``WhitenedWindows``.
+    initial_activity : float
+        Activation of units without input before training: those that start quiet become
+        selective, and those that are silenced later may only become weak.
     activation : str
-        A key of ``ACTIVATIONS``; of the layers between image and code.
+        A key of ``ACTIVATIONS``; of the layers between window and code.
     normalization : {"batch", "group"} or None
         Normalisation of the same layers.
     sigmoid_output : bool
@@ -61,23 +73,32 @@ class MultiScaleAutoencoder(StagedAutoencoder):
         *,
         sample_shape: tuple[int, ...],
         n_components: int,
-        channels: tuple[int, ...] = (),
+        hidden_layer_sizes: tuple[int, ...] = (),
         kernel_size: int = 7,
         scales: tuple[int, ...] = (1,),
         pool_size: int = 1,
+        whitening: float | None = None,
+        initial_activity: float = 0.5,
         activation: str = "relu",
         normalization: str | None = None,
         sigmoid_output: bool = False,
     ) -> None:
         super().__init__()
         n_axes = len(sample_shape) - 1
-        down = [sample_shape[0], *channels]
-        up = [n_components, *reversed(channels)]
+        self.windows = (
+            WhitenedWindows(sample_shape[0], kernel_size, n_axes, whitening)
+            if n_axes
+            else None
+        )
+        n_values = self.windows.n_values if self.windows else sample_shape[0]
+        down = [n_values, *hidden_layer_sizes]
+        up = [n_components, *reversed(hidden_layer_sizes)]
 
         def layer(n_in: int, n_out: int) -> nn.Module:
             if not n_axes:
                 return nn.Linear(n_in, n_out)
-            return MirroredConvolution(n_in, n_out, kernel_size, n_axes)
+            convolution: nn.Module = CONVOLUTIONS[n_axes](n_in, n_out, kernel_size=1)
+            return convolution
 
         def block(n_in: int, n_out: int) -> nn.Module:
             normalized = normalization_layers(normalization, n_out, n_axes)
@@ -85,78 +106,66 @@ class MultiScaleAutoencoder(StagedAutoencoder):
 
         self.scales = scales
         self.pool_size = pool_size
-        self.reads_rows = not n_axes
         self.sigmoid_output = sigmoid_output
         self.down = nn.ModuleList(block(*sizes) for sizes in pairwise(down))
         self.to_code = layer(down[-1], n_components)
+        logit = math.log(initial_activity / (1 - initial_activity))
+        nn.init.constant_(cast(Tensor, self.to_code.bias), logit)
         self.activity = RunningMean((n_components,))
         self.up = nn.ModuleList(block(*sizes) for sizes in pairwise(up))
-        self.to_image = layer(up[-1], sample_shape[0])
+        self.to_window = layer(up[-1], n_values)
 
     @property
     def codes(self) -> tuple[str, ...]:
-        return ("code", "features") if self.reads_rows else ("code",)
+        return ("code",) if self.windows else ("code", "features")
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield "window", (x := self.windows(x) if self.windows else x)
         for i, block in enumerate(self.down, start=1):
-            yield f"conv_{i}", (x := block(x))
+            yield f"hidden_{i}", (x := block(x))
         yield "code", self.to_code(x).sigmoid()
 
-    def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
+    def decode_window(self, code: Tensor) -> Stages:
+        """Yield the stages from the code of each pixel to its window."""
         x = code
         for i, block in enumerate(self.up, start=1):
             yield f"decoded_{i}", (x := block(x))
-        yield from self.output(self.to_image(x))
+        for name, value in self.output(self.to_window(x)):
+            yield f"window_{name}", value
+
+    def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
+        value = code
+        for name, value in self.decode_window(code):
+            yield name, value
+        yield "reconstruction", self.windows.overlapped(value) if self.windows else value
 
     def forward(self, x: Tensor, noise: Noise | None = None) -> dict[str, Tensor]:
-        return dict(self.walk(x, with_features=False))
+        return dict(self.walk(x, only_windows=True))
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        yield from self.walk(x, with_features=True)
+        yield from self.walk(x, only_windows=False)
 
-    def walk(self, x: Tensor, *, with_features: bool) -> Stages:
-        """Yield the stages, of which ``features`` can be left out."""
+    def walk(self, x: Tensor, *, only_windows: bool) -> Stages:
+        """Yield the stages; features and reconstructed images can be left out."""
         codes = []
         for scale in self.scales:
-            if scale > 1:
-                yield at_scale("image", scale), reduced(x, scale)
             for name, value in self.encode(reduced(x, scale)):
                 yield at_scale(name, scale), value
             codes.append(value)
         estimate = self.activity(mean_over_scales(codes), len(x))
         yield "mean_activation", estimate.expand(len(x), -1)
-        if with_features:
+        if not only_windows:
             yield "features", smoothed(stacked(codes, self.scales), self.pool_size)
+        decode = self.decode_window if only_windows else self.decode
         for scale, code in zip(self.scales, codes, strict=True):
-            for name, value in self.decode(code):
+            for name, value in decode(code):
                 yield at_scale(name, scale), value
 
     def remember(self, trace: Mapping[str, Tensor]) -> None:
         codes = [trace[at_scale("code", scale)] for scale in self.scales]
         self.activity.remember(mean_over_scales(codes), len(codes[0]))
-
-
-class MirroredConvolution(nn.Module):
-    """A convolution that keeps the size of an image, mirrored at its borders.
-
-    The outermost pixels are not repeated, so that an axis has to be longer than half the
-    kernel. Flipping has, unlike torch's padding, the same gradient each time on a GPU.
-    """
-
-    def __init__(self, n_in: int, n_out: int, kernel_size: int, n_axes: int) -> None:
-        super().__init__()
-        before, odd = divmod(kernel_size - 1, 2)
-        self.before, self.behind = before, before + odd
-        self.convolution = CONVOLUTIONS[n_axes](n_in, n_out, kernel_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for axis in range(2, x.ndim):
-            size = x.shape[axis]
-            before = x.narrow(axis, 1, self.before).flip(axis)
-            behind = x.narrow(axis, size - 1 - self.behind, self.behind).flip(axis)
-            x = torch.cat([before, x, behind], dim=axis)
-        y: Tensor = self.convolution(x)
-        return y
+        if self.windows:
+            self.windows.remember([trace[at_scale("window", s)] for s in self.scales])
 
 
 def at_scale(name: str, scale: int) -> str:

@@ -1,4 +1,4 @@
-"""Sparse reconstruction of an image at several scales."""
+"""Sparse reconstruction of the windows of an image at several scales."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from skvae.objectives.sparsity import QuietUnits, population_activity
 
 @dataclass(frozen=True)
 class SparseScales:
-    """Reconstruction of each scale from a code with lifetime and population sparsity.
+    """Reconstruction of windows from a code with lifetime and population sparsity.
 
-    Terms are means over positions and over the scales, which count alike, so that
-    neither the size of the images nor of patches shifts the balance.
+    Terms are means over a window's values, over positions and over the scales, which
+    count alike, so that the size of neither windows, patches nor images shifts the
+    balance.
 
     Parameters
     ----------
@@ -33,28 +34,33 @@ class SparseScales:
     population_weight: float = 0.0
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
-        scales = list(by_scale(trace, batch))
-        terms = {"reconstruction": mean_of([self.per_position(*each) for each in scales])}
+        scales = list(by_scale(trace))
+        terms = {"reconstruction": mean_of([self.per_value(each) for each in scales])}
         if self.lifetime is not None:
             terms["lifetime"] = self.lifetime(trace)
         if self.population_weight:
-            shares = [population_activity(stages["code"]) for stages, _ in scales]
+            shares = [population_activity(stages["code"]) for stages in scales]
             terms["population"] = self.population_weight * mean_of(shares)
         return terms
 
-    def per_position(self, trace: Trace, batch: Batch) -> Tensor:
-        """Return the reconstruction term of each sample, per position."""
-        return self.likelihood(trace, batch) / batch.x[0, 0].numel()
+    def per_value(self, trace: Trace) -> Tensor:
+        """Return the reconstruction term of each sample, per value of its windows."""
+        window = trace["window"]
+        return self.likelihood(trace, Batch(window)) / window[0].numel()
 
 
-def by_scale(trace: Trace, batch: Batch) -> Iterator[tuple[Trace, Batch]]:
-    """Yield for each scale its stages, by their plain names, and its images."""
-    yield trace, batch
-    for image in trace:
-        if image.startswith("image_"):
-            end = image.removeprefix("image")
-            stages = {s.removesuffix(end): trace[s] for s in trace if s.endswith(end)}
-            yield stages, batch._replace(x=stages["image"])
+def by_scale(trace: Trace) -> Iterator[Trace]:
+    """Yield the code, the windows and their reconstruction of each scale."""
+    names = {
+        "code": "code",
+        "window": "window",
+        "window_reconstruction": "reconstruction",
+        "window_reconstruction_logits": "reconstruction_logits",
+    }
+    for stage in trace:
+        if stage.partition("_scale_")[0] == "window":
+            end = stage.removeprefix("window")
+            yield {names[s]: trace[s + end] for s in names if s + end in trace}
 
 
 def mean_of(terms: list[Tensor]) -> Tensor:

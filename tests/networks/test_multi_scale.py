@@ -1,11 +1,9 @@
 import numpy as np
-import pytest
 import torch
 from scipy.ndimage import uniform_filter
-from scipy.signal import correlate
+from torch import nn
 
 from skvae.networks.multi_scale import (
-    MirroredConvolution,
     MultiScaleAutoencoder,
     reduced,
     smoothed,
@@ -17,21 +15,6 @@ def network(sample_shape=(1, 16, 12), **parameters):
     torch.manual_seed(0)
     chosen = {"n_components": 3, "kernel_size": 5, "scales": (1, 2)} | parameters
     return MultiScaleAutoencoder(sample_shape=sample_shape, **chosen).eval()
-
-
-@pytest.mark.parametrize("kernel_size", [1, 2, 5])
-@pytest.mark.parametrize("spatial", [(9,), (7, 9), (5, 6, 7)])
-def test_borders_are_mirrored_as_scipy_does(spatial, kernel_size):
-    convolution = MirroredConvolution(1, 1, kernel_size, len(spatial))
-    x = torch.randn(1, 1, *spatial)
-    found = convolution(x).detach().numpy()[0, 0]
-    before = (kernel_size - 1) // 2
-    widths = [(before, kernel_size - 1 - before)] * len(spatial)
-    padded = np.pad(x.numpy()[0, 0], widths, mode="reflect")
-    weight = convolution.convolution.weight.detach().numpy()[0, 0]
-    expected = correlate(padded, weight, mode="valid")
-    bias = convolution.convolution.bias.item()
-    np.testing.assert_allclose(found, expected + bias, atol=1e-5)
 
 
 def test_reduced_images_are_means_of_blocks_of_what_there_is():
@@ -57,17 +40,59 @@ def test_smoothing_averages_what_lies_within_the_image():
 
 
 def test_every_scale_is_read_by_the_same_weights():
-    net, x = network(channels=(4,)), torch.randn(2, 1, 16, 12)
-    trace = net.read(x, ["code", "code_scale_2", "conv_1_scale_2", "features"])
-    small = net.read(reduced(x, 2), ["code", "conv_1"])
+    net, x = network(hidden_layer_sizes=(4,)), torch.randn(2, 1, 16, 12)
+    trace = net.read(x, ["code", "code_scale_2", "hidden_1_scale_2", "features"])
+    small = net.read(reduced(x, 2), ["code", "hidden_1"])
     torch.testing.assert_close(trace["code_scale_2"], small["code"])
-    torch.testing.assert_close(trace["conv_1_scale_2"], small["conv_1"])
+    torch.testing.assert_close(trace["hidden_1_scale_2"], small["hidden_1"])
     torch.testing.assert_close(trace["features"][:, :3], trace["code"])
 
 
-def test_training_leaves_the_features_out_and_nothing_else():
+def test_training_leaves_features_and_images_out_and_nothing_else():
     net, x = network(), torch.randn(2, 1, 16, 12)
-    assert set(dict(net.stages(x))) - set(net(x)) == {"features"}
+    images = {"reconstruction", "reconstruction_scale_2"}
+    assert set(dict(net.stages(x))) - set(net(x)) == {"features"} | images
+    assert set(net(x)) <= set(dict(net.stages(x)))
+
+
+def test_the_code_of_a_pixel_alone_reconstructs_its_window():
+    net, x = network(hidden_layer_sizes=(4,)), torch.randn(1, 1, 16, 12)
+    code = net(x)["code"]
+    changed = code.clone()
+    changed[..., 5, 6] += 1
+    windows = (dict(net.decode(c))["window_reconstruction"] for c in (code, changed))
+    moved = (next(windows) != next(windows)).any(dim=1)[0]
+    assert moved.nonzero().tolist() == [[5, 6]]
+
+
+def test_images_are_means_of_overlapping_windows():
+    net, x = network(), torch.randn(1, 1, 16, 12)
+    stages = dict(net.stages(x))
+    windows = stages["window_reconstruction"][0].detach().numpy()
+    total, count = np.zeros((20, 16)), np.zeros((20, 16))
+    for row, column in np.ndindex(16, 12):
+        reached = slice(row, row + 5), slice(column, column + 5)
+        total[reached] += windows[:, row, column].reshape(5, 5)
+        count[reached] += 1
+    expected = (total / count)[2:-2, 2:-2]
+    found = stages["reconstruction"][0, 0].detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_windows_are_whitened_by_what_training_remembers():
+    net, x = network(whitening=0.1).train(), torch.randn(4, 1, 16, 12)
+    net.remember(net(x))
+    windows = net.eval()(x)["window"]
+    expected = torch.einsum("ij,njab->niab", net.windows.matrix, raw_windows(x))
+    shift = (net.windows.matrix @ net.windows.center).view(-1, 1, 1)
+    torch.testing.assert_close(windows, expected - shift, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(net.windows.matrix, torch.eye(25))
+
+
+def raw_windows(x):
+    """Return windows of 5 pixels, a channel for each of their values."""
+    padded = nn.functional.pad(x, (2, 2, 2, 2), mode="reflect")
+    return nn.functional.unfold(padded, 5).unflatten(2, x.shape[2:])
 
 
 def test_mean_activation_is_over_positions_and_scales_alike():
@@ -81,8 +106,9 @@ def test_mean_activation_is_over_positions_and_scales_alike():
 
 
 def test_rows_are_images_of_one_position():
-    net = network((5,), scales=(1,), channels=(4,))
-    trace = net.read(torch.randn(3, 5), ["conv_1", "code", "features"])
-    assert trace["conv_1"].shape == (3, 4)
+    net = network((5,), scales=(1,), hidden_layer_sizes=(4,))
+    trace = net.read(torch.randn(3, 5), ["hidden_1", "code", "features"])
+    assert trace["hidden_1"].shape == (3, 4)
     assert trace["features"].equal(trace["code"])
+    assert net(torch.ones(3, 5))["window"].equal(torch.ones(3, 5))
     assert net.codes == ("code", "features")

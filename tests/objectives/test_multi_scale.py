@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from skvae.objectives.batch import Batch
 from skvae.objectives.multi_scale import SparseScales
+from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 from skvae.objectives.sparsity import QuietUnits, bernoulli_kl, population_activity
 
 
@@ -39,27 +40,38 @@ def test_population_sparsity_is_not_lifetime_sparsity():
 def trace():
     torch.manual_seed(0)
     return {
+        "window": torch.randn(3, 9, 4, 4),
         "code": torch.rand(3, 2, 4, 4),
-        "image_scale_2": torch.randn(3, 1, 2, 2),
+        "window_scale_2": torch.randn(3, 9, 2, 2),
         "code_scale_2": torch.rand(3, 2, 2, 2),
         "mean_activation": torch.tensor([[0.2, 0.4]]).expand(3, -1),
-        "reconstruction": torch.randn(3, 1, 4, 4),
-        "reconstruction_scale_2": torch.randn(3, 1, 2, 2),
+        "window_reconstruction": torch.randn(3, 9, 4, 4),
+        "window_reconstruction_scale_2": torch.randn(3, 9, 2, 2),
     }
 
 
-def test_terms_are_means_over_positions_and_scales(trace):
-    x = torch.randn(3, 1, 4, 4)
+def test_terms_are_means_over_values_positions_and_scales(trace):
     objective = SparseScales(lifetime=QuietUnits(0.1, 0.5), population_weight=2.0)
-    terms = objective(trace, Batch(x))
-    fine = (trace["reconstruction"] - x).square().mean(dim=(1, 2, 3))
-    coarse = trace["reconstruction_scale_2"] - trace["image_scale_2"]
-    expected = (fine + coarse.square().mean(dim=(1, 2, 3))) / 4
-    torch.testing.assert_close(terms["reconstruction"], expected)
+    terms = objective(trace, Batch(torch.randn(3, 1, 4, 4)))
+    fine = trace["window_reconstruction"] - trace["window"]
+    coarse = trace["window_reconstruction_scale_2"] - trace["window_scale_2"]
+    means = [error.square().mean(dim=(1, 2, 3)) for error in (fine, coarse)]
+    torch.testing.assert_close(terms["reconstruction"], (means[0] + means[1]) / 4)
     divergence = bernoulli_kl(0.1, torch.tensor([0.2, 0.4])).sum()
     torch.testing.assert_close(terms["lifetime"], 0.5 * divergence)
     shares = [population_activity(trace[name]) for name in ("code", "code_scale_2")]
     torch.testing.assert_close(terms["population"], shares[0] + shares[1])
+
+
+def test_probabilities_are_compared_by_their_logits(trace):
+    logits = trace["window_reconstruction"]
+    trace = {"window": torch.rand(3, 9, 4, 4), "window_reconstruction_logits": logits}
+    trace["window_reconstruction"] = logits.sigmoid()
+    objective = SparseScales(PLAIN_LIKELIHOODS["bernoulli"])
+    p, x = trace["window_reconstruction"], trace["window"]
+    expected = -(x * p.log() + (1 - x) * (1 - p).log()).mean(dim=(1, 2, 3))
+    found = objective(trace, Batch(x))["reconstruction"]
+    torch.testing.assert_close(found, expected)
 
 
 def test_without_weight_there_is_no_population_term(trace):
