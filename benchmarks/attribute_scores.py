@@ -18,7 +18,7 @@ from skvae.inspection import (
 Row = dict[str, object]
 
 
-def arguments_of(doc: str, *, epochs: int) -> argparse.ArgumentParser:
+def arguments_of(doc: str, *, epochs: int | None) -> argparse.ArgumentParser:
     """Return a parser of what every attribute benchmark takes."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -35,18 +35,26 @@ def fit(
     X: np.ndarray,
     y: np.ndarray | None,
     attributes: np.ndarray | None,
+    n_settling: int = 0,
     **parameters: object,
 ) -> tuple[AttriVAE, Row]:
-    """Fit with what the command line asks for; return the estimator and its seconds."""
+    """Fit with what the command line asks for; return the estimator and its seconds.
+
+    ``n_settling`` epochs more have a tenth of the learning rate.
+    """
     asked = {
         name: getattr(arguments, name)
         for name in ("gamma", "delta", "beta", "alpha")
         if getattr(arguments, name) is not None
     }
     fixed = {"max_iter": arguments.epochs, "n_threads": 1, "device": "cpu"}
-    estimator = AttriVAE(**fixed | asked | parameters)
+    estimator = AttriVAE(**fixed | asked | parameters, warm_start=n_settling > 0)
     start = time.process_time()
     estimator.fit(X, y, attributes=attributes)
+    if n_settling:
+        rate = estimator.learning_rate_init / 10
+        estimator.set_params(max_iter=n_settling, learning_rate_init=rate)
+        estimator.fit(X, y, attributes=attributes)
     return estimator, {"fit_seconds": round(time.process_time() - start, 1)}
 
 

@@ -100,6 +100,12 @@ def attention_map(
     See Also
     --------
     AttentionMapDisplay.from_estimator : Maps over their images.
+    attribute_correlation : Whether a unit knows its attribute at all.
+
+    Notes
+    -----
+    The map of an attribute is that of its unit. Where the unit does not follow the
+    attribute on images that training has not seen, its map says nothing of the attribute.
 
     References
     ----------

@@ -259,7 +259,9 @@ def load(net: ObjectiveNet, order: torch.Generator, start: Fitted) -> None:
             np.ndarray, lambda a: torch.from_numpy(np.array(a)), dict(start.resume)
         )
         net.begin(net.phase)
-        net.optimizer_.load_state_dict(resume["optimizer"])
+        # The old groups hold the old learning rate and weight decay.
+        groups = {"param_groups": net.optimizer_.state_dict()["param_groups"]}
+        net.optimizer_.load_state_dict(resume["optimizer"] | groups)
         net.generator_.set_state(resume["noise"])
         order.set_state(resume["order"])
 

@@ -79,6 +79,15 @@ def test_warm_start_goes_on_as_if_it_had_not_stopped(kind, rows):
     np.testing.assert_array_equal(steps.transform(rows), whole.transform(rows))
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_warm_start_goes_on_with_the_learning_rate_that_is_asked_for(rows, solver):
+    estimator = small(Autoencoder, solver=solver, warm_start=True).fit(rows)
+    before = estimator.transform(rows)
+    estimator.set_params(learning_rate_init=1e-9).fit(rows)
+    moved = np.abs(estimator.transform(rows) - before).max()
+    assert moved < 1e-5 if solver == "adam" else moved > 1e-3
+
+
 def test_warm_start_refuses_another_network(rows):
     estimator = small(Autoencoder, warm_start=True).fit(rows)
     with pytest.raises(ValueError, match="ask for another network"):
