@@ -2,9 +2,8 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import fit_context
 from skvae.estimators.base import BaseAutoencoder
+from skvae.estimators.composite.diagnosis import diagnosis, relative_move
 from skvae.estimators.composite.nested import refuse_fitted, with_shared
 from skvae.estimators.composite.parameters import PretrainingParameters
 from skvae.estimators.denoising import DenoisingAutoencoder
@@ -25,7 +25,6 @@ from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.report import hashes
 
@@ -43,11 +42,6 @@ DEFAULT_OF_IMAGES = DEFAULT_OF_ROWS | {
     "pool": "avg+max",
     "max_iter": 20,
 }
-# A loss that grows by this factor at unfreezing says that the encoder was destroyed,
-LARGEST_JUMP = 3.0
-# if its weights also end far from where they began, as a share of their length: of a loss
-# near zero, a multiple may still be nothing; and with many labels, weights may go far.
-LARGEST_MOVE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -95,6 +89,9 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
     """
 
     layer: str | list[str] = "features"
+
+    # Whether the rate falls in fine-tuning, and from scratch.
+    _annealed: ClassVar[bool] = True
 
     @abstractmethod
     def _output(self) -> tuple[str, int]:
@@ -154,7 +151,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 Phase(
                     self.head_max_iter + self.finetune_max_iter,
                     self.finetune_learning_rate_init,
-                    annealed=True,
+                    annealed=self._annealed,
                     name="scratch",
                 ),
             )
@@ -171,7 +168,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                     self.finetune_max_iter,
                     self.finetune_learning_rate_init,
                     rates=rates,
-                    annealed=True,
+                    annealed=self._annealed,
                     name="finetune",
                 ),
             )
@@ -349,34 +346,3 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         x = self._check(X, reset=False)
         output, _ = self._output()
         return self.network_.read(x, [output], None, self.n_threads)
-
-
-def diagnosis(phase: str, history: list[dict[str, Any]], move: float) -> str:
-    """Say in a sentence when fine-tuning began by destroying the encoder."""
-    losses = [row["loss"] for row in history if row["phase"] == phase]
-    head = [row["loss"] for row in history if row["phase"] == "head"]
-    if phase != "finetune" or not head or not losses:
-        return ""
-    peak = max(losses)
-    if peak <= LARGEST_JUMP * head[-1] or move <= LARGEST_MOVE:
-        return ""
-    return (
-        f"The loss rose from {head[-1]:.3g} to {peak:.3g} when the encoder was unfrozen, "
-        f"and its weights moved by {move:.2g} of their length."
-    )
-
-
-def relative_move(before: FittedNetwork, after: Mapping[str, np.ndarray]) -> float:
-    """Return how far the encoder's weights moved, as a share of their length.
-
-    Only those that changed count, neither the decoder nor frozen stages.
-    """
-    pairs = [
-        (before.state[name].ravel(), after[f"encoder.{name}"].ravel())
-        for name, _ in before.module.named_parameters()
-    ]
-    pairs = [(a, b) for a, b in pairs if not np.array_equal(a, b)]
-    if not pairs:
-        return 0.0
-    start, end = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    return float(np.linalg.norm(end - start) / np.linalg.norm(start))

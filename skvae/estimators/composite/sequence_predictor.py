@@ -67,8 +67,7 @@ class SequencePredictor(PretrainedPredictor):
         Epochs of all together; with 0 the encoder stays frozen. The encoder's batch
         normalisation, if any, keeps the statistics of the pretraining.
     finetune_learning_rate_init : float, default=5e-4
-        Step size of recurrent network and head then; it falls to zero over the phase,
-        along a cosine.
+        Step size of recurrent network and head then.
     encoder_learning_rate_scale : float, default=0.1
         The encoder's step size as a share of that of the rest.
     phases : tuple of Phase or None, default=None
@@ -107,6 +106,9 @@ class SequencePredictor(PretrainedPredictor):
     n_layers: int = 1
     pool_time: str = "last"
 
+    # Its small rate, falling, would leave the network from scratch unfinished, and
+    # pretraining would look better than it is: R2 .84 against .90 on moving blobs.
+    _annealed: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict] = {
         "rnn": [StrOptions(set(RECURRENT))],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],

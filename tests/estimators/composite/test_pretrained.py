@@ -15,7 +15,7 @@ from skvae import (
     Phase,
     VAEFeatureExtractor,
 )
-from skvae.estimators.composite.pretrained import diagnosis, relative_move
+from skvae.estimators.composite.diagnosis import diagnosis, relative_move
 from skvae.exceptions import PretrainingLostWarning
 from skvae.training.caching import n_trainings
 
