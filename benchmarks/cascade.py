@@ -100,7 +100,7 @@ def main():
             for row in rows_of(seed, memory):
                 rows.append(row)
                 print(row, flush=True)
-    write_csv("cascade", rows)
+        write_csv("cascade", rows)
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         means = {k: np.mean([row[k] for row in own]) for k in quality_names(own[0])}

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from skvae.maps import field_names
+
 FIELDS = ("organ", "lesion")
 
 
@@ -24,11 +26,10 @@ def coded(masks: Any, ignore_label: int | None) -> Any:
     ValueError
         If there are other fields.
     """
-    if isinstance(masks, np.ndarray) and masks.dtype != object:
-        return masks if masks.dtype.names is None else _codes(masks, ignore_label)
-    listed = isinstance(masks, list | tuple | np.ndarray) and len(masks) > 0
-    if not listed or getattr(masks[0], "dtype", np.dtype(int)).names is None:
+    if field_names(masks) is None:
         return masks
+    if isinstance(masks, np.ndarray) and masks.dtype != object:
+        return _codes(masks, ignore_label)
     return [_codes(mask, ignore_label) for mask in masks]
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import TransformerMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,6 +31,7 @@ from skvae.estimators.organ_masks import coded
 from skvae.estimators.unchanged import unchanged_on_error
 from skvae.maps import gathered
 from skvae.model_selection.out_of_fold import cross_val_predict_masks
+from skvae.model_selection.stratified import MaskStratifiedKFold
 from skvae.objectives.overlap import IGNORED
 from skvae.training.data import row_blocks
 
@@ -131,7 +131,7 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
             If a loss becomes NaN or infinite.
         """
         given = {"sample_weight": sample_weight, "groups": groups}
-        columns = {k: None if v is None else np.asarray(v) for k, v in given.items()}
+        columns = {k: np.asarray(v) for k, v in given.items() if v is not None}
         with unchanged_on_error(self, "stage2_"):
             images, codes = self._checked(X, y)
             random = check_random_state(self.random_state)
@@ -197,10 +197,11 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
         frozen = isinstance(self.stage1, FrozenEstimator)
         if frozen or self.stage1_for_training == "insample":
             return organs_of(stage1.predict_proba(images))
-        cv, groups = self.cv, columns["groups"]
-        if groups is not None and isinstance(cv, int | np.integer):
-            cv = GroupKFold(int(cv))
-        # What a user routes has arrived: groups are for the folds, all columns for `fit`.
+        cv = self.cv
+        if isinstance(cv, int | np.integer):
+            cv = MaskStratifiedKFold(int(cv), ignore_label=LEFT_OUT)
+        groups = columns.get("groups")
+        # What is routed has arrived: groups are for the folds, all columns for `fit`.
         with config_context(enable_metadata_routing=False):
             maps = cross_val_predict_masks(
                 stage1, images, in_organ, groups=groups, cv=cv, params=columns

@@ -39,8 +39,9 @@ class CascadeParameters(DocumentedParameters):
         first stage fitted on the same images, which is better than it will be. A frozen
         ``stage1`` predicts as it is.
     cv : int, splitter or iterable, default=5
-        Folds for ``stage1_for_training="cv"``. With a number of folds, those of a patient
-        stay together where `fit` gets ``groups``.
+        Folds for ``stage1_for_training="cv"``; a number of them makes a
+        ``MaskStratifiedKFold``, in which those of a patient stay together where `fit`
+        gets ``groups``.
     on_empty : {"full", "raise"}, default="full"
         Where the first stage finds no organ, to search the whole image for lesions, with
         an ``EmptyOrganWarning``; or to raise an error.

@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -62,6 +63,17 @@ def test_lesions_are_found_about_as_well_as_by_one_network():
     assert two.roundtrip_dice_ > 0.95
     assert np.abs(found.fraction - expected.fraction).mean() < 0.08  # 0.125 for the mean
     assert (found.severity == expected.severity).mean() > 0.5  # 0.475: the most frequent
+
+
+@WITHOUT_ORGAN
+def test_folds_of_patients_are_the_same_under_metadata_routing():
+    columns = {"groups": np.arange(16) // 2, "sample_weight": np.linspace(1, 2, 16)}
+    plain = cascade().fit(X[TRAIN], Y[TRAIN], **columns)
+    with config_context(enable_metadata_routing=True):
+        routed = cascade().fit(X[TRAIN], Y[TRAIN], **columns)
+    np.testing.assert_array_equal(
+        routed.predict_proba(X[TEST]), plain.predict_proba(X[TEST])
+    )
 
 
 def test_probabilities_are_those_of_the_stages(fitted):
@@ -261,9 +273,9 @@ def test_scikit_learn_takes_cascades_everywhere(tmp_path):
     memory = str(tmp_path)
     grid = {"stage2__max_iter": [1, 2]}
     search = GridSearchCV(cascade(memory=memory), grid, cv=KFold(2)).fit(X, Y)
-    # Per fold a first stage, two of it out of fold, and two second stages. The refit takes
-    # the first stages of the two folds as its own out of fold.
-    assert n_trainings(memory) == 2 * (1 + 2 + 2) + 1 + 1
+    # Per fold, and for the refit, a first stage and two of it out of fold; per fold two
+    # second stages.
+    assert n_trainings(memory) == 2 * (1 + 2 + 2) + 1 + 2 + 1
     alone = cross_val_score(cascade().set_params(**search.best_params_), X, Y, cv=KFold(2))
     assert search.best_score_ == pytest.approx(alone.mean())
     groups = np.repeat(np.arange(6), 4)
@@ -296,7 +308,7 @@ def test_stages_take_what_they_leave_open_and_keep_the_rest():
         ({}, None, "requires y to be passed, but the target y is None"),
         ({}, np.stack([Y == 1, Y == 2], axis=1), "but CascadeSegmenter expects a label of"),
         ({"size": (8, 8, 8)}, Y, r"Got size=\(8, 8, 8\) for images of 2 spatial axes"),
-        ({"cv": [([0, 1, 2], [3])]}, Y, "only works for partitions"),
+        ({"cv": [([0, 1, 2], [3])]}, Y, "cross_val_predict only works for partitions"),
         ({"stage1": FrozenEstimator(KFold())}, Y, "but expected a segmenter of skvae"),
         ({"stage1": FrozenEstimator(UNetSegmenter())}, Y, "is not fitted yet"),
         ({"stage1_for_training": "fold"}, Y, "'stage1_for_training' parameter of Cascade"),
