@@ -11,7 +11,7 @@ class AutoencoderClassifier(PretrainedClassifier):
 
     Three phases: an autoencoder is pretrained on all rows; a head learns the labels from
     its features while the encoder is frozen; then encoder and head are trained together,
-    the encoder with smaller steps. In y, NaN and None stand for a missing label, and so
+    both with smaller steps. In y, NaN and None stand for a missing label, and so
     does -1 where two other classes remain; such rows take part in pretraining only.
 
     See Also

@@ -49,7 +49,7 @@ class PretrainingParameters(DocumentedParameters):
         Epochs of encoder and head together; with 0 the encoder stays frozen.
     finetune_learning_rate_init : float, default=2e-3
         Step size of the head then; it falls to zero over the phase, along a cosine.
-    encoder_learning_rate_scale : float, default=0.5
+    encoder_learning_rate_scale : float, default=1.0
         The encoder's step size as a share of the head's.
     unfreeze_from : str or None, default=None
         First stage of the encoder that fine-tuning changes; ``None`` for all.
@@ -67,7 +67,7 @@ class PretrainingParameters(DocumentedParameters):
     head_learning_rate_init: float = 1e-2
     finetune_max_iter: int = 40
     finetune_learning_rate_init: float = 2e-3
-    encoder_learning_rate_scale: float = 0.5
+    encoder_learning_rate_scale: float = 1.0
     unfreeze_from: str | None = None
     phases: tuple[Phase, ...] | None = None
 

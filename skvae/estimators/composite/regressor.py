@@ -11,7 +11,7 @@ class AutoencoderRegressor(PretrainedRegressor):
 
     Three phases: an autoencoder is pretrained on all rows; a head learns the targets
     from its features while the encoder is frozen; then encoder and head are trained
-    together, the encoder with smaller steps. It minimises half the squared residual of
+    together, both with smaller steps. It minimises half the squared residual of
     the standardised target. In y, NaN and None stand for a missing target; such rows
     take part in pretraining only.
 
