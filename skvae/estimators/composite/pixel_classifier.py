@@ -58,10 +58,9 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
     tissue of mammograms by features learned without labels, with features, classifier
     and pixels of one's own choice.
 
-    X should be standardised as a whole (one mean and one standard deviation), see
-    :class:`~skvae.ConvolutionalSparseAutoencoder`. Rows are images of a single pixel. Of
-    images of unequal sizes, features are learned from the middle parts that have the
-    smallest size along each axis, and read from all of the image.
+    Rows are images of a single pixel. Of images of unequal sizes, features are learned
+    from the middle parts that have the smallest size along each axis, and read from all
+    of the image.
 
     Features exist for a few images at a time, or for one window of a large one: with
     ``window_size``, memory does not grow with the image, but for the result.
@@ -83,8 +82,7 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
     >>> from skvae import ConvolutionalSparseAutoencoder
     >>> from skvae.datasets import make_mammograms
     >>> mammograms = make_mammograms(28, random_state=0)
-    >>> X = (mammograms.images - mammograms.images.mean()) / mammograms.images.std()
-    >>> y = mammograms.masks.astype(int)
+    >>> X, y = mammograms.images, mammograms.masks.astype(int)
     >>> y[1:20:2] = -1
     >>> sparse = ConvolutionalSparseAutoencoder(8, max_iter=30)
     >>> pixels = PixelClassifier(features=sparse, random_state=0).fit(X[:20], y[:20])
