@@ -10,9 +10,10 @@ from skvae.estimators.docstrings import merge_docstrings
 def test_parameters_are_documented_in_the_order_of_the_signature(kind):
     listed = kind.__doc__.split("Parameters\n----------\n")[1].split("\n\n")[0]
     documented = [
-        line.split(" :")[0]
+        name
         for line in listed.splitlines()
         if line[0] not in " }" and " :" in line
+        for name in line.split(" :")[0].split(", ")
     ]
     assert documented == list(inspect.signature(kind).parameters)
 
