@@ -38,25 +38,21 @@ def mean_dice(
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each image.
     """
-    n_samples, names = len(y_pred), label_names(classes)
+    names = label_names(classes)
     truth: Any
-    predicted: Any = y_pred
     if y_pred.dtype == object:
         truth = [fields_as_axis(mask, 0, names) for mask in y_true]
     else:
         spatial = () if single_pixel else y_pred.shape[1 + multilabel :]
         truth, _, _ = laid_out(y_true, spatial, names)
-    if multilabel:
-        # Each label is a mask of its own.
-        truth = [mask for masks in truth for mask in masks]
-        predicted = [mask for masks in predicted for mask in masks]
-        labels = [1]
-    else:
+    labels = None
+    if not multilabel:
         # Also those that training has not seen.
         found = [np.unique(mask) for mask in truth]
         background = {0} if classes[0] == 0 else set()
         labels = np.unique(np.concatenate([classes, *found])).tolist()
         labels = [k for k in labels if k not in background | {ignore_label}]
-    scores = dice_scores(truth, predicted, labels=labels, ignore_label=ignore_label)
-    each = scores.reshape(n_samples, -1).mean(axis=1)
-    return float(np.average(each, weights=sample_weight))
+    scores = dice_scores(
+        truth, y_pred, labels=labels, multilabel=multilabel, ignore_label=ignore_label
+    )
+    return float(np.average(scores.mean(axis=1), weights=sample_weight))

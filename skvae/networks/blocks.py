@@ -25,6 +25,7 @@ TRANSPOSED_CONVOLUTIONS: dict[int, Any] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
+INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
 MAX_POOLINGS: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 BATCH_NORMS: dict[int, Any] = {
     0: nn.BatchNorm1d,

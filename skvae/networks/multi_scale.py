@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from skvae.networks.activity import RunningMean, unit_mean
-from skvae.networks.blocks import ACTIVATIONS, CONVOLUTIONS, normalization_layers
+from skvae.networks.blocks import (
+    ACTIVATIONS,
+    CONVOLUTIONS,
+    INTERPOLATIONS,
+    normalization_layers,
+)
 from skvae.networks.staged import Noise, StagedAutoencoder, Stages
 from skvae.networks.whitening import WhitenedWindows
 
@@ -19,7 +24,6 @@ AVERAGE_POOLINGS: dict[int, Any] = {
     2: nn.functional.avg_pool2d,
     3: nn.functional.avg_pool3d,
 }
-INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class MultiScaleAutoencoder(StagedAutoencoder):

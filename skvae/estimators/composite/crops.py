@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+from skvae.networks.blocks import INTERPOLATIONS
 
 Box = tuple[slice, ...]
 
@@ -100,7 +100,7 @@ def resized(maps: np.ndarray, size: tuple[int, ...] | None) -> np.ndarray:
     if size is None or maps.shape[1:] == tuple(size):
         return maps
     tensor = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))
-    mode = LINEAR[len(size)]
+    mode = INTERPOLATIONS[len(size)]
     found = functional.interpolate(tensor[None], size, mode=mode, align_corners=False)
     return found[0].numpy()
 
