@@ -3,7 +3,8 @@
 ``AutoencoderClassifier`` with its defaults and ``augment=True`` on the official split,
 beside published results; then with a share of the labels, pretrained on all images
 against the same network from scratch and the frozen encoder. Nothing is chosen here;
-the defaults were, on the validation split. Writes ``results/pneumonia.csv``.
+the defaults were, on the validation split. Rows go to ``results/pneumonia.csv``, in place
+of those of the same split, labels, model and seed.
 
     python benchmarks/pneumonia.py $SKVAE_TEST_DATA/pneumoniamnist/pneumoniamnist.npz
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from harness import print_table, write_csv
+from harness import print_table, update_csv
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
@@ -29,6 +30,7 @@ PUBLISHED = (
     ("Google AutoML Vision", 0.991, 0.946),
     ("PCA-50, logistic regression", 0.917, None),
 )
+KEYS = ("split", "labels", "model", "seed")
 MODELS = {
     "fine-tuned": {},
     "frozen encoder": {"finetune_max_iter": 0},
@@ -107,7 +109,7 @@ def main():
                     )
                     rows.append({"split": arguments.split} | row)
                     print_table([rows[-1]])
-        write_csv("pneumonia", rows)
+        update_csv("pneumonia", rows, KEYS)
     print_table(list(summary(rows)))
     print_table(
         [dict(zip(("published", "auc", "accuracy"), p, strict=True)) for p in PUBLISHED]
