@@ -1,0 +1,101 @@
+"""Memory of reading one image that is much larger than those of training.
+
+Segmenters that are trained on small images or patches read a mammogram of 4000 x 4000, and
+a CT of 512 x 512 x 300, window by window: the labels of all pixels, and the features of
+the image. Each runs in a process of its own; reported is the peak of the resident memory
+(VmHWM) above the level after the imports, in GB, with the image and the result in it (mark:
+2 GB for the labels of a mammogram), and CPU seconds of one thread. Linux only. Writes
+``results/large_images.csv``.
+
+    python benchmarks/large_images.py [--tasks "U-Net, mammogram" ...]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from harness import one_thread, print_table, update_csv
+from memory_map import resident
+
+from skvae import PixelClassifier, UNetSegmenter
+from skvae.datasets import make_mammograms, make_xrays
+
+MAMMOGRAM, CT = (1, 1, 4000, 4000), (1, 1, 512, 512, 300)
+SHARED = {"n_threads": 1, "device": "cpu", "random_state": 0}
+MARK = 2.0
+
+
+def unet():
+    X, y = make_xrays(8, random_state=0, return_X_y=True)
+    return UNetSegmenter(max_iter=1, patch_size=256, **SHARED).fit(
+        np.tile(X, (1, 1, 4, 4)), np.tile(y, (1, 4, 4))
+    )
+
+
+def volumetric_unet():
+    rng = np.random.default_rng(0)
+    X = rng.random((2, 1, 64, 64, 64), dtype=np.float32)
+    y = (X[:, 0] > 0.5).astype(np.uint8)
+    # A small net: what counts is how the maps of labels grow.
+    return UNetSegmenter(
+        depth=2, width=4, max_iter=1, batch_size=2, patch_size=64, **SHARED
+    ).fit(X, y)
+
+
+def pixel_classifier():
+    mammograms = make_mammograms(4, random_state=0)
+    return PixelClassifier(window_size=512, **SHARED).fit(
+        mammograms.images, mammograms.masks.astype(int)
+    )
+
+
+TASKS = {
+    "U-Net, mammogram": (unet, MAMMOGRAM, "predict"),
+    "U-Net, mammogram, features": (unet, MAMMOGRAM, "transform"),
+    "U-Net, CT": (volumetric_unet, CT, "predict"),
+    "PixelClassifier, mammogram": (pixel_classifier, MAMMOGRAM, "predict"),
+}
+
+
+def measure(task):
+    one_thread()
+    imported = resident("VmRSS")
+    make, shape, method = TASKS[task]
+    model = make()
+    fitted = resident("VmHWM")
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    start = time.process_time()
+    result = getattr(model, method)(image)
+    return {
+        "task": task,
+        "peak_gb": round(resident("VmHWM") - imported, 2),
+        "image_gb": round(image.nbytes / 1e9, 2),
+        "result_gb": round(result.nbytes / 1e9, 2),
+        "peak_of_fit_gb": round(fitted - imported, 2),
+        "cpu_seconds": round(time.process_time() - start, 1),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure)))
+        return
+    rows = []
+    for task in arguments.tasks:
+        command = [sys.executable, str(Path(__file__)), "--measure", task]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True)
+        rows.append(json.loads(printed.stdout.splitlines()[-1]))
+        update_csv("large_images", rows[-1:], ("task",))
+    print_table(rows)
+
+
+if __name__ == "__main__":
+    main()
