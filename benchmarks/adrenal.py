@@ -3,7 +3,7 @@
 On the official split, ``AutoencoderClassifier`` with its defaults, but for augmentation
 that suits shapes: a gland is flipped along every axis, and its grey level says nothing
 (mark: AUC 0.89). And a logistic regression (L2, C = 0.1) on features that a VAE has learned
-without labels, read at the layer that the AUC on the validation split chooses (mark: 0.858);
+without labels, read at the layer that the AUC of the validation rows chooses (mark: 0.858);
 its size was chosen by cross-validation of the training rows. Beside them PCA and published
 figures. Rows go to ``results/adrenal.csv``, in place of those of the same model, layer and
 seed; a seed of the classifier takes five minutes on one core, and one of the VAE two.
