@@ -4,12 +4,15 @@ from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import modules_behind
 from skvae.networks.unet import encoder_name
 from skvae.training.fitting import Fitted
+from skvae.training.reading import FittedNetwork
 from skvae.training.transfer import (
     ADAPTED,
     COPIED,
@@ -32,7 +35,7 @@ def transferred(builder: Builder, weights: Any) -> tuple[Fitted, TransferReport]
     Raises
     ------
     ValueError
-        If no weight fits, or an estimator is not fitted.
+        If no weight fits, or an estimator is not fitted or has no network of its own.
     """
     source, mapping = _source(weights)
     with torch.device("meta"):
@@ -50,11 +53,18 @@ def _source(weights: Any) -> tuple[Any, Mapped]:
         weights = weights.estimator
     if not isinstance(weights, BaseEstimator):
         return weights, "auto"
-    network = getattr(weights, "network_", None)
-    if network is None:
+    try:
+        check_is_fitted(weights)
+    except NotFittedError as error:
         raise ValueError(
             f"Got encoder_weights={weights!r}, which is not fitted (a clone, as a search "
             "makes it, never is); expected FrozenEstimator of a fitted one."
+        ) from error
+    network = getattr(weights, "network_", None)
+    if not isinstance(network, FittedNetwork):
+        raise ValueError(
+            f"Got encoder_weights={weights!r}, which is fitted, but has no network of its "
+            "own; expected an autoencoder or a segmenter, such as a step of a pipeline."
         )
     segments = any(name.startswith("encoder.block") for name in network.state)
     return network, "auto" if segments else encoder_name

@@ -13,6 +13,7 @@ from torch import Tensor
 from skvae._compat import fit_context
 from skvae.estimators.encoder_weights import frozen_modules, transferred
 from skvae.estimators.images import as_image, images_of
+from skvae.estimators.inputs import check_rows
 from skvae.estimators.masks import (
     encode_masks,
     in_layout,
@@ -46,6 +47,12 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
     layer : str or list of str, default="bottleneck"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can be
         changed after `fit`.
+    batch_size : int, default=32
+        Images per step; with ``patch_size`` as well, so that few are enough.
+    early_stopping : bool, default=False
+        Whether to hold images out and keep the epoch that is best on them. They are read
+        whole, whatever the ``patch_size``, in blocks of ``batch_size``. Images of a patient
+        stay together when `fit` gets ``groups``; without, it cannot know.
     """
 
     layer: str | list[str] = "bottleneck"
@@ -80,15 +87,15 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
 
     def _counts(self, n_levels: int) -> tuple[int, ...]:
         """Return the number of convolutions of each level."""
-        counts = self.n_convolutions
-        if isinstance(counts, int | np.integer):
-            counts = (counts,) * n_levels
-        if len(counts) != n_levels or min(counts) < 1:
+        if isinstance(self.n_convolutions, int | np.integer):
+            return (int(self.n_convolutions),) * n_levels
+        counts = self._sizes("n_convolutions")
+        if len(counts) != n_levels:
             raise ValueError(
                 f"Got n_convolutions={self.n_convolutions!r} with depth={self.depth}, but "
                 f"expected a number of at least 1, or {n_levels} of them."
             )
-        return tuple(int(n) for n in counts)
+        return counts
 
     def _objective(self) -> MaskOverlap:
         return MaskOverlap(*LOSSES[self.loss], self._first_foreground, self._multilabel)
@@ -126,6 +133,19 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             return None
         start, self.transfer_report_ = transferred(recipe.builder, self.encoder_weights)
         return start
+
+    def _check(self, X: Any, *, reset: bool) -> np.ndarray:
+        x = check_rows(self, X, reset=reset, min_samples=1)
+        patches = self.patch_size is not None and self.n_patches > 1
+        one_will_do = x.ndim > 2 and (patches or self.normalization != "batch")
+        if len(x) == 1 and reset and not one_will_do:
+            raise ValueError(
+                f"Got X with n_samples=1, but with normalization={self.normalization!r}, "
+                f"patch_size={self.patch_size!r} and n_patches={self.n_patches}, "
+                f"{type(self).__name__} expects at least 2; one image will do with several "
+                "patches, or with normalization='instance'."
+            )
+        return x
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
@@ -249,7 +269,7 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         return maps[..., 0] if len(self.sample_shape_) == 1 else maps
 
     def transform(self, X: Any) -> np.ndarray:
-        """Read the features of `layer`.
+        """Read the features of `layer`, of whole images, whatever the ``patch_size``.
 
         Parameters
         ----------
@@ -266,6 +286,12 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         ------
         ValueError
             If ``pool=None``, and images are not of the size of `fit`.
+
+        Notes
+        -----
+        Pooled by windows, features would depend on where these lie. So memory grows with
+        the image: by some 200 bytes per pixel with ``width=16``, 80 with
+        ``first_stride=2``.
         """
         check_is_fitted(self, "network_")
         layers = self._selected_layers(self.network_.shapes)

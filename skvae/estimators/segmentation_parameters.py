@@ -43,9 +43,12 @@ default=None
         so many of its stages from the image on.
     patch_size : int or None, default=None
         Pixels along each axis of the patches to learn from, drawn anew in each epoch, and
-        of the windows by which large images are predicted; None takes images whole.
+        of the windows by which large images are predicted; None takes images whole. Can
+        be changed after `fit`: what has learned from whole images predicts by windows as
+        well, and the other way round. `transform` always reads images whole.
     n_patches : int, default=4
-        Patches of each image and epoch; a step has ``batch_size`` times as many.
+        Patches of each image and epoch; a step has ``batch_size`` times as many, and
+        takes that many whole images to cut them from.
     foreground_fraction : float, default=0.5
         Share of the patches that lie around a pixel of the foreground.
     overlap : float, default=0.5

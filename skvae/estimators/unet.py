@@ -50,7 +50,7 @@ class UNetSegmenter(BaseSegmenter):
     encoder of VGG-16, and takes all weights of its convolutions.
 
     Images of unequal sizes are brought to one size for training, with pixels that do not
-    count. Early stopping compares whole images.
+    count.
 
     References
     ----------

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skvae.datasets.parameters import check_number
+from skvae.estimators.dice import dice_scores
 from skvae.estimators.mask_pairs import paired_masks
 from skvae.extras import import_extra
 
@@ -105,7 +106,9 @@ def segmentation_table(
     something.
 
     The surface is the pixels of a mask that have a neighbour outside it, at its faces, or
-    lie at the edge of the image. Distances are MONAI's.
+    lie at the edge of the image. Distances are MONAI's. Both masks end where pixels do not
+    count, and so have a surface there, at the same place if both reach it: with
+    ``ignore_label``, HD95 and surface Dice are then better than those of whole masks.
 
     References
     ----------
@@ -128,12 +131,16 @@ def segmentation_table(
     labels = pairs.chosen(labels)
     n_axes = pairs.truth[0].ndim - (pairs.names is not None)
     sizes = _pixel_sizes(spacing, len(pairs.truth), n_axes)
+    layout = {"multilabel": multilabel, "ignore_label": ignore_label}
+    dice = dice_scores(y_true, y_pred, labels=labels, **layout).T
     values = [
         [
-            _compare(truth, predicted, size, tolerance)
-            for size, (truth, predicted) in zip(sizes, pairs.regions(label), strict=True)
+            (score, *_compare(truth, predicted, size, tolerance))
+            for score, size, (truth, predicted) in zip(
+                scores, sizes, pairs.regions(label), strict=True
+            )
         ]
-        for label in labels
+        for scores, label in zip(dice, labels, strict=True)
     ]
     n, n_labels = len(sizes), len(labels)
     columns = {"case": np.repeat(np.arange(n), n_labels)}
@@ -161,24 +168,21 @@ def _pixel_sizes(spacing: Any, n_samples: int, n_axes: int) -> np.ndarray:
 def _compare(
     truth: np.ndarray, predicted: np.ndarray, spacing: np.ndarray, tolerance: float
 ) -> tuple[float, ...]:
-    """Return what the columns say of one mask."""
+    """Return what the columns behind the first say of one mask."""
     n_true, n_predicted = np.count_nonzero(truth), np.count_nonzero(predicted)
     n_both = np.count_nonzero(truth & predicted)
     pixel = float(np.prod(spacing))
     volumes = pixel * n_true, pixel * n_predicted, pixel * (n_predicted - n_true)
     if not n_true and not n_predicted:
-        return 1.0, 1.0, *volumes, 0.0, 1.0
-    dice, iou = (
-        2 * n_both / (n_true + n_predicted),
-        n_both / (n_true + n_predicted - n_both),
-    )
+        return 1.0, *volumes, 0.0, 1.0
+    iou = n_both / (n_true + n_predicted - n_both)
     if not n_true or not n_predicted:
-        return dice, iou, *volumes, np.inf, 0.0
+        return iou, *volumes, np.inf, 0.0
     there, back = _surface_distances(truth, predicted, spacing)
     hd95 = max(np.quantile(there, 0.95), np.quantile(back, 0.95))
     # Distances of float32 may lie a rounding beyond a tolerance of whole pixels.
     agree = np.concatenate([there, back]) <= tolerance * (1 + 1e-6)
-    return dice, iou, *volumes, float(hd95), float(agree.mean())
+    return iou, *volumes, float(hd95), float(agree.mean())
 
 
 def _surface_distances(

@@ -82,7 +82,7 @@ class SegmentationDisplay:
         X: Any,
         y: Any,
         *,
-        ignore_label: int | None = -1,
+        ignore_label: int | str | None = "estimator",
         channel: int = 0,
         axis: int = 0,
         index: int | None = None,
@@ -93,13 +93,13 @@ class SegmentationDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted segmenter.
+            A fitted segmenter, or a search or a pipeline that ends in one.
         X : array-like of shape (n_samples, channels, *spatial)
-            A few images, also of unequal sizes, or the same as rows.
+            A few images, also of unequal sizes, or in any other layout that `fit` takes.
         y : array-like of shape (n_samples, *spatial)
             True masks, in a layout that `fit` takes.
-        ignore_label : int or None, default=-1
-            Pixels with this true label are left out.
+        ignore_label : int, None or "estimator", default="estimator"
+            Pixels with this true label are left out; by default that of the estimator.
         channel : int, default=0
             Channel of the images to show.
         axis : int, default=0
@@ -115,8 +115,11 @@ class SegmentationDisplay:
             What was drawn.
         """
         masks = [y, estimator.predict(X)]
-        if np.ndim(next(iter(X))) == 1:
-            shape = estimator.sample_shape_
+        segmenter = _segmenter(estimator)
+        if ignore_label == "estimator":
+            ignore_label = getattr(segmenter, "ignore_label", -1)
+        shape = getattr(segmenter, "sample_shape_", ())
+        if np.ndim(next(iter(X))) < len(shape):
             X = np.reshape(np.asarray(X), (len(X), *shape))
             masks = [laid_out(each, shape[1:])[0] for each in masks]
         where = {"channel": channel, "axis": axis, "index": index, "ax": ax}
@@ -260,6 +263,17 @@ class SegmentationDisplay:
         ax.set_yticks(tile_centres(len(ROWS), size[0]), ROWS)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
+
+
+def _segmenter(estimator: Any) -> Any:
+    """Return what predicts inside of searches and pipelines."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator
 
 
 def _cut(

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -144,7 +145,8 @@ class PerImage:
     """A random transform of MONAI, applied to one image after another.
 
     It works on the host, and takes an image ``(channels, *spatial)``, or, where the batch
-    has masks, a dictionary with the keys ``image`` and ``mask``.
+    has masks, a dictionary of ``image`` and ``mask``, each with such an axis in front of
+    its pixels: to MONAI, the first axis is never of space.
     """
 
     transform: Any
@@ -157,12 +159,37 @@ class PerImage:
         transform.set_random_state(seed=int(seed))
         if batch.mask is None:
             return batch._replace(x=stacked([transform(x) for x in batch.x.cpu()], batch.x))
-        pairs = zip(batch.x.cpu(), batch.mask.cpu(), strict=True)
-        changed = [transform({"image": x, "mask": mask}) for x, mask in pairs]
+        without_channel = batch.mask.ndim < batch.x.ndim
+        masks = batch.mask.unsqueeze(1) if without_channel else batch.mask
+        pairs = zip(batch.x.cpu(), masks.cpu(), strict=True)
+        changed = [self._pair(transform, x, mask) for x, mask in pairs]
+        images, labels = zip(*changed, strict=True)
+        mask = stacked(labels, masks)
         return batch._replace(
-            x=stacked([each["image"] for each in changed], batch.x),
-            mask=stacked([each["mask"] for each in changed], batch.mask),
+            x=stacked(images, batch.x), mask=mask.squeeze(1) if without_channel else mask
         )
+
+    def _pair(self, transform: Any, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Transform an image with its mask."""
+        try:
+            changed = transform({"image": x, "mask": mask})
+            image, labels = (torch.as_tensor(changed[name]) for name in ("image", "mask"))
+        except Exception as error:
+            raise ValueError(
+                f"Got augment={self.transform!r}, which fails ({error}) on a dictionary of "
+                f"an 'image' of shape {tuple(x.shape)} and a 'mask' of shape "
+                f"{tuple(mask.shape)}; images with masks need a transform of dictionaries, "
+                "such as RandFlipd(['image', 'mask'])."
+            ) from error
+        # Zeros come into view from outside.
+        known = torch.cat([mask.unique().to(labels.dtype), labels.new_zeros(1)])
+        if not torch.isin(labels, known).all():
+            raise ValueError(
+                f"Got augment={self.transform!r}, which makes labels between those of the "
+                "mask; expected mode='nearest' for it, such as RandAffined(['image', "
+                "'mask'], mode=('bilinear', 'nearest'))."
+            )
+        return image, labels
 
 
 @dataclass(frozen=True)
@@ -224,7 +251,7 @@ def moved(x: Tensor, matrix: Tensor, mode: str) -> Tensor:
     )
 
 
-def stacked(images: list[Any], like: Tensor) -> Tensor:
+def stacked(images: Iterable[Any], like: Tensor) -> Tensor:
     """Join what a transform made of single images into a batch like the one before."""
     tensors = [torch.as_tensor(image).as_subclass(Tensor) for image in images]
     return torch.stack(tensors).to(like)

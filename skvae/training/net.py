@@ -255,7 +255,8 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
             f"max_grad_norm={recipe.max_grad_norm}, which only solver='adam' heeds; "
             "expected 0 and None."
         )
-    if batch_norm and recipe.batch_size < 2:
+    n_patches = getattr(recipe.augment, "n_patches", 1)
+    if batch_norm and recipe.batch_size * n_patches < 2:
         raise ValueError(
             f"Got batch_size={recipe.batch_size} with normalization='batch', but "
             "expected at least 2 rows to normalise over."

@@ -9,6 +9,9 @@ from skvae.objectives.batch import Batch
 from skvae.objectives.overlap import IGNORED
 from skvae.training.recipe import Augment
 
+# Pixels of a batch that are counted at once.
+COUNTED_AT_ONCE = 2**20
+
 
 @dataclass(frozen=True)
 class RandomPatches:
@@ -102,10 +105,8 @@ class MaskPatches:
         shape, spatial = (len(mask), self.n_patches), mask.shape[2:]
         counted = mask != IGNORED
         foreground = counted & (mask >= self.first_foreground)
-        draws = [
-            torch.rand(shape, generator=generator, device=mask.device, dtype=torch.float64)
-            for _ in range(2)
-        ]
+        where = {"device": mask.device, "dtype": finest_float(mask.device)}
+        draws = [torch.rand(shape, generator=generator, **where) for _ in range(2)]
         inside, n_inside = drawn_pixels(foreground.any(dim=1), draws[0])
         anywhere, _ = drawn_pixels(counted.any(dim=1), draws[0])
         wanted = (draws[1] < self.foreground_fraction) & (n_inside > 0)
@@ -128,11 +129,30 @@ def drawn_pixels(chosen: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     n_chosen : Tensor of int64, shape (n, 1)
         Number of chosen pixels.
     """
-    rank = chosen.flatten(1).cumsum(dim=1)
+    n_images, width = len(chosen), chosen.shape[-1]
+    # First the line of pixels, then the place in it, since ranks of all pixels would take
+    # eight times the memory of the mask. So do the integers that a sum makes of it.
+    lines = chosen.reshape(n_images, -1, width)
+    few = lines.split(max(1, COUNTED_AT_ONCE // (n_images * width)), dim=1)
+    counts = torch.cat([part.sum(dim=2) for part in few], dim=1)
+    rank = counts.cumsum(dim=1)
     n_chosen = rank[:, -1:]
-    wanted = (drawn * n_chosen).long() + 1
-    pixel = torch.searchsorted(rank, wanted.clamp(max=n_chosen))
-    return pixel, n_chosen
+    wanted = ((drawn * n_chosen).long() + 1).clamp(max=n_chosen)
+    line = torch.searchsorted(rank, wanted)
+    wanted = wanted - (rank - counts).gather(1, line)
+    image = torch.arange(n_images, device=chosen.device).unsqueeze(1)
+    rank_in_line = lines[image, line].cumsum(dim=2)
+    place = torch.searchsorted(rank_in_line, wanted.unsqueeze(2)).squeeze(2)
+    return line * width + place, n_chosen
+
+
+def finest_float(device: torch.device) -> torch.dtype:
+    """Return the float that tells the most places apart; MPS has no doubles.
+
+    Of a volume with more than 2**24 pixels, a single draw in float32 cannot name each;
+    the patches around those that it can still cover the volume.
+    """
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def windows(x: Tensor, first: list[Tensor], size: int) -> Tensor:

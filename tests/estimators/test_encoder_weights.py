@@ -6,6 +6,8 @@ import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skvae import Autoencoder, UNetSegmenter, VAEFeatureExtractor
 from skvae.datasets import make_xrays
@@ -108,6 +110,18 @@ def test_a_frozen_estimator_survives_cloning_and_a_bare_one_is_refused(pretraine
     bare = clone(segmenter.set_params(encoder_weights=pretrained))
     with pytest.raises(ValueError, match=r"which is not fitted .* FrozenEstimator"):
         bare.fit(X, Y)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_fitted_estimator_without_a_network_is_not_called_unfitted(pretrained, frozen):
+    pipeline = make_pipeline(FunctionTransformer(), pretrained)
+    weights = FrozenEstimator(pipeline) if frozen else pipeline
+    with pytest.raises(ValueError, match="fitted, but has no network of its own; expected"):
+        UNetSegmenter(**SMALL, encoder_weights=weights).fit(X, Y)
+    bare = make_pipeline(FunctionTransformer(), clone(pretrained))
+    with pytest.raises(ValueError, match="which is not fitted"):
+        UNetSegmenter(**SMALL, encoder_weights=bare).fit(X, Y)
+    UNetSegmenter(**SMALL, encoder_weights=pipeline[-1]).fit(X, Y)
 
 
 def test_freezing_needs_weights_and_stages(pretrained):

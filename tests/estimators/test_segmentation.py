@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from joblib import parallel_config
+from monai.transforms import RandAffined, RandFlip, RandFlipd
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score
@@ -193,6 +194,38 @@ def test_training_on_patches_and_prediction_by_windows():
     np.testing.assert_allclose(one, whole.predict_proba(X[TEST]), rtol=1e-4, atol=1e-5)
 
 
+PARTLY = np.where(np.arange(32) < 24, Y[:1].astype(int), -1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_patches_of_one_partly_drawn_image_are_enough(batch_size):
+    changed = {"patch_size": 16, "n_patches": 8, "batch_size": batch_size, "max_iter": 60}
+    segmenter = UNetSegmenter(**LEARNING | changed).fit(X[:1], PARTLY)
+    assert segmenter.score(X[:1], PARTLY) > 0.9
+
+
+@pytest.mark.parametrize("normalization", ["instance", "group", None])
+def test_one_image_is_enough_where_nothing_is_normalised_over_images(normalization):
+    changed = {"normalization": normalization, "max_iter": 90}
+    assert UNetSegmenter(**LEARNING | changed).fit(X[:1], Y[:1]).score(X[:1], Y[:1]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "parameters"),
+    [
+        (X[:1], Y[:1], {}),
+        (X[:1], Y[:1], {"patch_size": 16, "n_patches": 1}),
+        (X[:1, 0, 0], Y[:1, 0, :1], {"normalization": None, "patch_size": 16}),
+    ],
+    ids=["whole", "one patch", "a row"],
+)
+def test_one_image_is_refused_where_there_is_nothing_to_normalise_over(
+    images, masks, parameters
+):
+    with pytest.raises(ValueError, match=r"n_samples=1, but with normalization=.*"):
+        unet(**parameters).fit(images, masks)
+
+
 def test_windows_show_their_progress(fitted, capsys):
     windows = clone(fitted).set_params(verbose=True, patch_size=16, max_iter=1)
     windows.fit(X[:4], Y[:4])
@@ -213,6 +246,34 @@ def test_augmentation_moves_image_and_mask_alike(seed):
     iou = (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1)
     assert iou.mean() > 0.95
     assert not moved.mask.equal(batch.mask)
+
+
+@pytest.mark.parametrize("patch_size", [None, 24])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        RandFlipd(["image", "mask"], prob=0.5, spatial_axis=0),
+        RandFlipd(["image", "mask"], prob=0.5),
+        RandAffined(
+            ["image", "mask"], prob=1, mode=("bilinear", "nearest"), rotate_range=0.3
+        ),
+    ],
+    ids=["rows", "both", "affine"],
+)
+def test_transforms_of_monai_move_image_and_mask_alike(transform, patch_size):
+    # Of images that show their masks, a network learns these, unless they come apart.
+    shown, masks = Y[:, None].astype(np.float32), 2 * Y
+    parameters = LEARNING | {"augment": transform, "patch_size": patch_size}
+    segmenter = UNetSegmenter(**parameters, overlap=0).fit(shown[TRAIN], masks[TRAIN])
+    assert segmenter.classes_.tolist() == [0, 2]
+    assert segmenter.score(shown[TEST], masks[TEST]) > 0.95
+
+
+def test_an_array_transform_of_monai_is_named_and_changes_nothing(fitted):
+    segmenter = clone(fitted).set_params(augment=RandFlip(prob=1))
+    with pytest.raises(ValueError, match=r"augment=<monai.*RandFlipd\(\['image', 'mask'"):
+        segmenter.fit(X, Y)
+    assert not hasattr(segmenter, "network_")
 
 
 def test_training_with_augmentation_is_reproducible():
@@ -278,3 +339,9 @@ def test_masks_that_do_not_fit_are_named_and_change_nothing(y, message):
 def test_wrong_numbers_of_convolutions_are_named():
     with pytest.raises(ValueError, match=r"n_convolutions=\(2, 2\) with depth=2"):
         unet(n_convolutions=(2, 2)).fit(X, Y)
+
+
+@pytest.mark.parametrize("counts", [(2.5, 2, 2), ["2", 2, 2], (2, 0, 1)])
+def test_numbers_of_convolutions_are_whole_and_positive(counts):
+    with pytest.raises(ValueError, match=r"n_convolutions=.*whole numbers of at least 1"):
+        unet(n_convolutions=counts).fit(X, Y)

@@ -1,6 +1,9 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -139,6 +142,45 @@ def test_an_estimator_predicts_images_and_rows():
     unet = UNetSegmenter(**settings, image_shape=(1, 32, 32)).fit(rows, flat)
     again = SegmentationDisplay.from_estimator(unet, rows[:2], flat[:2])
     np.testing.assert_array_equal(drawn(again), drawn(display))
+
+
+def test_images_without_an_axis_of_channels_are_drawn_as_an_estimator_takes_them():
+    X, y = make_xrays(6, size=32, random_state=0, return_X_y=True)
+    settings = {"depth": 1, "width": 4, "max_iter": 2, "n_threads": 1, "random_state": 0}
+    unet = UNetSegmenter(**settings, image_shape=(1, 32, 32)).fit(X[:, 0], y)
+    display = SegmentationDisplay.from_estimator(unet, X[:2, 0], y[:2])
+    np.testing.assert_array_equal(display.images, X[:2])
+    np.testing.assert_array_equal(drawn(display)[1], y[:2])
+    np.testing.assert_array_equal(drawn(display)[2], unet.predict(X[:2]))
+
+
+def test_pixels_that_do_not_count_are_those_of_the_estimator():
+    X, y = make_xrays(6, size=32, random_state=0, return_X_y=True)
+    y = y.copy()
+    y[:, 20:] = 255
+    settings = {"depth": 1, "width": 4, "max_iter": 2, "n_threads": 1, "random_state": 0}
+    unet = UNetSegmenter(**settings, ignore_label=255).fit(X, y)
+    display = SegmentationDisplay.from_estimator(unet, X[:2], y[:2])
+    assert list(display.labels) == [1]
+    assert not drawn(display)[:, :, 20:].any()
+    np.testing.assert_array_equal(
+        display.dice, dice_scores(y[:2], unet.predict(X[:2]), ignore_label=255)
+    )
+    counted = SegmentationDisplay.from_estimator(unet, X[:2], y[:2], ignore_label=None)
+    assert list(counted.labels) == [1, 255]
+
+
+def test_searches_and_pipelines_are_read_through():
+    X, y = make_xrays(6, size=32, random_state=0, return_X_y=True)
+    rows, flat = X.reshape(6, -1), y.reshape(6, -1).copy()
+    flat[:, 700:] = 9
+    settings = {"depth": 1, "width": 4, "max_iter": 2, "n_threads": 1, "random_state": 0}
+    unet = UNetSegmenter(**settings, image_shape=(1, 32, 32), ignore_label=9)
+    search = GridSearchCV(make_pipeline(StandardScaler(), unet), {}, cv=2).fit(rows, flat)
+    display = SegmentationDisplay.from_estimator(search, rows[:2], flat[:2])
+    assert list(display.labels) == [1]
+    expected = np.where(flat[:2] == 9, 0, search.predict(rows[:2])).reshape(2, 32, 32)
+    np.testing.assert_array_equal(drawn(display)[2], expected)
 
 
 def test_what_cannot_be_drawn_is_named():

@@ -3,7 +3,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, RandFlipd, RandGaussianNoise, RandShiftIntensity
+from monai.transforms import (
+    Compose,
+    RandAffined,
+    RandFlip,
+    RandFlipd,
+    RandGaussianNoise,
+    RandShiftIntensity,
+)
 from scipy import ndimage
 
 from skvae import Autoencoder, RandomAugment
@@ -214,14 +221,53 @@ def test_a_random_transform_of_monai_is_seeded_by_the_fit_and_left_as_it_was():
     assert not np.allclose(small(augment=transform, random_state=1).fit_transform(X), one)
 
 
-def test_a_transform_of_dictionaries_moves_the_masks_alike():
-    x, mask = blobs(6)
-    transform = RandFlipd(["image", "mask"], prob=0.5, spatial_axis=1)
+WITH_MASKS = {"keys": ["image", "mask"], "mode": ("bilinear", "nearest")}
+
+
+@pytest.mark.parametrize("channel", [False, True])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        RandFlipd(["image", "mask"], prob=0.5, spatial_axis=0),
+        RandFlipd(["image", "mask"], prob=0.5, spatial_axis=1),
+        RandFlipd(["image", "mask"], prob=0.5),
+        RandAffined(**WITH_MASKS, prob=1, rotate_range=0.3, translate_range=3),
+    ],
+    ids=["rows", "columns", "both", "affine"],
+)
+def test_a_transform_of_dictionaries_moves_the_masks_alike(transform, channel):
+    x, mask = blobs(20)
+    mask = (3 * mask).byte()
+    mask = mask[:, None] if channel else mask
     recipe = small(augment=transform)._recipe((1, 24, 24), 0, small()._phases())
-    batch = augmented(recipe.augment, x, mask=mask[:, None])
-    assert torch.equal(batch.x.bool(), batch.mask.bool())
+    batch = augmented(recipe.augment, x, mask=mask)
+    assert batch.mask.shape == mask.shape
+    assert batch.mask.dtype == mask.dtype
+    assert set(batch.mask.unique().tolist()) == {0, 3}
+    kept, seen = batch.mask.reshape(x.shape) > 0, batch.x > 0.5
+    overlap = (kept & seen).flatten(1).sum(1) / (kept | seen).flatten(1).sum(1)
+    assert overlap.min() > 0.9
+    assert overlap.mean() > 0.95
     assert not torch.equal(batch.x, x)
-    assert type(batch.x) is torch.Tensor
+    assert type(batch.x) is type(batch.mask) is torch.Tensor
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (RandFlip(prob=1, spatial_axis=0), r"'image' of shape \(1, 24, 24\) and a 'mask'"),
+        (RandFlipd(["image", "label"], prob=1), r"RandFlipd.*'mask' of shape \(1, 24, 24"),
+        (
+            RandAffined(["image", "mask"], prob=1, rotate_range=0.3),
+            "makes labels between those of the mask; expected mode='nearest'",
+        ),
+    ],
+)
+def test_transforms_that_do_not_suit_masks_are_named(transform, message):
+    x, mask = blobs(4)
+    augment = small(augment=transform)._recipe((1, 24, 24), 0, small()._phases()).augment
+    with pytest.raises(ValueError, match=message):
+        augmented(augment, x, mask=mask)
 
 
 def test_validation_rows_are_not_changed():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from skvae.objectives.batch import Batch
 from skvae.objectives.overlap import IGNORED
-from skvae.training.patches import MaskPatches, RandomPatches
+from skvae.training.patches import MaskPatches, RandomPatches, drawn_pixels, finest_float
 
 
 def seeded(seed=0):
@@ -109,3 +109,39 @@ def test_every_pixel_of_the_foreground_is_drawn_equally_often():
     _, counts = patches.x.flatten().unique(return_counts=True)
     assert len(counts) == 4
     assert (counts - 1000).abs().max() < 4 * 1000**0.5
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    spatial=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    share=st.sampled_from([0.0, 0.2, 1.0]),
+    seed=st.integers(0, 9),
+)
+def test_a_draw_names_the_pixel_of_its_rank(spatial, share, seed):
+    chosen = torch.rand(3, *spatial, generator=seeded(seed)) < share
+    drawn = torch.rand(3, 5, generator=seeded(seed + 1), dtype=torch.float64)
+    drawn[:, 0], drawn[:, 1] = 0, 1 - 2**-53
+    pixel, n_chosen = drawn_pixels(chosen, drawn)
+    for i, mask in enumerate(chosen.flatten(1)):
+        places = mask.nonzero().flatten()
+        assert n_chosen[i] == len(places)
+        rank = (drawn[i] * len(places)).long().clamp(max=max(len(places) - 1, 0))
+        expected = places[rank] if len(places) else torch.zeros(5, dtype=torch.int64)
+        assert pixel[i].equal(expected)
+
+
+def test_drawing_places_takes_little_more_memory_than_the_masks(monkeypatch):
+    monkeypatch.setattr("skvae.training.patches.COUNTED_AT_ONCE", 10_000)
+    mask = torch.zeros(4, 1, 300, 400, dtype=torch.uint8)
+    mask[:, :, 100:, 100:] = 1
+    patches = MaskPatches(16, 2, 0.5)
+    with torch.profiler.profile(profile_memory=True) as profile:
+        patches._places(mask, seeded())
+    allocated = [max(0, event.cpu_memory_usage) for event in profile.events()]
+    assert max(allocated) <= 2 * mask.nbytes
+
+
+def test_doubles_are_drawn_wherever_there_are_any():
+    assert finest_float(torch.device("cpu")) == torch.float64
+    assert finest_float(torch.device("cuda")) == torch.float64
+    assert finest_float(torch.device("mps")) == torch.float32
