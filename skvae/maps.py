@@ -19,6 +19,28 @@ def as_entries(maps: Iterable[Any]) -> np.ndarray:
     return np.fromiter(maps, dtype=object)
 
 
+def is_listed(maps: Any) -> bool:
+    """Whether maps come one by one: in a list, or as objects of an array or a Series."""
+    return isinstance(maps, list | tuple) or str(getattr(maps, "dtype", "")) == "object"
+
+
+def as_masks(masks: Any) -> Any:
+    """Return masks as they are, but a table, of whose rows each is one, as an array.
+
+    Raises
+    ------
+    ValueError
+        If one is a masked array, whose own mask would be lost.
+    """
+    for mask in masks if is_listed(masks) else [masks]:
+        if np.ma.isMaskedArray(mask):
+            raise ValueError(
+                "Got a masked array as y, but its mask would be ignored; expected "
+                "y.filled(ignore_label), with the label of pixels that do not count."
+            )
+    return np.asarray(masks) if hasattr(masks, "columns") else masks
+
+
 def by_field(mask: Any) -> dict[str, np.ndarray]:
     """Return the fields of a structured array by name; of another array, itself."""
     mask = np.asarray(mask)
@@ -28,7 +50,7 @@ def by_field(mask: Any) -> dict[str, np.ndarray]:
 
 def field_names(masks: Any) -> tuple[str, ...] | None:
     """Return the fields of structured masks, or of a list of them; of others, None."""
-    if isinstance(masks, list | tuple) or str(getattr(masks, "dtype", "")) == "object":
+    if is_listed(masks):
         masks = next(iter(masks), None)
     return getattr(getattr(masks, "dtype", None), "names", None)
 

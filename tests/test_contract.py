@@ -306,7 +306,10 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
             kind, **{"image_shape": (1, 7, 6), "early_stopping": True} | parameters
         )
         x = estimator._check(X, reset=True)
-        data = estimator._data(x, **columns(kind, x))
+        given = columns(kind, x)
+        if parameters.get("ignore_label", -1) is None:
+            given["y"] = np.abs(given["y"])  # all of them count, and none may be below 0
+        data = estimator._data(x, **given)
         recipe = estimator._recipe(x.shape[1:], estimator.random_state, estimator._phases())
         borrows = hasattr(estimator, "encoder_weights")
         start = estimator._pretrained(recipe, x, {}) if borrows else None

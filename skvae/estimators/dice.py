@@ -21,7 +21,8 @@ def dice_scores(
     """Dice coefficient of each image and label: 2 |A and B| / (|A| + |B|).
 
     Where a label is in neither mask, predicting none is right, and the coefficient is 1;
-    where it is in one of them alone, it is 0.
+    where it is in one of them alone, it is 0. Of an image without a pixel that counts,
+    nothing is known: NaN.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def dice_scores(
     Returns
     -------
     scores : ndarray of shape (n_samples, n_labels)
-        In [0, 1]; the mean over all of it is what `score` of a segmenter gives.
+        In [0, 1], or NaN; ``numpy.nanmean`` of it is what `score` of a segmenter gives.
 
     References
     ----------
@@ -61,6 +62,7 @@ def dice_scores(
     labels = pairs.chosen(labels)
     scores = np.ones((len(pairs.truth), len(labels)))
     for k, label in enumerate(labels):
+        scores[np.logical_not(pairs.counted(label)), k] = np.nan
         for i, (truth, predicted) in enumerate(pairs.regions(label)):
             total = np.count_nonzero(truth) + np.count_nonzero(predicted)
             if total:

@@ -25,11 +25,12 @@ def images_of(estimator: Any, X: Any) -> np.ndarray | list[np.ndarray]:
         If an image has other channels, or another number of axes, than those of `fit`.
     """
     images, known = ragged(X), estimator.sample_shape_
-    shape = np.shape(as_array(X)) if images is None else ()
-    same_axes = len(shape) == len(known) + 1 > 2
-    if images is None and (not same_axes or shape[1:] == known):
-        return check_rows(estimator, X, reset=False)
-    images = list(np.asarray(X)) if images is None else images
+    if images is None:
+        X = as_array(X)
+        same_axes = len(X.shape) == len(known) + 1 > 2
+        if not same_axes or X.shape[1:] == known or not len(X):
+            return check_rows(estimator, X, reset=False)
+        images = list(X)
     for i, image in enumerate(images):
         refuse_other_axes(image, known, i)
     return images

@@ -23,7 +23,14 @@ _NOT_NUMBERS = (
 _NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
 
 
-def check_rows(estimator: Any, X: Any, *, reset: bool, min_samples: int = 2) -> np.ndarray:
+def check_rows(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    min_samples: int = 2,
+    image_shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
     """Return X as float32 samples of an estimator's shape.
 
     For `fit` they are finite; later ones are checked block by block as they are read.
@@ -38,6 +45,9 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_samples: int = 2) -> 
         Whether X is for `fit`, and decides what later X must look like.
     min_samples : int
         Samples that `fit` needs.
+    image_shape : tuple of int, optional
+        Shape of the images, where there is no doubt of it; by default, what the estimator
+        says.
 
     Returns
     -------
@@ -47,7 +57,13 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_samples: int = 2) -> 
     name = type(estimator).__name__
     refuse_non_numbers(X, name)
     X = as_array(X)
-    image_shape = estimator.image_shape
+    if len(X.shape) != 2 and X.shape[:1] == (0,):
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of "
+            f"{min_samples if reset else 1} is required by {name}."
+        )
+    if image_shape is None:
+        image_shape = estimator.image_shape
     if not reset and len(estimator.sample_shape_) > 1:
         image_shape = estimator.sample_shape_
     sample_shape = find_sample_shape(X, image_shape)
@@ -108,10 +124,17 @@ def refuse_non_numbers(X: Any, name: str) -> None:
 
 
 def as_array(X: Any) -> Any:
-    """Return nested lists and other array-likes as an array; tables and arrays as is."""
-    if sparse.issparse(X) or hasattr(X, "columns") or isinstance(X, np.ndarray):
+    """Return nested lists and other array-likes as an array; tables and arrays as is.
+
+    Of arrays of equal shape that are the entries of an array or a Series, it is one array.
+    """
+    if sparse.issparse(X) or hasattr(X, "columns"):
         return X
-    return np.asarray(X)
+    X = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if X.dtype == object and X.ndim == 1:
+        shapes = {getattr(x, "shape", ()) for x in X}
+        return np.stack(X) if len(shapes) == 1 and shapes.pop() else X
+    return X
 
 
 def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:

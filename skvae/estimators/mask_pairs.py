@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_consistent_length
+from sklearn.utils import assert_all_finite, check_consistent_length
 
-from skvae.maps import field_names, fields_as_axis
+from skvae.maps import as_masks, field_names, fields_as_axis
 
 
 class MaskPairs(NamedTuple):
@@ -36,15 +36,29 @@ class MaskPairs(NamedTuple):
 
     def regions(self, label: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield where a label is, in truth and by prediction, in pixels that count."""
-        for truth, predicted in zip(self.truth, self.predicted, strict=True):
-            value = label
-            if self.names is not None:
-                k, value = self.names.index(label), 1
-                truth, predicted = truth[k], predicted[k]
+        value = label if self.names is None else 1
+        predictions = self._of_label(self.predicted, label)
+        for truth, predicted in zip(
+            self._of_label(self.truth, label), predictions, strict=True
+        ):
             region = predicted == value
             if self.ignore_label is not None:
                 region &= truth != self.ignore_label
             yield truth == value, region
+
+    def counted(self, label: Any) -> list[bool]:
+        """Return whether any pixel of an image counts, where masks say where a label is."""
+        if self.ignore_label is None:
+            return [True] * len(self.truth)
+        truth = self._of_label(self.truth, label)
+        return [bool((mask != self.ignore_label).any()) for mask in truth]
+
+    def _of_label(self, masks: list[np.ndarray], label: Any) -> list[np.ndarray]:
+        """Return the masks that say where a label is: of labels that overlap, its own."""
+        if self.names is None:
+            return masks
+        k = self.names.index(label)
+        return [mask[k] for mask in masks]
 
 
 def paired_masks(
@@ -65,8 +79,9 @@ def paired_masks(
     Raises
     ------
     ValueError
-        If they differ in number or shape.
+        If they differ in number or shape, or are not finite.
     """
+    y_true, y_pred = as_masks(y_true), as_masks(y_pred)
     check_consistent_length(y_true, y_pred)
     fields = field_names(y_true)
     truth = [fields_as_axis(mask, 0) for mask in y_true]
@@ -77,6 +92,8 @@ def paired_masks(
                 f"Got masks of shapes {a.shape} and {b.shape} for the image {i}, but "
                 "expected equal ones."
             )
+        assert_all_finite(a, input_name="y_true")
+        assert_all_finite(b, input_name="y_pred")
     names: Sequence[Any] | None = fields
     if fields is None and multilabel:
         names = range(len(truth[0]))

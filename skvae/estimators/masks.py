@@ -1,12 +1,19 @@
 """Masks as y: a label for each pixel of each image, of which some may not count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
-from skvae.maps import axis_as_fields, field_names, fields_as_axis, gathered
+from skvae.maps import (
+    as_masks,
+    axis_as_fields,
+    field_names,
+    fields_as_axis,
+    gathered,
+    is_listed,
+)
 from skvae.objectives.overlap import IGNORED
 from skvae.training.data import release, row_blocks
 
@@ -22,13 +29,38 @@ class Masks(NamedTuple):
 
 def ragged(X: Any) -> list[np.ndarray] | None:
     """Return images of unequal sizes as a list of arrays; of anything else, None."""
-    if not (isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == "O")):
+    if not is_listed(X) or not len(X):
         return None
-    if not len(X) or not all(len(getattr(x, "shape", ())) > 1 for x in X):
-        return None
-    if len({tuple(x.shape) for x in X}) == 1:
+    shapes = {tuple(getattr(x, "shape", ())) for x in X}
+    if len(shapes) == 1 or min(map(len, shapes)) < 2:
         return None
     return [np.asarray(x) for x in X]
+
+
+def of_one_size(
+    X: Any, y: Any, ignore_label: int | None, image_shape: tuple[int, ...] | None
+) -> tuple[Any, Any, tuple[int, ...] | None]:
+    """Return images and masks, padded if sizes are unequal, and what an image's axes are.
+
+    Returns
+    -------
+    X, y : array-like
+        The images and their masks.
+    image_shape : tuple of int or None
+        Their shape where there is no doubt of it: if sizes are unequal, or if images in a
+        list differ from the given ``image_shape`` in size alone, as in a fold of unequal
+        ones. Otherwise None.
+    """
+    images = ragged(X)
+    if images is not None and y is not None:
+        x, y = padded(images, y, ignore_label)
+        return x, y, x.shape[1:]
+    shapes = {tuple(getattr(x, "shape", ())) for x in X} if is_listed(X) else set()
+    if image_shape is None or len(shapes) != 1:
+        return X, y, None
+    shape = shapes.pop()
+    same_axes = len(shape) == len(image_shape) and shape[0] == image_shape[0]
+    return X, y, shape if same_axes else None
 
 
 def padded(
@@ -43,6 +75,7 @@ def padded(
     masks : ndarray, shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
         Pixels that were added have the label ``ignore_label``. Fields remain fields.
     """
+    masks = as_masks(masks)
     check_consistent_length(images, masks)
     if ignore_label is None:
         raise ValueError(
@@ -82,7 +115,23 @@ def refuse_other_axes(image: np.ndarray, shape: tuple[int, ...], i: int) -> None
         )
 
 
-def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> Masks:
+def refuse_negative(labels: np.ndarray, ignore_label: int | None) -> None:
+    """Refuse labels below the background, but for the one of pixels that do not count."""
+    negative = [k for k in labels[labels < 0].tolist() if k != ignore_label]
+    if negative:
+        raise ValueError(
+            f"Got y with the label {negative[0]}, but expected numbers from 0, the "
+            f"background, on; those of ignore_label={ignore_label} do not count."
+        )
+
+
+def encode_masks(
+    y: Any,
+    x: np.ndarray,
+    ignore_label: int | None,
+    name: str,
+    known: Sequence[int] = (),
+) -> Masks:
     """Return the index of each pixel's class, 255 where it does not count.
 
     Parameters
@@ -95,11 +144,14 @@ def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> 
         Pixels with this label do not count.
     name : str
         Of the estimator, for messages.
+    known : sequence of int, default=()
+        Labels that are classes also where y has none of them.
 
     Raises
     ------
     ValueError
-        If y does not fit to x, or is not of whole numbers, or has fewer than two classes.
+        If y does not fit to x, is not of whole numbers from 0 on, or has fewer than two
+        classes.
     """
     if y is None:
         raise ValueError(
@@ -109,13 +161,14 @@ def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> 
     maps, multilabel, flat = laid_out(y, x.shape[2:])
     found = [np.unique(maps[rows]) for rows in row_blocks(maps)]
     labels = np.unique(np.concatenate(found))
-    assert_all_finite(labels, input_name="y")
     if labels.dtype.kind == "f" and (labels != labels.round()).any():
         raise ValueError(
             f"Got y with the label {labels[labels != labels.round()][0]}, but {name} "
             "expects whole numbers: the class of each pixel."
         )
+    refuse_negative(labels, ignore_label)
     labels = labels[labels != ignore_label] if ignore_label is not None else labels
+    labels = np.union1d(labels, np.array(known, labels.dtype))
     if multilabel and not np.isin(labels, (0, 1)).all():
         raise ValueError(
             f"Got y of shape {np.shape(y)} with the labels {listed(labels)}; with an axis "
@@ -126,10 +179,10 @@ def encode_masks(y: Any, x: np.ndarray, ignore_label: int | None, name: str) -> 
             f"Got y with {len(labels)} classes ({listed(labels)}), but {name} needs from 2 "
             f"to {IGNORED - 1}; those with ignore_label={ignore_label} do not count."
         )
-    known = np.array([0, 1]) if multilabel else labels
+    values = np.array([0, 1]) if multilabel else labels
     index = np.empty(maps.shape, dtype=np.uint8)
     for rows in row_blocks(maps):
-        index[rows] = np.searchsorted(known, maps[rows])
+        index[rows] = np.searchsorted(values, maps[rows])
         if ignore_label is not None:
             index[rows][maps[rows] == ignore_label] = IGNORED
         release(maps)
@@ -165,12 +218,21 @@ def laid_out(
         Whether it is the second.
     flat : bool
         Whether they came as rows.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite numbers, or not of that size.
     """
-    y = fields_as_axis(y, 1, names)
+    y = fields_as_axis(as_masks(y), 1, names)
     if y.dtype == object:
         y = np.array(y.tolist())
     if y.dtype.kind not in "buif":
         raise ValueError(f"Got y of dtype {y.dtype}, but expected a number for each pixel.")
+    if y.dtype.kind == "f":
+        for rows in row_blocks(y):
+            assert_all_finite(y[rows], input_name="y")
+            release(y)
     flat = y.ndim <= 2 and len(spatial) != 1
     spatial = spatial or (1,)
     n_entries = int(np.prod(spatial))

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from skvae._compat import check_sample_weight
 from skvae.estimators.dice import dice_scores
-from skvae.estimators.masks import label_names, laid_out
-from skvae.maps import fields_as_axis
+from skvae.estimators.masks import label_names, laid_out, refuse_negative
+from skvae.maps import as_masks, fields_as_axis
 
 
 def mean_dice(
@@ -20,6 +21,8 @@ def mean_dice(
     sample_weight: Any = None,
 ) -> float:
     """Return the mean Dice coefficient over the foreground labels and the images.
+
+    Images without a pixel that counts are left out.
 
     Parameters
     ----------
@@ -37,7 +40,13 @@ def mean_dice(
         Whether samples are rows.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each image.
+
+    Raises
+    ------
+    ValueError
+        If masks or weights are not as expected, or no image is left.
     """
+    y_true = as_masks(y_true)
     names = label_names(classes)
     truth: Any
     if y_pred.dtype == object:
@@ -50,9 +59,23 @@ def mean_dice(
         # Also those that training has not seen.
         found = [np.unique(mask) for mask in truth]
         background = {0} if classes[0] == 0 else set()
-        labels = np.unique(np.concatenate([classes, *found])).tolist()
-        labels = [k for k in labels if k not in background | {ignore_label}]
+        labels = np.unique(np.concatenate([classes, *found]))
+        refuse_negative(labels, ignore_label)
+        labels = [k for k in labels.tolist() if k not in background | {ignore_label}]
     scores = dice_scores(
         truth, y_pred, labels=labels, multilabel=multilabel, ignore_label=ignore_label
     )
-    return float(np.average(scores.mean(axis=1), weights=sample_weight))
+    counted = ~np.isnan(scores).all(axis=1)
+    if not counted.any():
+        raise ValueError(
+            f"Got y without a pixel that counts (ignore_label={ignore_label}), but a score "
+            "needs a mask of at least one image."
+        )
+    if sample_weight is not None:
+        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        sample_weight = weights[counted]
+        if not sample_weight.any():
+            raise ValueError(
+                "Got sample_weight with 0 for every image that has pixels that count."
+            )
+    return float(np.average(np.nanmean(scores[counted], axis=1), weights=sample_weight))

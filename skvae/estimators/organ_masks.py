@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.maps import field_names
+from skvae.maps import as_masks, field_names
 
 FIELDS = ("organ", "lesion")
 
@@ -26,6 +26,7 @@ def coded(masks: Any, ignore_label: int | None) -> Any:
     ValueError
         If there are other fields.
     """
+    masks = as_masks(masks)
     if field_names(masks) is None:
         return masks
     if isinstance(masks, np.ndarray) and masks.dtype != object:

@@ -18,8 +18,7 @@ from skvae.estimators.masks import (
     encode_masks,
     in_layout,
     label_names,
-    padded,
-    ragged,
+    of_one_size,
 )
 from skvae.estimators.mean_dice import mean_dice
 from skvae.estimators.progress import window_bar
@@ -134,8 +133,10 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         start, self.transfer_report_ = transferred(recipe.builder, self.encoder_weights)
         return start
 
-    def _check(self, X: Any, *, reset: bool) -> np.ndarray:
-        x = check_rows(self, X, reset=reset, min_samples=1)
+    def _check(
+        self, X: Any, *, reset: bool, image_shape: tuple[int, ...] | None = None
+    ) -> np.ndarray:
+        x = check_rows(self, X, reset=reset, min_samples=1, image_shape=image_shape)
         patches = self.patch_size is not None and self.n_patches > 1
         one_will_do = x.ndim > 2 and (patches or self.normalization != "batch")
         if len(x) == 1 and reset and not one_will_do:
@@ -179,11 +180,9 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         NonFiniteLossError
             If the loss becomes NaN or infinite.
         """
-        images = ragged(X)
-        if images is not None and y is not None:
-            X, y = padded(images, y, self.ignore_label)
+        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         columns = {"sample_weight": sample_weight, "groups": groups}
-        return self._fit(X, self._phases(), y=y, **columns)
+        return self._fit(X, self._phases(), image_shape=shape, y=y, **columns)
 
     def _data(self, x: np.ndarray, y: Any = None, **columns: Any) -> Data:
         """Check the columns, and learn which labels there are."""
@@ -327,6 +326,12 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         score : float
             In [0, 1]; a label in neither mask of an image counts as 1, see
             :func:`~skvae.dice_scores`.
+            Images without a pixel that counts are left out.
+
+        Raises
+        ------
+        ValueError
+            If y or weights are not as expected, or no pixel of y counts.
         """
         return mean_dice(
             y,
@@ -341,4 +346,5 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.target_tags.positive_only = True
         return tags

@@ -26,7 +26,8 @@ default="relu"
         What is minimised: one minus the soft Dice coefficient of the foreground, the
         cross-entropy per pixel, or their sum; both are means over the images.
     ignore_label : int or None, default=-1
-        Pixels of y with this label do not count, for masks that are drawn in part.
+        Pixels of y with this label do not count, for masks that are drawn in part. No
+        other label may be below 0.
     max_iter : int, default=50
         Number of epochs.
     learning_rate_init : float, default=1e-3
@@ -58,7 +59,8 @@ default=None
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels that y has; of overlapping labels, their numbers.
+        Labels that y has; of overlapping labels, their numbers or, if they are the
+        fields of a structured array, their names.
     transfer_report_ : TransferReport or None
         What became of each tensor of ``encoder_weights``, and which weights are new.
     """

@@ -65,9 +65,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
     def _phases(self) -> tuple[Phase, ...]:
         """Return the budget of `fit`."""
 
-    def _check(self, X: Any, *, reset: bool) -> np.ndarray:
+    def _check(
+        self, X: Any, *, reset: bool, image_shape: tuple[int, ...] | None = None
+    ) -> np.ndarray:
         """Return X as the samples that the network takes."""
-        return check_rows(self, X, reset=reset)
+        return check_rows(self, X, reset=reset, image_shape=image_shape)
 
     def _sample_shape(self, X: Any) -> tuple[int, ...]:
         """Return the shape that a sample of X has for the network."""
@@ -110,11 +112,13 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         *,
         resume: bool = False,
         same_input: bool = False,
+        image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
         with unchanged_on_error(self, "network_"):
             first = not (resume and hasattr(self, "network_"))
-            x = self._check(X, reset=first or not same_input)
+            reset = first or not same_input
+            x = self._check(X, reset=reset, image_shape=image_shape)
             data = self._data(x, **columns)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             recipe = self._recipe(x.shape[1:], seed, phases)

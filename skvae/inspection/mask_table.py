@@ -103,7 +103,7 @@ def segmentation_table(
     right: overlaps are 1, the distance is 0. Where it is in one of them alone, overlaps are
     0 and the distance is infinite, since there is no surface to go to; a mean over images
     is then infinite as well, rather than silently without them, and a median still means
-    something.
+    something. Of an image without a pixel that counts, nothing is known: all is NaN.
 
     The surface is the pixels of a mask that have a neighbour outside it, at its faces, or
     lie at the edge of the image. Distances are MONAI's. Both masks end where pixels do not
@@ -149,6 +149,8 @@ def segmentation_table(
         columns["group"] = np.repeat(column_or_1d(groups), n_labels)
     columns["label"] = np.tile(np.array(labels), n)
     rows = np.reshape(values, (n_labels, n, len(COLUMNS))).swapaxes(0, 1)
+    counted = np.reshape([pairs.counted(label) for label in labels], (n_labels, n))
+    rows[counted.T == 0] = np.nan
     columns |= dict(zip(COLUMNS, rows.reshape(-1, len(COLUMNS)).T, strict=True))
     return import_extra("pandas").DataFrame(columns)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skvae.maps import by_field
+from skvae.maps import as_masks, by_field
 
 __all__ = ["MaskStratifiedKFold"]
 
@@ -118,6 +118,7 @@ class MaskStratifiedKFold(BaseCrossValidator):
         folds = self._folds()
         if y is None:
             raise ValueError("Got y=None, but MaskStratifiedKFold balances masks; pass y.")
+        y = as_masks(y)
         check_consistent_length(X, y, groups)
         rows = np.arange(len(y))
         group = rows if groups is None else _numbered(groups)

@@ -141,6 +141,20 @@ def test_pixels_that_do_not_count():
     assert counted["label"].tolist() == [-1, 1]
 
 
+def test_images_and_labels_without_a_pixel_that_counts_are_not_known():
+    truth, predicted = np.zeros((2, 3, 6, 6), dtype=int)
+    truth[:, 1:3], predicted[:, 1:5] = 1, 2
+    truth[1] = -1
+    table = segmentation_table(truth, predicted).set_index(["case", "label"])
+    assert table.loc[1].isna().all(axis=None)
+    assert table.drop(1).notna().all(axis=None)
+    overlapping = np.stack([truth, abs(truth)], axis=1)
+    table = segmentation_table(overlapping, abs(overlapping), multilabel=True)
+    assert table[table.isna().any(axis=1)][["case", "label"]].to_numpy().tolist() == [
+        [1, 0]
+    ]
+
+
 def test_labels_that_overlap_by_number_and_by_name():
     rng = np.random.default_rng(0)
     truth, predicted = rng.integers(0, 2, size=(2, 3, 2, 5, 4))

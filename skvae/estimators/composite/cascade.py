@@ -25,11 +25,17 @@ from skvae.estimators.composite.stages import LEFT_OUT, fitted_stage, stage_to_f
 from skvae.estimators.images import as_image, images_of
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.involvement import involvement
-from skvae.estimators.masks import encode_masks, in_layout, padded, ragged
+from skvae.estimators.masks import (
+    encode_masks,
+    in_layout,
+    listed,
+    of_one_size,
+    ragged,
+)
 from skvae.estimators.mean_dice import mean_dice
 from skvae.estimators.organ_masks import coded
 from skvae.estimators.unchanged import unchanged_on_error
-from skvae.maps import gathered
+from skvae.maps import field_names, gathered
 from skvae.model_selection.out_of_fold import cross_val_predict_masks
 from skvae.model_selection.stratified import MaskStratifiedKFold
 from skvae.objectives.overlap import IGNORED
@@ -54,7 +60,8 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
 
     y has the labels 0 (background), 1 (organ) and 2 (lesion), more for other kinds of
     lesions, or is a structured array with the fields ``organ`` and ``lesion``. Where there
-    is no lesion label, the second stage finds the organ once more, on the crop.
+    is no lesion label, the second stage finds the organ once more, on the crop; without
+    the labels 0 and 1, there would be no telling the organ.
 
     See Also
     --------
@@ -136,7 +143,8 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
             images, codes = self._checked(X, y)
             random = check_random_state(self.random_state)
             first, second = (int(seed) for seed in random.randint(2**31 - 1, size=2))
-            in_organ = [np.where(c == LEFT_OUT, LEFT_OUT, c > 0) for c in codes]
+            left_out = np.int8(LEFT_OUT)
+            in_organ = [np.where(c == LEFT_OUT, left_out, c > 0) for c in codes]
             stage1 = self._stage("stage1", first, self.sample_shape_)
             stage1 = fitted_stage(stage1, images, in_organ, columns)
             organs = list(self._organs_for_training(stage1, images, in_organ, columns))
@@ -157,15 +165,23 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, list[np.ndarray]]:
         """Return images, and for each pixel the index of its label."""
+        name = type(self).__name__
+        # With fields, each code means the same whichever of them y has.
+        known = () if field_names(y) is None else (0, 1)
         images, y = ragged(X), coded(y, self.ignore_label)
-        if images is not None and y is not None:
-            X, y = padded(images, y, self.ignore_label)
-        x = check_rows(self, X, reset=True)
-        masks = encode_masks(y, x, self.ignore_label, type(self).__name__)
+        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
+        x = check_rows(self, X, reset=True, image_shape=shape)
+        masks = encode_masks(y, x, self.ignore_label, name, known)
         if masks.multilabel:
             raise ValueError(
-                f"Got y of shape {np.shape(y)}, but {type(self).__name__} expects a label "
+                f"Got y of shape {np.shape(y)}, but {name} expects a label "
                 "of each pixel, or fields organ and lesion."
+            )
+        # In rows, which are images of a single pixel, there is no organ to find.
+        if x.ndim > 2 and not np.isin((0, 1), masks.classes).all():
+            raise ValueError(
+                f"Got y with the labels {listed(masks.classes)}, but {name} expects 0 for "
+                "the background, 1 for the organ, and larger numbers for lesions in it."
             )
         self.sample_shape_, self.classes_ = x.shape[1:], masks.classes
         self._flat_masks = masks.flat
@@ -218,14 +234,16 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
         check_is_fitted(self, "stage2_")
         images = images_of(self, X)
         if isinstance(images, list):
-            blocks = [[as_image(image)] for image in images]
+            blocks = [as_image(image)[np.newaxis] for image in images]
         else:
             blocks = [images[rows] for rows in row_blocks(images)]
         found: list[bool] = []
         for block in blocks:
-            organs = organs_of(self.stage1_.predict_proba(np.stack(block)))
+            organs = organs_of(self.stage1_.predict_proba(block))
             located = self._located(block, organs)
             found += [where.found for where in located]
+            if self.on_empty == "raise":
+                report_empty(found, self.on_empty)
             yield located
         report_empty(found, self.on_empty)
 
@@ -301,8 +319,7 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
             The entries ``fraction``, ``severity`` (the CT severity class, 1 to 5),
             ``n_organ`` and ``n_lesion``, see :func:`~skvae.involvement`.
         """
-        codes = (each.argmax(axis=0) for each in self._maps(X))
-        return involvement(gathered(codes), ignore_label=None)
+        return involvement(self._labels(X), ignore_label=None)
 
     def transform(self, X: Any) -> np.ndarray:
         """Read the features that the second stage has of the crop around the organ.
@@ -356,6 +373,12 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
         score : float
             In [0, 1]; of each label, healthy organ and lesion, as a segmenter's: a label
             in neither mask of an image counts as 1, see :func:`~skvae.dice_scores`.
+            Images without a pixel that counts are left out.
+
+        Raises
+        ------
+        ValueError
+            If y or weights are not as expected, or no pixel of y counts.
         """
         return mean_dice(
             coded(y, self.ignore_label),
@@ -369,5 +392,6 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.target_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

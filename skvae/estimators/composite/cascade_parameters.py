@@ -27,7 +27,9 @@ class CascadeParameters(DocumentedParameters):
         ``memory`` at their defaults, they take those given here; ``ignore_label`` they
         always take.
     margin : int, default=4
-        Pixels that the box around the organ is larger on every side, for context.
+        Pixels that the box around the organ is larger on every side, for context. Can be
+        changed after `fit`, as can ``size``, ``mask_input`` and ``on_empty``; the second
+        stage has learned from crops as they were then.
     size : int, tuple of int or None, default=None
         Pixels along each axis that crops are resampled to; with None they keep the
         resolution of the image.
@@ -46,7 +48,8 @@ class CascadeParameters(DocumentedParameters):
         Where the first stage finds no organ, to search the whole image for lesions, with
         an ``EmptyOrganWarning``; or to raise an error.
     ignore_label : int or None, default=-1
-        Pixels of y with this label do not count, for masks that are drawn in part.
+        Pixels of y with this label do not count, for masks that are drawn in part. No
+        other label may be below 0.
     image_shape : tuple of int or None, default=None
         Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -68,7 +71,7 @@ class CascadeParameters(DocumentedParameters):
     stage1_, stage2_ : segmenter
         The fitted stages.
     classes_ : ndarray of shape (n_classes,)
-        Labels that y has: background, organ, and lesions.
+        Labels that y has: background, organ, and lesions; of fields, 0, 1 and 2.
     crop_size_ : tuple of int
         Size of the largest box in training along each axis. All crops are as large, as
         far as their images are: with padding, normalisation would see other images while

@@ -134,4 +134,4 @@ def roundtrip_dice(
 
     left = [kept(where.crop, mask) for where, mask in zip(located, masks, strict=True)]
     scores = dice_scores(masks, left, labels=labels, ignore_label=ignore_label)
-    return float(scores.mean())
+    return float(np.nanmean(scores))

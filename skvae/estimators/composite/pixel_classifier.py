@@ -20,9 +20,10 @@ from skvae.estimators.composite.pixel_parameters import PixelParameters
 from skvae.estimators.convolutional_sparse import ConvolutionalSparseAutoencoder
 from skvae.estimators.images import as_image, images_of, middle_parts
 from skvae.estimators.inputs import check_rows
-from skvae.estimators.masks import Masks, encode_masks, in_layout, padded, ragged
+from skvae.estimators.masks import Masks, encode_masks, in_layout, of_one_size, ragged
 from skvae.estimators.mean_dice import mean_dice
 from skvae.estimators.pixels import PixelFeatures, draw_pixels, share_of
+from skvae.estimators.unchanged import unchanged_on_error
 from skvae.maps import gathered
 
 # What features that leave them at their defaults take from the estimator around them.
@@ -123,12 +124,16 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as expected.
+            If X, y or a parameter is not as expected; the estimator stays as it was.
         """
+        with unchanged_on_error(self, "classifier_"):
+            self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         images = ragged(X)
-        if images is not None and y is not None:
-            X, y = padded(images, y, self.ignore_label)
-        x = check_rows(self, X, reset=True, min_samples=1)
+        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
+        x = check_rows(self, X, reset=True, min_samples=1, image_shape=shape)
         masks = self._masks(y, x)
         if sample_weight is not None:
             sample_weight = check_sample_weight(
@@ -151,12 +156,11 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
         pixels = self._pixels(images).drawn(index, drawn)
         weight = None if sample_weight is None else sample_weight[pixels.image]
         labels = masks.classes[pixels.index]
+        self.classes_, self.n_pixels_ = masks.classes, len(labels)
+        self._n_features_out = pixels.rows.shape[1]
         self.classifier_ = self._fitted_classifier(
             pixels.rows, labels, weight, for_classifier
         )
-        self.classes_, self.n_pixels_ = masks.classes, len(labels)
-        self._n_features_out = pixels.rows.shape[1]
-        return self
 
     def _masks(self, y: Any, x: np.ndarray) -> Masks:
         name = type(self).__name__
@@ -288,6 +292,12 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
         score : float
             In [0, 1]; a label in neither mask of an image counts as 1, see
             :func:`~skvae.dice_scores`.
+            Images without a pixel that counts are left out.
+
+        Raises
+        ------
+        ValueError
+            If y or weights are not as expected, or no pixel of y counts.
         """
         return mean_dice(
             y,
@@ -361,5 +371,6 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.target_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

@@ -31,7 +31,8 @@ class PixelParameters(DocumentedParameters):
         of each image, rounded up.
     ignore_label : int or None, default=-1
         Pixels of y with this label do not count, for masks that are drawn in part. An
-        image that has no other label takes part in learning the features alone.
+        image that has no other label takes part in learning the features alone. No other
+        label may be below 0.
     window_size : int or None, default=None
         Pixels along each axis of the windows in which large images are read, one after
         the other; None takes images whole. Can be changed after `fit`.

@@ -183,7 +183,9 @@ class SequencePredictor(PretrainedPredictor):
             )
         return features
 
-    def _check(self, X: Any, *, reset: bool) -> np.ndarray:
+    def _check(
+        self, X: Any, *, reset: bool, image_shape: tuple[int, ...] | None = None
+    ) -> np.ndarray:
         return check_sequences(self, X, reset=reset)
 
     def _sample_shape(self, X: Any) -> tuple[int, ...]:

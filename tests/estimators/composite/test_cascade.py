@@ -167,8 +167,21 @@ def test_where_the_first_stage_finds_nothing_the_whole_image_is_searched(fitted)
     with pytest.warns(EmptyOrganWarning, match="in 1 of 4 images"):
         fitted.predict(sizes)
     strict = pickle.loads(pickle.dumps(fitted)).set_params(on_empty="raise")
+    n_read, read = [], strict.stage1_.predict_proba
+    strict.stage1_.predict_proba = lambda X: n_read.append(len(X)) or read(X)
     with pytest.raises(ValueError, match="no organ is found in the image 2"):
         strict.predict(sizes)
+    # The fourth image is not looked at any more.
+    assert n_read == [1, 1, 1]
+
+
+def test_what_cropping_leaves_of_images_without_a_mask_does_not_count(lungs_net):
+    hidden = Y.copy().astype(int)
+    hidden[2 : TRAIN.stop] = -1
+    few = cascade(stage1=lungs_net, size=8).fit(X[TRAIN], hidden[TRAIN])
+    alone = cascade(stage1=lungs_net, size=8).fit(X[:2], hidden[:2])
+    assert few.roundtrip_dice_ < 0.9
+    assert few.roundtrip_dice_ == pytest.approx(alone.roundtrip_dice_, abs=0.1)
 
 
 def test_a_masked_input_is_zero_outside_of_the_organ(lungs_net, monkeypatch):
@@ -195,6 +208,27 @@ def test_fields_are_the_same_as_labels(lungs_net):
         score = expected.score(X[TEST], Y[TEST])
         assert found.score(X[TEST], y[TEST]) == pytest.approx(score)
     assert np.isfinite(cross_val_score(model, X, fields, cv=2)).all()
+
+
+def test_a_label_means_the_same_whichever_others_there_are(lungs_net):
+    # In fields, a lesion is a part of the organ, also where the organ's mask has none.
+    fields = np.zeros(Y.shape, dtype=[("organ", "u1"), ("lesion", "u1")])
+    fields["lesion"] = Y > 0
+    model = cascade(stage1=lungs_net).fit(X[TRAIN], fields[TRAIN])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert set(np.unique(model.predict(X[TEST]))) == {0, 2}
+    found, true = model.quantify(X[TEST]), involvement(fields[TEST])
+    np.testing.assert_array_equal(found.fraction, true.fraction)
+    assert found.n_lesion.min() > 0
+    kinds = np.array([0, 1, 7])[Y]
+    model = cascade(stage1=lungs_net).fit(X[TRAIN], kinds[TRAIN])
+    expected, found = involvement(model.predict(X[TEST])), model.quantify(X[TEST])
+    np.testing.assert_array_equal(found.n_lesion, expected.n_lesion)
+    # There is no telling an organ without its label, nor one that has no surroundings.
+    for labels in ((0, 2, 2), (1, 1, 2), (0, 5, 7)):
+        message = f"labels {min(labels)}, {max(labels)}, but CascadeSegmenter expects 0 for"
+        with pytest.raises(ValueError, match=message.replace("0, 7", "0, 5, 7")):
+            cascade(stage1=lungs_net).fit(X[TRAIN], np.array(labels)[Y[TRAIN]])
 
 
 def test_several_kinds_of_lesions_and_pixels_that_do_not_count(lungs_net):

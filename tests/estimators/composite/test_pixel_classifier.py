@@ -305,6 +305,20 @@ def test_any_classifier_anywhere_in_scikit_learn():
     assert not np.array_equal(other, found[0])
 
 
+def test_a_refit_that_fails_leaves_all_as_it_was():
+    model = means().fit(X[TRAIN], Y[TRAIN])
+    before, expected = dict(vars(model)), model.predict_proba(X[TEST])
+    model.set_params(features=LocalMeans(9), classifier=KNeighborsClassifier())
+    with pytest.raises(ValueError, match="expected a classifier whose fit takes weights"):
+        model.fit(X[:4, :, :32], Y[:4, :32] == 1, sample_weight=np.ones(4))
+    model.set_params(features=before["features"], classifier=before["classifier"])
+    assert vars(model).keys() == before.keys()
+    np.testing.assert_array_equal(model.predict_proba(X[TEST]), expected)
+    with pytest.raises(ValueError, match="expected a classifier whose fit takes weights"):
+        (unfitted := means(classifier=KNeighborsClassifier())).fit(X, Y, np.ones(36))
+    assert vars(unfitted).keys() == unfitted.get_params(deep=False).keys()
+
+
 @pytest.mark.parametrize(
     ("parameters", "y", "message"),
     [
