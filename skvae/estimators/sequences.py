@@ -48,6 +48,8 @@ def check_sequences(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     """
     name = type(estimator).__name__
     rows, lengths = split_into_frames(X, name)
+    if not reset:
+        refuse_single_sequence(estimator, rows, lengths)
     if lengths is None:
         rows = check_rows(estimator, rows, reset=reset)
         lengths = np.ones(len(rows), dtype=int)
@@ -63,6 +65,29 @@ def check_sequences(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
         refuse_non_finite(rows, name)
     n_frames = max(lengths.max(), 0 if reset else estimator.n_frames_)
     return padded(rows, lengths, n_frames)
+
+
+def refuse_single_sequence(estimator: Any, rows: Any, lengths: np.ndarray | None) -> None:
+    """Refuse the frames of one sequence where a list of sequences was expected.
+
+    They would pass for sequences of one frame each, without its axis of channels. Where
+    ``image_shape`` is given, that is what they may be.
+
+    Raises
+    ------
+    ValueError
+        If every sequence has the shape of a frame.
+    """
+    shape = estimator.sample_shape_
+    if lengths is None or len(shape) == 1 or estimator.image_shape is not None:
+        return
+    if (lengths[0], *rows.shape[1:]) == shape:
+        listed = ", ".join(map(str, shape))
+        raise ValueError(
+            f"Got X with sequences of shape {shape}, which is that of a single frame; "
+            f"expected an array (n_samples, time, {listed}), or a list of sequences, for "
+            "one of them X=[sequence]."
+        )
 
 
 def split_into_frames(X: Any, name: str) -> Frames:

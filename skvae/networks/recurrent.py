@@ -184,6 +184,9 @@ def pooled_over_time(value: Tensor, pool: str | None, present: Tensor) -> Tensor
     """Pool a stage ``(n, channels, time, *spatial)`` over the frames that are present."""
     if value.ndim == 2:
         return value
+    if pool == "avg+max":
+        each = [pooled_over_time(value, kind, present) for kind in ("avg", "max")]
+        return torch.cat(each, dim=1)
     n_frames = present.shape[1]
     there = present.reshape(-1, 1, n_frames, *[1] * (value.ndim - 3))
     rows = pooled(value.where(there, NOTHING[pool]), pool)

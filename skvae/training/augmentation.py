@@ -2,11 +2,14 @@
 
 import copy
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +37,7 @@ class RandomAugment:
     rotate : float, default=15.0
         Largest rotation in each plane, in degrees, in steps of pixels along all axes.
     scale : float, default=0.1
-        Largest relative change of size.
+        Largest relative change of size, below 1.
     intensity : float, default=0.1
         Largest relative change of contrast, and largest shift of brightness as a share
         of the batch's range.
@@ -66,6 +69,15 @@ class RandomAugment:
                 raise ValueError(
                     f"Got {name}={getattr(self, name)}, but expected a number >= 0."
                 )
+        if not self.scale < 1:  # Images would vanish, and then be mirrored.
+            raise ValueError(
+                f"Got scale={self.scale}, but expected a number from 0 to below 1."
+            )
+        if isinstance(self.flip, Real) and not isinstance(self.flip, bool):
+            raise ValueError(
+                f"Got flip={self.flip}, but expected a bool or a tuple of axes, such as "
+                f"({self.flip},)."
+            )
         if not 0 <= self.resampled <= 1:
             raise ValueError(
                 f"Got resampled={self.resampled}, but expected a share from 0 to 1."
@@ -120,7 +132,9 @@ class RandomAugment:
         return torch.cat([matrix, (2 * move / sizes).unsqueeze(2)], dim=2)
 
     def _flipped_axes(self, n_axes: int) -> set[int]:
-        chosen = range(n_axes) if self.flip is True else self.flip or ()
+        chosen: Any = self.flip or ()
+        if isinstance(self.flip, bool | np.bool_):
+            chosen = range(n_axes) if self.flip else ()
         if not all(-n_axes <= axis < n_axes for axis in chosen):
             raise ValueError(
                 f"Got flip={self.flip}, but expected a bool or some of the {n_axes} "
@@ -197,7 +211,8 @@ class PerSequence:
     """An augmentation that changes all frames of a sequence alike.
 
     A sequence ``(time, channels, *spatial)`` is to it an image whose channels are those
-    of all frames. Frames that are not there (NaN) stay so.
+    of all frames. Frames that are not there (NaN) stay so; meanwhile the mean of the
+    others fills them, which changes neither the mean of a sequence nor its range.
     """
 
     augment: Augment
@@ -205,19 +220,39 @@ class PerSequence:
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch with every sequence changed."""
         missing = batch.x.isnan()
-        images = batch.x.masked_fill(missing, 0.0).flatten(1, 2)
+        mean = batch.x.nanmean(dim=tuple(range(1, batch.x.ndim)), keepdim=True)
+        images = batch.x.where(~missing, mean).flatten(1, 2)
         changed = self.augment(batch._replace(x=images), generator)
         x = changed.x.unflatten(1, batch.x.shape[1:3]).masked_fill(missing, torch.nan)
         return changed._replace(x=x)
 
 
 def as_augment(augment: Any) -> Augment | None:
-    """Return what a recipe applies for the value of a parameter ``augment``."""
-    if augment is None or augment is False:
+    """Return what a recipe applies for the value of a parameter ``augment``.
+
+    Raises
+    ------
+    ValueError
+        If it is a transform of MONAI without randomness.
+    """
+    if augment is None:
         return None
-    if augment is True:
-        return RandomAugment()
-    return PerImage(augment) if hasattr(augment, "set_random_state") else augment
+    if isinstance(augment, bool | np.bool_):
+        return RandomAugment() if augment else None
+    if hasattr(augment, "set_random_state"):
+        return PerImage(augment)
+    if isinstance(augment, transforms_of_monai()):
+        raise ValueError(
+            f"Got augment={augment!r}, a transform of MONAI that changes every image "
+            "alike; expected a random one, such as RandFlip."
+        )
+    return augment
+
+
+def transforms_of_monai() -> tuple[type, ...]:
+    """Return the class of MONAI's transforms, where MONAI, slow to import, already is."""
+    transforms = sys.modules.get("monai.transforms")
+    return () if transforms is None else (transforms.Transform,)
 
 
 def signed_uniform(x: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -1,11 +1,9 @@
 """Weights of one network copied into another, with a row of account for every tensor."""
 
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from skvae.networks.vgg import block_names
+from skvae.training.matching import Mapped, counterparts, nearest_names
 
 COPIED = "copied"
 ADAPTED = "adapted: rgb summed"
@@ -24,15 +22,8 @@ UNFILLED = "unfilled"
 STRICTNESS = ("any", "all", "none")
 N_NEAREST = 5
 
-Mapped = str | Mapping[str, str] | Callable[[str], str | None]
-
-_PREFIXES = re.compile(
-    r"^(module|_orig_mod|model|network|backbone|encoder|features)[._](?=.)"
-)
-# Checkpoints of DenseNet from before 2018 say norm.1 for norm1.
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)")
-_VGG_INDEX = re.compile(r"^(\d+)(?=\.)")
-_SECOND_FEATURE = re.compile(r"(^|features[._])1\.weight$")
+# Given the names of a tensor in source and target: its status, if they belong together.
+Fitting = Callable[[str, str], str]
 
 
 class TransferRow(NamedTuple):
@@ -113,7 +104,8 @@ def transfer_weights(
         ``"auto"`` takes equal names first, then the same names under other prefixes
         (``module.``, ``backbone.``, ``encoder.``, ``features.``, ...) or in another
         spelling (VGG's ``features.0`` is ``block1_conv1``, old DenseNets' ``norm.1``
-        is ``norm1``), then names of which one ends with the other and whose shapes
+        is ``norm1``), then the blocks of an autoencoder of images as the levels of a
+        `UNetSegmenter`, then names of which one ends with the other and whose shapes
         agree; never a guess between two.
     strict : {"any", "all", "none"}, default="any"
         When to raise, and change nothing: if no tensor fits, if any tensor of either
@@ -127,12 +119,14 @@ def transfer_weights(
     Raises
     ------
     ValueError
-        As ``strict`` says; the message has the nearest names.
+        As ``strict`` says, with the nearest names in the message; if a key of the
+        mapping names nothing in the source; if a tensor of either network that would
+        be copied holds no values (``device="meta"``).
 
     Notes
     -----
-    The kernels of a first layer that expects red, green and blue are summed where the
-    target has one channel: on grey images, the result is what it was on three equal
+    The kernels of a first convolution that expects red, green and blue are summed where
+    the target has one channel: on grey images, the result is what it was on three equal
     channels.
 
     Examples
@@ -154,8 +148,9 @@ def transfer_weights(
     if strict not in STRICTNESS:
         raise ValueError(f"Got strict={strict!r}, but expected one of {STRICTNESS}.")
     new, old = target.state_dict(), read_state(source)
-    renamed = _counterparts(new, old, mapping)
-    rows = [_row(name, old[name], renamed.get(name), new) for name in old]
+    fitting = _fitting(target, new, old)
+    renamed = counterparts(new, old, mapping, lambda n, o: fitting(n, o) != OTHER_SHAPE)
+    rows = [_row(name, renamed.get(name), new, old, fitting) for name in old]
     filled = {row.target for row in rows if row.status in (COPIED, ADAPTED)}
     rows += [
         TransferRow("", None, name, tuple(value.shape), UNFILLED)
@@ -164,6 +159,7 @@ def transfer_weights(
     ]
     report = TransferReport(tuple(rows))
     _refuse(report, strict, new, old)
+    _refuse_weightless(report, new, old)
     with torch.no_grad():
         for row in rows:
             if row.status in (COPIED, ADAPTED):
@@ -197,111 +193,39 @@ def read_state(source: Any) -> dict[str, Tensor]:
 
 
 def _row(
-    name: str, value: Tensor, found: str | None, new: Mapping[str, Tensor]
-) -> TransferRow:
-    shape = tuple(value.shape)
-    if found is None or found not in new:
-        return TransferRow(name, shape, "", None, NO_COUNTERPART)
-    wanted = tuple(new[found].shape)
-    status = OTHER_SHAPE
-    if shape == wanted:
-        status = COPIED
-    elif _fits(shape, wanted):
-        status = ADAPTED
-    return TransferRow(name, shape, found, wanted, status)
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a tensor can be copied: as it is, or summed over red, green and blue."""
-    if shape == wanted:
-        return True
-    return len(shape) > 2 and shape[1] == 3 and wanted == (shape[0], 1, *shape[2:])
-
-
-def _counterparts(
-    new: Mapping[str, Tensor], old: Mapping[str, Tensor], mapping: Mapped
-) -> dict[str, str]:
-    if mapping == "auto":
-        return _matched(new, old)
-    if isinstance(mapping, Mapping):
-        rename: Callable[[str], str | None] = lambda name: _renamed(name, mapping)  # noqa: E731
-    elif callable(mapping):
-        rename = mapping
-    else:
-        raise ValueError(
-            f"Got mapping={mapping!r}, but expected 'auto', a dict or a callable."
-        )
-    found = {name: other for name in old if (other := rename(name)) is not None}
-    twice = [name for name, n in Counter(found.values()).items() if n > 1 and name in new]
-    if twice:
-        sources = [name for name, other in found.items() if other == twice[0]]
-        raise ValueError(
-            f"Got a mapping that takes {' and '.join(sources)} to {twice[0]}; expected one "
-            "tensor for each."
-        )
-    return found
-
-
-def _renamed(name: str, mapping: Mapping[str, str]) -> str:
-    """Replace the longest part of a name, up to a dot, that the mapping has."""
-    parts = name.split(".")
-    for n in range(len(parts), 0, -1):
-        head = ".".join(parts[:n])
-        if head in mapping:
-            return ".".join([mapping[head], *parts[n:]])
-    return name
-
-
-def _matched(new: Mapping[str, Tensor], old: Mapping[str, Tensor]) -> dict[str, str]:
-    """Match names that are equal, then those spelled otherwise, then by their ends."""
-    found = {name: name for name in old if name in new}
-    left = [name for name in old if name not in found]
-    free = [name for name in new if name not in found]
-    ours, theirs = _spellings(new, free), _spellings(old, left)
-    for spelling, names in theirs.items():
-        others = ours.get(spelling, [])
-        if len(names) == len(others) == 1:
-            found[names[0]] = others[0]
-    taken = set(found.values())
-    left = [name for name in left if name not in found]
-    free = [name for name in free if name not in taken]
-    return found | _matched_by_end(new, old, free, left)
-
-
-def _matched_by_end(
+    name: str,
+    found: str | None,
     new: Mapping[str, Tensor],
     old: Mapping[str, Tensor],
-    free: Iterable[str],
-    left: Iterable[str],
-) -> dict[str, str]:
-    pairs = [
-        (name, other)
-        for name in left
-        for other in free
-        if f".{other}".endswith(f".{name}") or f".{name}".endswith(f".{other}")
-        if _fits(tuple(old[name].shape), tuple(new[other].shape))
-    ]
-    n_names = Counter(name for name, _ in pairs)
-    n_others = Counter(other for _, other in pairs)
-    return {name: other for name, other in pairs if n_names[name] == n_others[other] == 1}
+    fitting: Fitting,
+) -> TransferRow:
+    shape = tuple(old[name].shape)
+    if found is None or found not in new:
+        return TransferRow(name, shape, "", None, NO_COUNTERPART)
+    return TransferRow(name, shape, found, tuple(new[found].shape), fitting(name, found))
 
 
-def _spellings(state: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, list[str]]:
-    """Group names by a spelling that prefixes, VGG's indices and old names share."""
-    # The second of VGG's features is a batch norm, with weights, or a ReLU without.
-    batch_norm = any(_SECOND_FEATURE.search(name) for name in state)
-    blocks = block_names(batch_norm=batch_norm)
-    spellings: dict[str, list[str]] = {}
-    for name in names:
-        spelling = name
-        while _PREFIXES.match(spelling):
-            spelling = _PREFIXES.sub("", spelling)
-        spelling = _OLD_DENSENET.sub(r"\1\2", spelling)
-        spelling = _VGG_INDEX.sub(
-            lambda match: blocks.get(int(match[1]), match[1]), spelling
-        )
-        spellings.setdefault(spelling, []).append(name)
-    return spellings
+def _fitting(
+    target: nn.Module, new: Mapping[str, Tensor], old: Mapping[str, Tensor]
+) -> Fitting:
+    """Return what says whether a tensor can be copied: as it is, or summed over rgb."""
+    kernels = (n for n, v in old.items() if n.endswith("weight") and v.ndim > 2)
+    first = next(kernels, None)
+    # The kernels of a grouped convolution have one channel, but its input may have more.
+    grouped = {
+        f"{name}.weight"
+        for name, module in target.named_modules()
+        if getattr(module, "groups", 1) != 1
+    }
+
+    def fitting(name: str, other: str) -> str:
+        shape, wanted = tuple(old[name].shape), tuple(new[other].shape)
+        if shape == wanted:
+            return COPIED
+        rgb = name == first and shape[1] == 3 and other not in grouped
+        return ADAPTED if rgb and wanted == (shape[0], 1, *shape[2:]) else OTHER_SHAPE
+
+    return fitting
 
 
 def _refuse(
@@ -322,17 +246,45 @@ def _refuse(
     if strict == "any" and n_fitting == 0:
         raise ValueError(
             f"None of the {len(old)} tensors of the source fits one of the {len(new)} of "
-            f"the target; the nearest names are {_nearest(new, old)}. Say with mapping= "
-            "which belong together; nothing was changed."
+            f"the target; {_why(report, new, old)}; nothing was changed."
         )
 
 
-def _nearest(new: Mapping[str, Tensor], old: Mapping[str, Tensor]) -> str:
-    pairs = []
-    for name in list(old)[:N_NEAREST]:
-        others = get_close_matches(name, new, n=1, cutoff=0.0)
-        pairs += [f"{name!r} -> {other!r}" for other in others]
-    return ", ".join(pairs) or "none"
+def _why(
+    report: TransferReport, new: Mapping[str, Tensor], old: Mapping[str, Tensor]
+) -> str:
+    pairs = [(r.source, r.target) for r in report.rows if r.status == OTHER_SHAPE]
+    n_unequal = len(pairs)
+    if not pairs:
+        nearest = sorted(nearest_names(new, old), key=lambda found: -found[2])
+        pairs = [(name, other) for name, other, _ in nearest]
+    listed = ", ".join(
+        f"{name!r} {tuple(old[name].shape)} -> {other!r} {tuple(new[other].shape)}"
+        for name, other in pairs[:N_NEAREST]
+    )
+    if n_unequal:
+        return f"{n_unequal} have a counterpart of another shape: {listed}"
+    return (
+        f"the nearest names are {listed or 'none'}. Say with mapping= which belong together"
+    )
+
+
+def _refuse_weightless(
+    report: TransferReport, new: Mapping[str, Tensor], old: Mapping[str, Tensor]
+) -> None:
+    for row in report.rows:
+        if row.status not in (COPIED, ADAPTED):
+            continue
+        for which, name, tensor in (
+            ("target", row.target, new[row.target]),
+            ("source", row.source, old[row.source]),
+        ):
+            if tensor.is_meta:
+                raise ValueError(
+                    f"Got a {which} whose tensor {name} is on device='meta', which holds "
+                    "no values; expected one on a real device, as a target is after "
+                    "network.to_empty(device='cpu'). Nothing was changed."
+                )
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:

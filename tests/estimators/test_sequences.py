@@ -121,6 +121,23 @@ def test_later_frames_have_the_shape_of_those_in_fit():
         check_sequences(fitted(), [i.swapaxes(2, 3) for i in IMAGES], reset=False)
 
 
+@pytest.mark.parametrize("given", [np.asarray, list, tuple], ids=["array", "list", "tuple"])
+@pytest.mark.parametrize("shape", [(1, 5, 4), (3, 5, 4), (1, 20)])
+def test_one_sequence_in_place_of_several_is_refused(shape, given):
+    sequence = RNG.random((6, *shape))
+    taker = fitted(sample_shape=shape)
+    with pytest.raises(ValueError, match=r"of a single frame.* X=\[sequence\]"):
+        check_sequences(taker, given(sequence), reset=False)
+    for X in ([sequence], sequence[np.newaxis]):
+        assert check_sequences(taker, X, reset=False).shape == (1, 6, *shape)
+
+
+def test_frames_without_a_channel_axis_are_sequences_where_image_shape_says_so():
+    X = RNG.random((3, 1, 5, 4))
+    x = check_sequences(fitted(image_shape=(1, 5, 4)), X, reset=False)
+    np.testing.assert_array_equal(x[:, 0, 0], X[:, 0].astype(np.float32))
+
+
 def test_callers_keep_their_arrays():
     X = nan_padded(IMAGES)
     before = SimpleNamespace(x=X.copy(), listed=[i.copy() for i in IMAGES])

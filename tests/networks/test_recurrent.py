@@ -141,7 +141,7 @@ def test_going_on_from_the_frames_gives_the_same(x, rnn, pool_time):
     torch.testing.assert_close(behind["logits"], trace["logits"])
 
 
-@pytest.mark.parametrize("pool", ["avg", "max", None])
+@pytest.mark.parametrize("pool", ["avg", "max", "avg+max", None])
 def test_features_are_pooled_over_the_frames_that_are_there(x, pool):
     network = name_network()().eval()
     layers = ["conv_1", "frames", "states"]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from monai.transforms import (
     Compose,
+    Flip,
     RandAffined,
     RandFlip,
     RandFlipd,
@@ -157,6 +158,9 @@ def test_intensity_alone_keeps_places_and_order():
         ({"shift": -0.1}, r"Got shift=-0\.1, but expected a number >= 0"),
         ({"rotate": float("nan")}, "Got rotate=nan"),
         ({"resampled": 1.5}, r"Got resampled=1\.5, but expected a share from 0 to 1"),
+        ({"scale": 2.0}, r"Got scale=2\.0, but expected a number from 0 to below 1"),
+        ({"flip": 0}, r"Got flip=0, but expected a bool or .* such as \(0,\)"),
+        ({"flip": 1}, r"Got flip=1, but expected a bool or .* such as \(1,\)"),
     ],
 )
 def test_impossible_amounts_are_refused(wrong, message):
@@ -167,6 +171,13 @@ def test_impossible_amounts_are_refused(wrong, message):
 def test_a_flip_of_an_axis_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"flip=\(2,\).*the 2 spatial axes of X, 0 to 1"):
         augmented(RandomAugment(flip=(2,)), images(SHAPES["images"]))
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_bools_of_numpy_are_bools(flip):
+    x = images(SHAPES["images"])
+    ours, theirs = (RandomAugment(**STILL | {"flip": f}) for f in (flip, np.bool_(flip)))
+    assert torch.equal(augmented(ours, x).x, augmented(theirs, x).x)
 
 
 def small(**parameters):
@@ -206,8 +217,14 @@ def test_a_fit_is_repeated_bit_for_bit(augment):
 
 
 def test_false_is_off():
-    off = small(augment=False).fit(X)
-    np.testing.assert_array_equal(off.transform(X), small().fit(X).transform(X))
+    expected = small().fit(X).transform(X)
+    for off in (False, np.False_):
+        np.testing.assert_array_equal(small(augment=off).fit_transform(X), expected)
+
+
+def test_true_of_numpy_is_on():
+    on = small(augment=np.True_).fit_transform(X)
+    np.testing.assert_array_equal(on, small(augment=True).fit_transform(X))
 
 
 def test_a_random_transform_of_monai_is_seeded_by_the_fit_and_left_as_it_was():
@@ -219,6 +236,11 @@ def test_a_random_transform_of_monai_is_seeded_by_the_fit_and_left_as_it_was():
     assert pickle.dumps(transform) == before
     assert not np.allclose(small().fit(X).transform(X), one)
     assert not np.allclose(small(augment=transform, random_state=1).fit_transform(X), one)
+
+
+def test_a_transform_of_monai_that_is_not_random_is_refused():
+    with pytest.raises(ValueError, match=r"augment=<monai.*Flip.* expected a random"):
+        small(augment=Flip(spatial_axis=0)).fit(X)
 
 
 WITH_MASKS = {"keys": ["image", "mask"], "mode": ("bilinear", "nearest")}
@@ -313,3 +335,19 @@ def test_the_frames_of_a_sequence_are_changed_alike_and_missing_ones_stay_so():
     there = ~x.flatten(2).isnan().all(dim=2)
     for i, t in there.nonzero().tolist():
         torch.testing.assert_close(y[i, t], expected[i])
+
+
+@pytest.mark.parametrize("n_missing", [1, 9])
+def test_what_a_sequence_becomes_does_not_depend_on_its_padding(n_missing):
+    x = images((6, 2, 1, 9, 12)) + 5
+    padding = torch.full((6, n_missing, 1, 9, 12), torch.nan)
+    padded = torch.cat([x, padding], dim=1)
+    # What comes into view from outside moves the mean a little.
+    for augment, tolerance in (
+        (RandomAugment(**STILL | {"intensity": 0.1}), 1e-5),
+        (RandomAugment(), 0.01),
+    ):
+        alone = augmented(PerSequence(augment), x).x
+        among_others = augmented(PerSequence(augment), padded).x[:, :2]
+        torch.testing.assert_close(among_others, alone, atol=tolerance, rtol=0)
+        assert (alone - x).abs().max() > 5 * tolerance

@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -7,10 +8,17 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from skvae import Autoencoder
+from skvae import (
+    Autoencoder,
+    AutoencoderClassifier,
+    DenoisingAutoencoder,
+    UNetSegmenter,
+    VAEFeatureExtractor,
+)
+from skvae.datasets import make_xrays
 from skvae.networks import densenet121
 from skvae.networks.vgg import BLOCKS, block_names, vgg16
-from skvae.training.transfer import transfer_weights
+from skvae.training.transfer import read_state, transfer_weights
 
 NAMES = block_names()
 
@@ -132,7 +140,9 @@ def test_another_spelling_raises_by_name_and_fits_automatically(densenet):
     before = state(target)
     with pytest.raises(ValueError, match="None of the 725 tensors") as caught:
         transfer_weights(target, spelled, mapping={})
-    assert "'conv0.weight' -> 'features.conv0.weight'" in str(caught.value)
+    nearest = re.findall(r"'(\S+)' \(.*?\) -> '(\S+)'", str(caught.value))
+    assert len(nearest) == 5
+    assert all(theirs == f"features.{ours}" for ours, theirs in nearest)
     assert equal(state(target), before)
     report = transfer_weights(target, spelled, mapping={}, strict="none")
     assert report.counts == {"skipped: no counterpart": 725, "unfilled": 727}
@@ -266,3 +276,88 @@ def test_the_report_is_a_table():
     text = str(report)
     assert text.splitlines()[-1] == "2 copied, 2 unfilled"
     assert "(3, 4)" in text
+
+
+def test_the_nearest_names_are_found_wherever_they_stand():
+    source = {f"zzz{i}.weight": torch.zeros(7, 7) for i in range(10)}
+    source["layer_10.weigth"] = torch.zeros(3, 4)
+    target = nn.ModuleDict({f"layer_{i}": nn.Linear(4, 3) for i in (1, 10)})
+    with pytest.raises(ValueError, match="Say with mapping=") as caught:
+        transfer_weights(target, source)
+    first = "the nearest names are 'layer_10.weigth' (3, 4) -> 'layer_10.weight' (3, 4), "
+    assert first in str(caught.value)
+
+
+def test_equal_names_of_other_shapes_are_said_to_be_that():
+    with pytest.raises(ValueError, match="of another shape") as caught:
+        transfer_weights(linear(5, 3), {"0.weight": torch.zeros(3, 4)})
+    assert "'0.weight' (3, 4) -> '0.weight' (3, 5)" in str(caught.value)
+    assert "mapping=" not in str(caught.value)
+
+
+def test_only_a_first_layer_is_summed_over_red_green_and_blue():
+    class Stem(nn.Module):
+        def __init__(self, in_channels, groups=1, inner=3):
+            super().__init__()
+            self.stem = nn.Conv2d(in_channels, 3, 3, groups=groups)
+            self.deep = nn.Conv2d(inner, 3, 3)
+
+    def statuses(target):
+        rows = transfer_weights(target, Stem(3)).rows
+        return [row.status for row in rows if row.source.endswith("weight")]
+
+    assert statuses(Stem(1)) == ["adapted: rgb summed", "copied"]
+    # The second takes one map, the first all three channels, but each on its own.
+    assert statuses(Stem(3, inner=1)) == ["copied", "skipped: shape"]
+    assert statuses(Stem(3, groups=3)) == ["skipped: shape", "copied"]
+
+
+def test_a_key_of_the_mapping_that_names_nothing_is_refused():
+    source, target = linear(4, 3, 2), nn.ModuleDict({"a": linear(4, 3)})
+    with pytest.raises(ValueError, match=r"'00', .* no module or tensor.* is '0'"):
+        transfer_weights(target, source, {"0": "a.0", "00": "a.1"})
+    # Part of a tensor's name names nothing either.
+    with pytest.raises(ValueError, match=r"'0\.w'"):
+        transfer_weights(target, source, {"0.w": "a.0.w"}, strict="none")
+    assert transfer_weights(target, source, {"0": "a.0"}).counts["copied"] == 2
+
+
+@pytest.mark.parametrize("strict", ["any", "none"])
+def test_what_holds_no_values_is_neither_filled_nor_copied(strict):
+    real = linear(4, 3, 2)
+    before = state(real)
+    with torch.device("meta"):
+        weightless = linear(4, 3, 2)
+    with pytest.raises(ValueError, match=r"target.*0\.weight.*'meta'.*to_empty"):
+        transfer_weights(weightless, real, strict=strict)
+    weightless[0].to_empty(device="cpu").load_state_dict(linear(4, 3)[0].state_dict())
+    with pytest.raises(ValueError, match=r"source.*1\.weight.*'meta'"):
+        transfer_weights(real, weightless, strict=strict)
+    assert equal(state(real), before)
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+@pytest.mark.parametrize(
+    "kind", [Autoencoder, VAEFeatureExtractor, DenoisingAutoencoder, AutoencoderClassifier]
+)
+def test_an_autoencoder_of_images_fills_a_unet(kind):
+    images, masks = make_xrays(8, size=32, random_state=0, return_X_y=True)
+    quiet = {"n_threads": 1, "random_state": 0, "device": "cpu"}
+    shape = {"channels": (4, 8, 16), "normalization": "batch", "max_iter": 1}
+    if kind is AutoencoderClassifier:
+        inner = DenoisingAutoencoder(2, **shape)
+        source = kind(autoencoder=inner, head_max_iter=1, finetune_max_iter=1, **quiet)
+    else:
+        source = kind(2, **shape, **quiet)
+    source.fit(images, np.arange(8) % 2)
+    unet = UNetSegmenter(depth=2, width=4, n_convolutions=1, max_iter=1, **quiet)
+    target = unet.fit(images, masks).network_.module
+    report = transfer_weights(target, source)
+    assert report.counts["copied"] == 3 * 7
+    pairs = {row.source: row.target for row in report.rows if row.status == "copied"}
+    weights = read_state(source)
+    for name, other in pairs.items():
+        assert torch.equal(target.state_dict()[other], weights[name])
+        level = int(re.search(r"down\.(\d)\.", name)[1]) + 1
+        part = "conv" if "convolution" in name else "norm"
+        assert other.startswith(f"encoder.block{level}_{part}1.")

@@ -12,7 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._compat import fit_context
 from skvae.estimators.base import BaseAutoencoder
 from skvae.estimators.composite.diagnosis import diagnosis, relative_move
-from skvae.estimators.composite.nested import refuse_fitted, with_shared
+from skvae.estimators.composite.nested import (
+    refuse_fitted,
+    refuse_supervised,
+    with_shared,
+)
 from skvae.estimators.composite.parameters import PretrainingParameters
 from skvae.estimators.denoising import DenoisingAutoencoder
 from skvae.estimators.trained import TrainedTransformer
@@ -269,6 +273,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             check_is_fitted(autoencoder.estimator, "network_")
         else:
             refuse_fitted("autoencoder", autoencoder)
+            refuse_supervised(autoencoder)
         return autoencoder
 
     def _default_autoencoder(self, sample_shape: tuple[int, ...]) -> BaseAutoencoder:

@@ -36,10 +36,10 @@ class SequencePredictor(PretrainedPredictor):
         be changed after `fit`. ``"frames"`` is the code of each frame, ``"states"``
         what the recurrent network makes of them, ``"attention"`` the weight of each
         frame (with ``pool_time="attention"``), ``"features"`` what the head takes.
-    pool : {"avg", "max"} or None, default="avg"
+    pool : {"avg", "max", "avg+max"} or None, default="avg"
         How stages with a time axis and feature maps become features: one per channel,
-        over the frames that are there, or all entries (``None``; NaN for a missing
-        frame). Can be changed after `fit`.
+        or two, over the frames that are there, or all entries (``None``; NaN for a
+        missing frame). Can be changed after `fit`.
     max_grad_norm : float or None, default=1.0
         Gradients are scaled down to this norm.
     augment : bool, callable or None, default=None

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skvae import CascadeSegmenter, UNetSegmenter, dice_scores
+from skvae import CascadeSegmenter, UNetSegmenter, dice_scores, involvement
 from skvae.datasets import make_infected_lungs
 from skvae.exceptions import EmptyOrganWarning
 from skvae.training.caching import n_trainings

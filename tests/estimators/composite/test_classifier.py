@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict, train_test_split
 
-from skvae import Autoencoder, AutoencoderClassifier
+from skvae import AttriVAE, Autoencoder, AutoencoderClassifier
 from skvae.datasets import load_medmnist
 
 X, Y = load_digits(return_X_y=True)
@@ -136,6 +137,18 @@ def test_one_class_is_refused_and_the_estimator_stays_as_it_was():
         fitted.fit(X[:100], np.full(100, 3))
     np.testing.assert_array_equal(fitted.classes_, [0, 1])
     np.testing.assert_array_equal(fitted.predict_proba(X[:100]), before)
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+def test_an_autoencoder_that_needs_labels_comes_fitted():
+    attri_vae = AttriVAE(4, hidden_layer_sizes=(8,), max_iter=2, **QUIET)
+    with pytest.raises(ValueError, match=r"(?s)autoencoder=AttriVAE.*FrozenEstimator"):
+        classifier(autoencoder=attri_vae).fit(X[:100], Y[:100])
+    attri_vae.fit(X[:100], Y[:100] > 4, attributes=X[:100].mean(axis=1))
+    fitted = classifier(autoencoder=FrozenEstimator(attri_vae), finetune_max_iter=0)
+    np.testing.assert_array_equal(
+        fitted.fit(X[:100], Y[:100]).transform(X), attri_vae.transform(X)
+    )
 
 
 def test_before_fit_the_layers_are_those_for_two_classes():
