@@ -76,7 +76,7 @@ def check_rows(
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
         rows = validate_data(
             estimator,
-            X if flat else X.reshape(len(X), -1),
+            X if flat else X.reshape(len(X), math.prod(X.shape[1:])),
             dtype=np.float32,
             order="C",
             ensure_all_finite=False,

@@ -1,5 +1,7 @@
 """Labels that may be missing: NaN, or -1 beside at least two other classes."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skvae._compat import check_regression_targets
 from skvae.objectives.supervision import UNLABELLED
+
+# Where the class beside -1 has no more rows than this share, -1 may well be no class.
+FEW = 0.1
 
 
 def encode_classes(
@@ -61,6 +66,8 @@ def encode_classes(
         raise ValueError(
             f"Got y with {found}, but {name} needs at least two classes to tell apart."
         )
+    if known is None and numbers and UNLABELLED in classes:
+        warn_of_minus_one(classes[classes != UNLABELLED][0], y[labelled])
     index = np.full(len(y), UNLABELLED, dtype=np.int64)
     labels = as_whole_numbers(y[labelled])
     if strange := set(labels.tolist()) - set(classes.tolist()):
@@ -70,6 +77,25 @@ def encode_classes(
         )
     index[labelled] = np.searchsorted(classes, labels)
     return classes, index
+
+
+def warn_of_minus_one(other: Any, y: np.ndarray) -> None:
+    """Warn where -1, a class beside one other, looks like a missing label.
+
+    {-1, 1} is a binary problem; {-1, 0}, or a -1 nearly everywhere, are rather what is
+    left of a fold whose labelled rows are all of one class.
+    """
+    n_others = int((y == other).sum())
+    if other == 1 and n_others > FEW * len(y):
+        return
+    warnings.warn(
+        f"Got y with the classes -1 and {other}, the latter in {n_others} of {len(y)} "
+        "rows; -1 is a class here, since it is a missing label only beside two others. "
+        "If it is missing, have both classes among the labelled rows (such as by a "
+        "stratified split), or mark missing labels as NaN; if not, call the classes 0 "
+        "and 1.",
+        stacklevel=8,
+    )
 
 
 def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
@@ -86,8 +112,53 @@ def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
     if not labelled.any():
         raise ValueError(f"Got y without a single target, but {name} needs some to learn.")
     targets = np.full(len(y), np.nan, dtype=np.float32)
-    targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
+    assert_all_finite(targets[labelled], input_name="y")
     return targets
+
+
+def labelled_score(
+    metric: Callable[..., float],
+    y: Any,
+    predicted: np.ndarray,
+    sample_weight: Any = None,
+    classes: np.ndarray | None = None,
+) -> float:
+    """Return a metric over the rows that have a label.
+
+    Parameters
+    ----------
+    metric : callable
+        Of scikit-learn: ``metric(y, predicted, sample_weight=sample_weight)``.
+    y : array-like of shape (n_samples,)
+        Labels; NaN, None and, where it is none of the classes, -1 are missing.
+    predicted : ndarray of shape (n_samples,)
+        What was predicted of all rows.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weight of each row.
+    classes : ndarray, optional
+        The classes, where labels are classes.
+
+    Raises
+    ------
+    ValueError
+        If no row has a label.
+    """
+    y = column_or_1d(y)
+    check_consistent_length(y, predicted, sample_weight)
+    labelled = ~is_missing(y)
+    numbers = classes is not None and classes.dtype.kind in "if"
+    if numbers and UNLABELLED not in classes:
+        labelled &= y != UNLABELLED
+    if not labelled.any():
+        raise ValueError("Got y without a single label, but a score needs some.")
+    if sample_weight is not None:
+        sample_weight = np.asarray(sample_weight)[labelled]
+    found = metric(
+        as_whole_numbers(y[labelled]), predicted[labelled], sample_weight=sample_weight
+    )
+    return float(found)
 
 
 def is_missing(y: np.ndarray) -> np.ndarray:

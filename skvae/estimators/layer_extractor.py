@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -23,7 +24,8 @@ from skvae._compat import (
 )
 from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
 from skvae.estimators.parameters import DocumentedParameters
-from skvae.networks.pooling import pooled_size
+from skvae.estimators.trained import listed
+from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.taps import Address, LayerRow, Survey, parse_address
 from skvae.training.foreign import PREPROCESSING, ForeignNetwork, Preprocess, Source
 from skvae.training.reading import FittedNetwork
@@ -71,7 +73,8 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
     random_state : int, RandomState instance or None, default=None
         Draws the weights that a function initialises; no other use.
     memory : str, joblib.Memory or None, default=None
-        Where features are kept, so that a search reads each layer of each fold once.
+        Where features are kept, so that a search reads each layer of each fold once. An
+        edited ``preprocess`` is another one, but not one that calls edited functions.
 
     Attributes
     ----------
@@ -157,10 +160,15 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         Raises
         ------
         ValueError
-            If the network does not take X, or has no such layer.
+            If the network does not take X, or has no such layer, or torch cannot compute
+            on ``device`` here.
+        TypeError
+            If the network, or a part of it, is a TorchScript module.
         """
-        x = check_rows(self, X, reset=True, min_samples=1)
-        network = self._network()
+        source = self._source()
+        shape = self._image_shape(X, source)
+        x = check_rows(self, X, reset=True, min_samples=1, image_shape=shape)
+        network = self._network(source)
         surveyed = network.survey(x, self.n_threads)
         self._addresses(surveyed, x.shape[1:])
         self.network_ = network
@@ -180,6 +188,12 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         -------
         features : ndarray of shape (n_samples, n_features_out), float32
             The pooled features of each layer, side by side.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such layer, ``pool`` is not one of those above, or X
+            is not finite or of another shape than in `fit`.
         """
         check_is_fitted(self, "network_")
         addresses = self._addresses(self._survey, self.sample_shape_)
@@ -213,9 +227,10 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
             surveyed, shape = self._survey, self.sample_shape_
         else:
             X = as_array(X)
-            shape = find_sample_shape(X, self.image_shape)
+            source = self._source()
+            shape = find_sample_shape(X, self._image_shape(X, source))
             first = np.asarray(X[:1], dtype=np.float32).reshape(1, *shape)
-            surveyed = self._network().survey(first, self.n_threads)
+            surveyed = self._network(source).survey(first, self.n_threads)
         if surveyed.error is not None:
             if not surveyed.layers:
                 raise self._not_taken(surveyed, shape)
@@ -257,11 +272,10 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _network(self) -> ForeignNetwork:
+    def _network(self, source: Source) -> ForeignNetwork:
         preprocess = self.preprocess
         if isinstance(preprocess, str):
             preprocess = PREPROCESSING[preprocess]
-        source = self._source()
         seed = 0
         if not isinstance(source, nn.Module | FittedNetwork):
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -272,13 +286,21 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         if isinstance(model, FrozenEstimator):
             model = model.estimator
         if isinstance(model, DocumentedParameters):
-            if not isinstance(getattr(model, "network_", None), FittedNetwork):
+            network = getattr(model, "network_", None)
+            if isinstance(network, FittedNetwork):
+                return network
+            try:
+                check_is_fitted(model)
+            except NotFittedError as error:
                 raise ValueError(
                     f"Got model={model!r}, which is not fitted. Fit it first; in a "
                     "pipeline or search, pass FrozenEstimator(model), since scikit-learn's "
                     "clone unfits an estimator."
-                )
-            return model.network_
+                ) from error
+            raise ValueError(
+                f"Got model={model!r}, which has trained no network of its own; expected "
+                "the torch.nn.Module or the autoencoder that it holds."
+            )
         if not callable(model) or hasattr(model, "get_params"):
             raise ValueError(
                 f"Got model={model!r}, but expected a torch.nn.Module, a function without "
@@ -286,10 +308,23 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
             )
         return model
 
+    def _image_shape(self, X: Any, source: Source) -> tuple[int, ...] | None:
+        """Return the shape that rows stand for: a fitted network knows its images."""
+        if self.image_shape is not None or not isinstance(source, FittedNetwork):
+            return self.image_shape
+        flat = as_array(X).ndim == 2 and len(source.sample_shape) > 1
+        return source.sample_shape if flat else None
+
     def _addresses(self, surveyed: Survey, shape: tuple[int, ...]) -> list[Address]:
-        names = [self.layer] if isinstance(self.layer, str) else list(self.layer or [])
+        check_pool(self.pool)
+        names = listed(self.layer)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"Got layer={self.layer!r}, but expected the name of a layer, or a list "
+                "of such names."
+            )
         addresses = [self._address(name, surveyed, shape) for name in names]
-        if not addresses or len(set(addresses)) < len(addresses):
+        if len(set(addresses)) < len(addresses):
             raise ValueError(
                 f"Got layer={self.layer!r}, but expected layers that all differ."
             )
@@ -303,7 +338,7 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         if address in surveyed.layers:
             return address
         if surveyed.error is not None:
-            raise self._not_taken(surveyed, shape) from surveyed.error
+            raise self._not_taken(surveyed, shape)
         known = [row.name for row in surveyed.layers.values()]
         nearest = get_close_matches(name, known, n=N_NEAREST, cutoff=0.0)
         raise ValueError(
@@ -317,6 +352,6 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         where = f" behind {last}" if last is not None else ""
         return ValueError(
             f"Got X with samples of shape {shape}, which the network does not take{where}: "
-            f"{surveyed.error!r}. With preprocess='rgb' a single channel is repeated three "
+            f"{surveyed.error}. With preprocess='rgb' a single channel is repeated three "
             "times; a callable may also resize or scale."
         )

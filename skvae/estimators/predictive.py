@@ -19,6 +19,7 @@ from skvae.estimators.labels import (
     class_weights,
     decision_values,
     encode_classes,
+    labelled_score,
 )
 from skvae.estimators.variational import BaseVAE
 from skvae.networks.builder import Builder
@@ -137,7 +138,15 @@ class PredictiveVAE(BaseVAE):
             return index
         targets = check_targets(y, x, name)
         if not hasattr(self, "_target_scale"):
-            self._target_scale = np.nanmean(targets), np.nanstd(targets) or 1.0
+            with np.errstate(over="ignore"):  # refused below
+                scale = np.nanmean(targets), np.nanstd(targets) or 1.0
+            if not np.isfinite(scale).all():
+                largest = np.nanmax(np.abs(targets))
+                raise ValueError(
+                    f"Got y with entries up to {largest:.3g}, but {name} needs targets "
+                    "whose squares float32 can hold; expected them in larger units."
+                )
+            self._target_scale = scale
         self._prediction_term = SquaredResidual()
         mean, deviation = self._target_scale
         return (targets - mean) / deviation
@@ -209,7 +218,7 @@ class PredictiveVAE(BaseVAE):
         X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
             Rows or images.
         y : array-like of shape (n_samples,), default=None
-            Classes or numbers.
+            Classes or numbers. Rows where they are missing do not count.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample; with y only.
 
@@ -220,8 +229,12 @@ class PredictiveVAE(BaseVAE):
         """
         if y is None:
             return super().score(X)
-        metric = accuracy_score if self.task == "classification" else r2_score
-        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+        predicted = self.predict(X)
+        if self.task == "classification":
+            return labelled_score(
+                accuracy_score, y, predicted, sample_weight, self.classes_
+            )
+        return labelled_score(r2_score, y, predicted, sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,7 +1,7 @@
 """An estimator that trains a network, and transforms by reading its layers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -22,7 +22,7 @@ from skvae.estimators.parameters import TrainingParameters
 from skvae.estimators.progress import epoch_bar
 from skvae.estimators.unchanged import unchanged_on_error
 from skvae.networks.builder import Builder
-from skvae.networks.pooling import pooled_size
+from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.staged import stage_shapes
 from skvae.objectives.batch import Objective
 from skvae.training.augmentation import as_augment
@@ -41,6 +41,13 @@ class Layer(NamedTuple):
     name: str
     shape: tuple[int, ...]
     n_features: int
+
+
+def listed(layer: Any) -> list[Any]:
+    """Return the layers that ``layer`` names; none where it is no name and no list."""
+    if isinstance(layer, str):
+        return [layer]
+    return list(layer) if isinstance(layer, Iterable) else []
 
 
 class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParameters, ABC):
@@ -284,8 +291,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         return tuple(int(size) for size in sizes)
 
     def _selected_layers(self, shapes: dict[str, tuple[int, ...]]) -> Sequence[str]:
-        layers = [self.layer] if isinstance(self.layer, str) else list(self.layer)
-        if not layers or any(layer not in shapes for layer in layers):
+        check_pool(self.pool)
+        layers = listed(self.layer)
+        if not layers or any(layer not in list(shapes) for layer in layers):
             raise ValueError(
                 f"Got layer={self.layer!r}, but {type(self).__name__} has the layers "
                 f"{', '.join(shapes)}."

@@ -164,9 +164,19 @@ def modules_behind(
 
 def modules_with_weights(builder: Builder) -> frozenset[str]:
     """Names of all modules with weights of their own."""
+    return frozenset(name.rpartition(".")[0] for name in names_of_weights(builder))
+
+
+def names_of_weights(builder: Builder) -> list[str]:
+    """Names of all weights, from a weightless copy."""
     with torch.device("meta"):
-        names = [name for name, _ in builder().named_parameters()]
-    return frozenset(name.rpartition(".")[0] for name in names)
+        return [name for name, _ in builder().named_parameters()]
+
+
+def names_of_state(builder: Builder) -> list[str]:
+    """Names of all weights and buffers, from a weightless copy."""
+    with torch.device("meta"):
+        return list(builder().state_dict())
 
 
 @lru_cache(maxsize=256)

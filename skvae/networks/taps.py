@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from skvae.networks.staged import StagedNetwork
 
@@ -113,7 +114,8 @@ class Watch:
     def __init__(self, see: See) -> None:
         self.see = see
         self.calls: Counter[tuple[str, str]] = Counter()
-        self.outputs: dict[int, list[tuple[Address, Tensor, nn.Module]]] = {}
+        # Of each output that still lives; a container and its last module have the same.
+        self.outputs: Any = WeakTensorKeyDictionary()
 
     def meet(self, name: str, side: str, module: nn.Module, values: Any) -> None:
         """Take what goes into a module or comes out of it, if it is one tensor."""
@@ -123,12 +125,10 @@ class Watch:
         if len(tensors) == 1:
             (value,) = tensors
             if side == "output":
-                # The tensor is kept, so that no other gets its id; a container and its
-                # last module have the same.
-                self.outputs.setdefault(id(value), []).append((address, value, module))
+                self.outputs.setdefault(value, []).append((address, module))
             elif not any(True for _ in module.children()):
                 # What an activation module does to its input is its own output.
-                self.outputs.pop(id(value), None)
+                self.outputs.pop(value, None)
             self.see(address, value, module)
 
 
@@ -144,8 +144,8 @@ class _Activations(TorchFunctionMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").strip("_")
-        if args and name in ACTIVATIONS:
-            for address, _, module in self.watch.outputs.get(id(args[0]), ()):
+        if name in ACTIVATIONS and args and isinstance(args[0], Tensor):
+            for address, module in self.watch.outputs.get(args[0], ()):
                 self.watch.see(address._replace(activation=name), result, module)
         return result
 
@@ -174,8 +174,30 @@ def _after(name: str, module: nn.Module, args: Any, output: Any) -> None:
 
 
 def private_copy(model: nn.Module) -> nn.Module:
-    """Copy a module in evaluation mode, without what makes it parallel or compiled."""
-    copied = _unwrapped(deepcopy(_unwrapped(model))).eval().requires_grad_(False)
+    """Copy a module in evaluation mode, without what makes it parallel or compiled.
+
+    Raises
+    ------
+    TypeError
+        If it, or a part of it, is a TorchScript module.
+    """
+    for name, part in model.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            where = f", whose {name!r} is one" if name else ""
+            raise TypeError(
+                f"Got a {type(model).__name__}{where}, but the layers of a TorchScript "
+                "module cannot be read; expected the module that it was made from."
+            )
+    # Only leaves can be copied. Others are what a hook computes of weights in each
+    # forward pass, as weight_norm does.
+    computed: dict[int, Any] = {
+        id(value): value.detach().clone()
+        for part in model.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    copied = _unwrapped(deepcopy(_unwrapped(model), computed))
+    copied = copied.eval().requires_grad_(False)
     for module in list(copied.modules()):
         for name, child in list(module.named_children()):
             if (inner := _unwrapped(child)) is not child:
@@ -276,10 +298,13 @@ def taps(module: nn.Module, layers: Sequence[Address]) -> Taps | StagedTaps:
 
 
 class Survey(NamedTuple):
-    """All layers that a forward pass met, and the error that ended it, if one did."""
+    """All layers that a forward pass met, and the error that ended it, if one did.
+
+    The error is its text: an exception holds the tensors of the pass that it ended.
+    """
 
     layers: dict[Address, LayerRow]
-    error: Exception | None = None
+    error: str | None = None
 
 
 def survey(module: nn.Module, x: Tensor) -> Survey:
@@ -289,12 +314,15 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
     to no sample. ``n_features`` is before pooling.
     """
     if isinstance(module, StagedNetwork):
-        return Survey(_stages(module, x))
-    met: dict[Address, tuple[Tensor, int, nn.Module]] = {}
+        return _stages(module, x)
+    met: dict[Address, tuple[tuple[int, ...], Tensor, int, nn.Module]] = {}
 
     def see(address: Address, value: Tensor, part: nn.Module) -> None:
-        if value.ndim > 1 and len(value) == len(x):
-            met.setdefault(address, (value, value._version, part))
+        if value.ndim > 1 and len(value) == len(x) and address not in met:
+            # Counts the changes of the value, without its memory.
+            version = value.detach()
+            version.data = value.new_empty(0)
+            met[address] = tuple(value.shape[1:]), version, version._version, part
 
     watch, error = Watch(see), None
     tapped = _tapped(module, inputs=True)
@@ -302,31 +330,34 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
         try:
             tapped(x)
         except Exception as raised:
-            error = raised
+            error = repr(raised)
     rows = {}
-    for address, (value, version, part) in met.items():
+    for address, (shape, version, before, part) in met.items():
         n_calls = watch.calls[address.module, address.side]
         named = address._replace(call=None) if n_calls == 1 else address
-        shape = tuple(value.shape[1:])
         rows[named] = LayerRow(
             str(named),
             address.activation or type(part).__name__,
             shape,
             _numel(shape),
             n_calls,
-            value._version != version,
+            version._version != before,
             0 if address.activation else sum(p.numel() for p in part.parameters()),
         )
     return Survey(rows, error)
 
 
-def _stages(module: StagedNetwork, x: Tensor) -> dict[Address, LayerRow]:
+def _stages(module: StagedNetwork, x: Tensor) -> Survey:
+    rows, error = {}, None
     with torch.no_grad():
-        walked = {name: tuple(value.shape[1:]) for name, value in module.stages(x)}
-    return {
-        Address(name): LayerRow(name, "stage", shape, _numel(shape), 1, False, 0)
-        for name, shape in walked.items()
-    }
+        try:
+            for name, value in module.stages(x):
+                shape = tuple(value.shape[1:])
+                row = LayerRow(name, "stage", shape, _numel(shape), 1, False, 0)
+                rows[Address(name)] = row
+        except Exception as raised:
+            error = repr(raised)
+    return Survey(rows, error)
 
 
 def _numel(shape: tuple[int, ...]) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from skvae.networks.pooling import pooled
 from skvae.networks.taps import Address, Survey, private_copy, survey, taps
 from skvae.training.blocks import apply_in_blocks
-from skvae.training.caching import remember_under
+from skvae.training.caching import CodePickler, described, remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.reading import FittedNetwork
@@ -69,7 +69,7 @@ class ForeignNetwork:
         self.device = device
         self.seed = seed
         self.state: dict[str, np.ndarray] | None = None
-        self._build()
+        self._build(resolve_device(device))
         if self._from_factory:
             state = self.module.state_dict()
             self.state = {name: as_array(value) for name, value in state.items()}
@@ -87,13 +87,14 @@ class ForeignNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._build()
-
-    def _build(self) -> None:
         try:
             device = resolve_device(self.device)
         except ValueError:
+            # A pickle from a GPU loads where there is none.
             device = "cpu"
+        self._build(device)
+
+    def _build(self, device: str) -> None:
         if isinstance(self.source, nn.Module):
             module = self.source
         elif isinstance(self.source, FittedNetwork):
@@ -157,7 +158,9 @@ class ForeignNetwork:
             return features.clone() if shares else features
 
         def features(rows: Tensor) -> Tensor:
-            return torch.cat(tapped.read(self.prepared(rows), take), dim=1)
+            # A copy, since the rows may be the caller's, or those of a file, and the
+            # network, or what prepares them, may work in place.
+            return torch.cat(tapped.read(self.prepared(rows.clone()), take), dim=1)
 
         # Filling up a last block would make a single image as slow as a whole batch.
         return apply_in_blocks(
@@ -195,12 +198,12 @@ def as_array(value: Tensor) -> np.ndarray:
     return (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
 
 
-class _DigestPickler(pickle.Pickler):
+class _DigestPickler(CodePickler):
     """Pickle tensors as digests of their values, wherever their memory is."""
 
     def persistent_id(self, item: Any) -> Any:
         if not isinstance(item, Tensor):
-            return None
+            return super().persistent_id(item)
         flat = item.detach().cpu().contiguous().flatten().view(torch.uint8)
         digest = hashlib.sha256(flat.numpy().data).hexdigest()
         return str(item.dtype), tuple(item.shape), digest
@@ -217,7 +220,7 @@ def digest_of(module: nn.Module, parts: tuple[Any, ...]) -> str:
     # A class pickles by its name, which it keeps when its code changes.
     forwards = {type(part).__qualname__: type(part).forward for part in module.modules()}
     code = sorted(
-        (name, code.co_code, code.co_names, repr(_plain(code.co_consts)))
+        (name, described(code))
         for name, forward in forwards.items()
         if (code := getattr(forward, "__code__", None)) is not None
     )
@@ -234,8 +237,3 @@ def digest_of(module: nn.Module, parts: tuple[Any, ...]) -> str:
             "module, or memory=None."
         ) from error
     return hashlib.sha256(pickled.getvalue()).hexdigest()
-
-
-def _plain(constants: tuple[Any, ...]) -> list[Any]:
-    """Return a function's constants without inner functions, which print an address."""
-    return [value for value in constants if not hasattr(value, "co_code")]

@@ -1,7 +1,10 @@
 """Everything that a training run depends on but its data, as one value."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 
@@ -29,7 +32,8 @@ class Phase:
     encode_once : bool
         Whether what the encoder makes of each row is computed once, before the phase:
         for networks with an encoder, which is frozen, and rows that no augmentation
-        changes. Estimators find out for themselves.
+        changes. Not for users: an estimator finds out by itself, and sets it whatever
+        it was.
     objective : Objective, optional
         What this phase minimises, if not the recipe's objective.
     annealed : bool
@@ -48,6 +52,44 @@ class Phase:
     objective: Objective | None = None
     annealed: bool = False
     name: str = "fit"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n_epochs, Integral) or self.n_epochs < 0:
+            raise ValueError(
+                f"Got n_epochs={self.n_epochs!r}, but expected a whole number of at "
+                "least 0."
+            )
+        if not is_share(self.learning_rate):
+            raise ValueError(
+                f"Got learning_rate={self.learning_rate!r}, but expected a number of at "
+                "least 0."
+            )
+        if not isinstance(self.frozen, tuple | list) or not all(
+            isinstance(name, str) for name in self.frozen
+        ):
+            raise ValueError(
+                f"Got frozen={self.frozen!r}, but expected a tuple of names of modules, "
+                "such as ('encoder',)."
+            )
+        if not isinstance(self.rates, tuple | list) or not all(map(is_rate, self.rates)):
+            raise ValueError(
+                f"Got rates={self.rates!r}, but expected a tuple of names of modules with "
+                "their factors, such as (('encoder', 0.1),)."
+            )
+        # Lists would neither hash nor be equal to tuples of the same.
+        object.__setattr__(self, "frozen", tuple(self.frozen))
+        object.__setattr__(self, "rates", tuple(map(tuple, self.rates)))
+
+
+def is_share(value: Any) -> bool:
+    """Whether a value is a finite number of at least 0."""
+    return isinstance(value, Real) and 0 <= value < math.inf
+
+
+def is_rate(pair: Any) -> bool:
+    """Whether a value is a name with a factor."""
+    listed = isinstance(pair, tuple | list) and len(pair) == 2
+    return listed and isinstance(pair[0], str) and is_share(pair[1])
 
 
 @dataclass(frozen=True)

@@ -182,12 +182,14 @@ def read_state(source: Any) -> dict[str, Tensor]:
     if isinstance(source, nn.Module):
         source = source.state_dict()
     state = getattr(source, "state", source)
-    if not isinstance(state, Mapping) or not all(
-        isinstance(value, Tensor | np.ndarray) for value in state.values()
-    ):
+    entries = state.items() if isinstance(state, Mapping) else ()
+    others = [repr(k) for k, v in entries if not isinstance(v, Tensor | np.ndarray)]
+    if others or not isinstance(state, Mapping):
+        held = f" with {', '.join(others[:N_NEAREST])}, no tensors" if others else ""
         raise ValueError(
-            f"Got source of type {type(source).__name__}, but expected a torch.nn.Module, "
-            "a state dict, the path of one, or a fitted estimator of skvae."
+            f"Got source of type {type(source).__name__}{held}, but expected a "
+            "torch.nn.Module, a state dict, the path of one, or a fitted estimator of "
+            "skvae."
         )
     return {name: torch.as_tensor(value) for name, value in state.items()}
 

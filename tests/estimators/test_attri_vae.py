@@ -354,3 +354,14 @@ def test_strokes_of_real_digits(real_data):
     Z = estimator.transform(X[~train])
     found = [spearmanr(Z[:, k], A[~train].iloc[:, k])[0] for k in range(3)]
     assert min(found) > 0.9
+
+
+def test_a_score_is_that_of_the_labelled_rows(sprites, labels):
+    X, y = sprites[0][:100], (labels[:100] == "right").astype(int)
+    fitted = small(max_iter=2).fit(X, y)
+    hidden = np.arange(100) % 3 == 0
+    expected = (fitted.predict(X) == y)[~hidden].mean()
+    assert fitted.score(X, np.where(hidden, -1, y)) == pytest.approx(expected)
+    assert fitted.score(X, np.where(hidden, np.nan, y)) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"entries up to 1e\+25.* in larger units"):
+        small(task="regression").fit(X, 1e25 * y)

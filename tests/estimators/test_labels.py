@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, r2_score
 
 from skvae.estimators.labels import (
     check_targets,
     class_probabilities,
     class_weights,
     encode_classes,
+    labelled_score,
 )
 
 X = np.zeros((5, 2))
@@ -86,3 +88,55 @@ def test_a_single_logit_is_that_of_the_second_class():
     np.testing.assert_allclose(found.sum(axis=1), 1)
     two = np.hstack([np.zeros_like(logits), logits])
     np.testing.assert_allclose(class_probabilities(two), found)
+
+
+@pytest.mark.parametrize(
+    ("y", "doubtful"),
+    [
+        ([-1] * 10 + [1] * 10, False),  # a binary problem
+        ([-1] * 18 + [1] * 2, True),
+        ([-1] * 10 + [0] * 10, True),
+        ([-1] * 10 + [2] * 10, True),
+        ([-1] * 10 + [0] * 5 + [1] * 5, False),
+        (["-1"] * 19 + ["1"], False),
+    ],
+)
+def test_a_minus_one_that_may_be_no_class_is_warned_of(y, doubtful):
+    x = np.zeros((20, 1))
+    if doubtful:
+        with pytest.warns(UserWarning, match=r"the classes -1 and \d, the latter in"):
+            encode_classes(y, x, "Kind")
+    else:
+        encode_classes(y, x, "Kind")
+    encode_classes(y, x, "Kind", np.unique(y))
+
+
+def test_targets_that_float32_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="y contains infinity"):
+        check_targets([1e300, 1.0, 2.0, np.nan, 3.0], X, "Kind")
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "score"),
+    [
+        ([0, 1, -1, 1, -1], [0, 1], 2 / 3),
+        ([0, 1, np.nan, 1, np.nan], [0, 1], 2 / 3),
+        (np.array([0, 1, None, 1, None], dtype=object), [0, 1], 2 / 3),
+        ([-1, 1, -1, 1, -1], [-1, 1], 1 / 5),
+        ([0, 1, 0, 1, 0], [0, 1], 2 / 5),
+    ],
+)
+def test_a_score_is_that_of_the_labelled(y, classes, score):
+    predicted = np.array([0, 1, 1, 0, 1])
+    found = labelled_score(accuracy_score, y, predicted, None, np.array(classes))
+    assert found == pytest.approx(score)
+
+
+def test_a_score_of_numbers_and_weights():
+    y, predicted = np.array([1.0, np.nan, 2.0, 4.0]), np.array([1.5, 9.0, 2.0, 3.0])
+    weight, there = np.array([1.0, 5.0, 2.0, 1.0]), [0, 2, 3]
+    expected = r2_score(y[there], predicted[there], sample_weight=weight[there])
+    found = labelled_score(r2_score, y, predicted, list(weight))
+    assert found == pytest.approx(expected)
+    with pytest.raises(ValueError, match="without a single label"):
+        labelled_score(r2_score, [np.nan] * 4, predicted)

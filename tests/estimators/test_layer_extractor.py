@@ -230,6 +230,11 @@ def test_a_fitted_autoencoder_is_read_by_its_stages(digits):
     for model in (autoencoder, FrozenEstimator(autoencoder), autoencoder.network_.module):
         fitted = extractor(model, "code").fit(X)
         np.testing.assert_allclose(fitted.transform(X), autoencoder.transform(X), atol=1e-6)
+        # In blocks of the same size it is the same computation.
+        size = {"batch_size": autoencoder.network_.block_size}
+        rows = X[: len(X) // 32 * 32]
+        found = fitted.set_params(**size).transform(rows)
+        np.testing.assert_array_equal(found, autoencoder.transform(rows))
     assert [row.name for row in fitted.list_layers()] == [
         layer.name for layer in autoencoder.list_layers()
     ]
@@ -347,9 +352,17 @@ socket.socket.connect = socket.getaddrinfo = refuse
 import skvae
 from skvae.networks import densenet121
 
-X = np.zeros((2, 3, 32, 32), np.float32)
+X = np.random.default_rng(0).random((8, 3, 32, 32), np.float32)
+y = np.arange(8) % 2
 extractor = skvae.LayerExtractor(densenet121, layer="features.norm5", device="cpu")
 print(extractor.fit_transform(X).shape)
+small = skvae.Autoencoder(2, max_iter=1, device="cpu")
+short = dict(autoencoder=small, head_max_iter=1, finetune_max_iter=1, device="cpu")
+print(skvae.AutoencoderClassifier(**short).fit(X, y).predict(X).shape)
+print(skvae.AutoencoderRegressor(**short).fit(X, y).predict(X).shape)
+print(skvae.SequenceRegressor(**short).fit(X[:, None], y).predict(X[:, None]).shape)
+segmenter = skvae.UNetSegmenter(max_iter=1, device="cpu")
+print(segmenter.fit(X, (X[:, 0] > 0.5) * 1).predict(X).shape)
 """
 
 
@@ -361,4 +374,111 @@ def test_a_broken_torchvision_and_no_network_are_no_obstacle(tmp_path, monkeypat
     out = subprocess.run(
         [sys.executable, "-c", OFFLINE], capture_output=True, text=True, check=True
     )
-    assert out.stdout.strip() == "(2, 1024)"
+    shapes = ["(8, 1024)", "(8,)", "(8,)", "(8,)", "(8, 32, 32)"]
+    assert out.stdout.strip().splitlines() == shapes
+
+
+def add_in_place(x):
+    return x.add_(100)
+
+
+IN_PLACE = {
+    "network": {"model": nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 2, 3))},
+    "preprocess": {"model": nn.Conv2d(1, 2, 3), "preprocess": add_in_place},
+}
+
+
+@pytest.mark.parametrize("case", IN_PLACE)
+def test_rows_and_the_file_behind_them_stay_as_they_are(case, tmp_path):
+    X = np.random.default_rng(0).normal(size=(32, 1, 6, 6)).astype(np.float32)
+    model = nn.Sequential(IN_PLACE[case]["model"], nn.Flatten())
+    parameters = {"preprocess": IN_PLACE[case].get("preprocess"), "pool": None}
+    before = X.copy()
+    first = extractor(model, "1", **parameters).fit_transform(X)
+    np.testing.assert_array_equal(X, before)
+    np.save(tmp_path / "X.npy", before)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r+")
+    again = extractor(model, "1", **parameters).fit_transform(mapped)
+    mapped.flush()
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy"), before)
+    np.testing.assert_array_equal(again, first)
+
+
+def test_a_device_that_is_not_there_is_refused(small, digits):
+    with pytest.raises(ValueError, match="Got device='foo', but torch cannot"):
+        extractor(small, "0", device="foo").fit(digits[0])
+    # But a pickle from another machine can be read.
+    fitted = extractor(small, "0").fit(digits[0])
+    fitted.network_.device = "cuda:99"
+    copied = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copied.transform(digits[0]), fitted.transform(digits[0]))
+
+
+class TwoPartError(Exception):
+    def __init__(self, text, number):
+        super().__init__(f"{text} {number}")
+
+
+class Breaks(nn.Module):
+    def forward(self, x):
+        raise TwoPartError("broken", 7)
+
+
+def test_an_error_behind_the_layer_holds_nothing_and_pickles(digits):
+    X, _ = digits
+    fitted = extractor(nn.Sequential(nn.Conv2d(1, 2, 3), Breaks()), "0").fit(X)
+    assert fitted._survey.error == "TwoPartError('broken 7')"
+    copied = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copied.transform(X), fitted.transform(X))
+    with pytest.raises(ValueError, match="does not take behind input:1: TwoPartError"):
+        copied.set_params(layer="1").transform(X)
+
+
+def test_parameters_that_change_after_fit_are_checked(small, digits):
+    X = digits[0]
+    fitted = extractor(small, "0").fit(X)
+    message = "Got pool='mean', but expected 'avg', 'max', 'avg\\+max' or None"
+    fitted.set_params(pool="mean")
+    with pytest.raises(ValueError, match=message):
+        fitted.transform(X)
+    with pytest.raises(ValueError, match=message):
+        fitted.list_layers()
+    fitted.set_params(pool="avg")
+    for layer in ([0], 3, [["0"]]):
+        with pytest.raises(ValueError, match=r"Got layer=.*, but expected the name of a"):
+            fitted.set_params(layer=layer).transform(X)
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        extractor(small, "0").fit(X[:0])
+
+
+def test_a_fitted_network_knows_the_images_of_its_rows(digits):
+    X = digits[0]
+    flat = X.reshape(len(X), -1)
+    autoencoder = Autoencoder(
+        3,
+        image_shape=(1, 8, 8),
+        channels=(4,),
+        max_iter=1,
+        random_state=0,
+        n_threads=1,
+        device="cpu",
+    ).fit(flat)
+    fitted = extractor(autoencoder, "code").fit(flat)
+    assert fitted.sample_shape_ == (1, 8, 8)
+    np.testing.assert_allclose(
+        fitted.transform(flat), autoencoder.transform(flat), atol=1e-6
+    )
+    assert fitted.list_layers(flat) == fitted.list_layers()
+    with pytest.raises(ValueError, match=r"image_shape=\(1, 8, 8\).* X has 60 columns"):
+        extractor(autoencoder, "code").fit(flat[:, :60])
+    with pytest.raises(ValueError, match=r"shape \(1, 3, 3\).*does not take behind conv_1"):
+        extractor(autoencoder, "code").fit(X[:, :, :3, :3])
+    assert extractor(autoencoder, "conv_1").fit(X[:, :, :3, :3]).transform(
+        X[:, :, :3, :3]
+    ).shape == (len(X), 4)
+
+
+def test_a_fitted_estimator_without_a_network_is_not_called_unfitted(small, digits):
+    fitted = extractor(small, "0").fit(digits[0])
+    with pytest.raises(ValueError, match="trained no network of its own"):
+        extractor(fitted, "0").fit(digits[0])

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from contract import KINDS, small
@@ -282,3 +284,21 @@ def test_bfloat16_trains_to_about_the_same_loss(rows):
         for precision in ("float32", "bfloat16")
     ]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_reading_parameters_that_change_after_fit_are_checked():
+    x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    fitted = Autoencoder(2, hidden_layer_sizes=(4,), max_iter=1, device="cpu").fit(x)
+    fitted.set_params(pool="mean")
+    for read in (partial(fitted.transform, x), fitted.list_layers):
+        with pytest.raises(ValueError, match="Got pool='mean', but expected 'avg', 'max'"):
+            read()
+    fitted.set_params(pool="avg")
+    for layer in (0, [0], [["code"]], []):
+        with pytest.raises(ValueError, match=r"Got layer=.*Autoencoder has the layers "):
+            fitted.set_params(layer=layer).transform(x)
+
+
+def test_no_images_at_all_are_no_samples():
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        Autoencoder(2).fit(np.zeros((0, 1, 8, 8), dtype=np.float32))

@@ -1,8 +1,10 @@
 import threading
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from skvae.networks.taps import (
     Address,
@@ -120,7 +122,7 @@ def test_what_a_survey_lists_is_what_is_read(network, x):
 def test_a_survey_goes_as_far_as_the_network_does(network, x):
     network.second = nn.Linear(3, 5)
     layers, error = survey(private_copy(network), x)
-    assert isinstance(error, RuntimeError)
+    assert error.startswith("RuntimeError('mat1 and mat2")
     assert Address("relu") in layers or Address("relu", call=0) in layers
     assert Address("second") not in layers
 
@@ -211,3 +213,52 @@ def test_layers_of_a_transformer_are_read_though_it_has_a_shortcut():
     x = torch.randn(3, 5, 4)
     (value,) = read(layer, x, "linear1")
     assert value.shape == (3, 5, 8)
+
+
+class Chain(nn.Module):
+    """Convolutions of which each forgets its input; it notes how many values live on."""
+
+    n_alive: ClassVar = []
+
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(6))
+        self.last = nn.Identity()
+
+    def forward(self, x):
+        values = []
+        for step in self.steps:
+            x = torch.relu(step(x))
+            values.append(StorageWeakRef(x.untyped_storage()))
+        self.n_alive.append(sum(not value.expired() for value in values))
+        return self.last(x)
+
+
+def test_a_survey_forgets_what_it_has_met():
+    layers, _ = survey(private_copy(Chain()), torch.ones(2, 2, 8, 8))
+    assert len([a for a in layers if a.side == "output" and not a.activation]) == 7
+    assert {a.activation for a in layers if a.module == "steps.3"} == {"", "relu"}
+    assert Chain.n_alive == [1]
+
+
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.spectral_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weights_that_a_hook_computes_are_copied(norm, x):
+    torch.manual_seed(0)
+    network = nn.Sequential(norm(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 2)).train()
+    network(x)
+    assert not network[0].weight.is_leaf
+    expected = network.eval()[0](x)
+    assert torch.equal(read(network, x, "0")[0], expected)
+    copied = private_copy(private_copy(network))
+    assert torch.equal(read(copied, x, "0")[0], expected)
+    assert network[0].weight.requires_grad
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_script_is_told_that_its_layers_cannot_be_read(x):
+    script = torch.jit.trace(nn.Linear(3, 4), x)
+    with pytest.raises(TypeError, match="layers of a TorchScript module cannot be read"):
+        private_copy(script)
+    with pytest.raises(TypeError, match="Got a Sequential, whose '1' is one"):
+        private_copy(nn.Sequential(nn.ReLU(), script))

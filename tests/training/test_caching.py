@@ -1,3 +1,6 @@
+import hashlib
+import io
+import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -6,9 +9,11 @@ from functools import partial
 import joblib
 import numpy as np
 import pytest
+import torch
 
 from skvae.objectives.elbo import BetaELBO
-from skvae.training.caching import cache_key, n_trainings, remember
+from skvae.training.augmentation import PerSequence, RandomAugment
+from skvae.training.caching import SCHEMA, cache_key, n_trainings, remember
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted, train
 from skvae.training.recipe import Phase
@@ -164,3 +169,31 @@ def test_a_remembered_network_is_safe_to_change(tmp_path, recipe, data, same_bit
     for value in first.state.values():
         value[...] = 0
     assert same_bits(ask(tmp_path, recipe, data).state, train(recipe, data).state)
+
+
+def double(batch, generator):
+    return batch._replace(x=2 * batch.x)
+
+
+def triple(batch, generator):
+    return batch._replace(x=3 * batch.x)
+
+
+def test_the_key_is_that_of_the_code_of_an_augmentation(recipe, data, monkeypatch):
+    usual = cache_key(replace(recipe, augment=double), data)
+    wrapped = cache_key(replace(recipe, augment=PerSequence(double)), data)
+    monkeypatch.setattr(double, "__code__", triple.__code__)
+    assert cache_key(replace(recipe, augment=double), data) != usual
+    assert cache_key(replace(recipe, augment=PerSequence(double)), data) != wrapped
+    with pytest.raises(ValueError, match="expected a function of a module"):
+        cache_key(replace(recipe, augment=lambda batch, generator: batch), data)
+
+
+def test_the_key_of_what_the_package_brings_is_that_of_its_pickle(recipe, data):
+    """An older memory is still found."""
+    recipe = replace(recipe, augment=RandomAugment(flip=None))
+    pickled = io.BytesIO()
+    pickler = pickle.Pickler(pickled, protocol=4)
+    pickler.fast = True
+    pickler.dump((SCHEMA, torch.__version__, recipe, data.digest(), None))
+    assert cache_key(recipe, data) == hashlib.sha256(pickled.getvalue()).hexdigest()

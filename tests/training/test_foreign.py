@@ -1,4 +1,6 @@
+import importlib
 import pickle
+from functools import partial
 
 import joblib
 import numpy as np
@@ -104,3 +106,28 @@ def test_the_digest_is_that_of_weights_settings_and_code():
     with torch.no_grad():
         module[0].bias[0] += 1e-6
     assert digest_of(module, ()) != digest
+
+
+def test_the_digest_is_that_of_the_code_of_functions(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "prepared.py"
+    text = (
+        "import torch\n"
+        "@torch.no_grad()\ndef f(x, by=1):\n    return [v + by for v in x]\n"
+        "class Kind:\n    def __call__(self, x):\n        return x + 1\n"
+    )
+    path.write_text(text)
+    module = importlib.import_module("prepared")
+    found = {}
+
+    def digests():
+        importlib.reload(module)
+        for part in (module.f, partial(module.f, by=2), module.Kind()):
+            yield digest_of(nn.Flatten(), (part,))
+
+    for edited in (text, text.replace("v + by", "v - by"), text.replace("x + 1", "x + 15")):
+        path.write_text(edited + "#" * len(found))  # of another size: compiled anew
+        found[edited] = list(digests())
+    first, inner, call = found.values()
+    assert [a == b for a, b in zip(first, inner, strict=True)] == [False, False, True]
+    assert [a == b for a, b in zip(first, call, strict=True)] == [True, True, False]

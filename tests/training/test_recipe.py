@@ -83,3 +83,32 @@ def test_recipes_and_phases_cannot_be_changed(make_recipe):
         make_recipe().seed = 3
     with pytest.raises(FrozenInstanceError):
         Phase(1).n_epochs = 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_epochs": -3}, "Got n_epochs=-3, but expected a whole number"),
+        ({"n_epochs": 2.5}, "Got n_epochs=2.5"),
+        ({"learning_rate": -1.0}, "Got learning_rate=-1.0, but expected a number"),
+        ({"learning_rate": float("nan")}, "Got learning_rate=nan"),
+        ({"frozen": "encoder"}, r"Got frozen='encoder', .* such as \('encoder',\)"),
+        ({"frozen": (3,)}, r"Got frozen=\(3,\)"),
+        (
+            {"rates": {"encoder": 0.1}},
+            r"Got rates=\{'encoder': 0.1\}, .*\('encoder', 0.1\)",
+        ),
+        ({"rates": ("encoder", 0.1)}, "Got rates="),
+        ({"rates": (("encoder", "slow"),)}, "Got rates="),
+        ({"rates": (("encoder", -0.1),)}, "Got rates="),
+    ],
+)
+def test_what_is_no_phase_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Phase(**{"n_epochs": 2} | change)
+
+
+def test_lists_are_taken_for_tuples():
+    listed = Phase(2, frozen=["hidden"], rates=[["hidden", 0.1]])
+    assert listed == Phase(2, frozen=("hidden",), rates=(("hidden", 0.1),))
+    assert hash(listed) == hash(replace(listed))

@@ -259,6 +259,15 @@ def test_a_fitted_autoencoder_fills_an_encoder():
         transfer_weights(target, Autoencoder(2))
 
 
+def test_a_file_of_more_than_weights_is_told_what_it_holds(tmp_path):
+    source = linear(4, 3)
+    torch.save({"model": source.state_dict(), "epoch": 3}, tmp_path / "model.pt")
+    with pytest.raises(
+        ValueError, match="type dict with 'model', 'epoch', no tensors, but"
+    ):
+        transfer_weights(source, tmp_path / "model.pt")
+
+
 def test_the_target_keeps_its_dtype_and_its_gradients():
     target = linear(4, 3).double()
     source = linear(4, 3)

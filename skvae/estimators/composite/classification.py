@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 
 from skvae._compat import StrOptions
 from skvae.estimators.composite.pretrained import PretrainedPredictor, Supervised
@@ -13,6 +14,7 @@ from skvae.estimators.labels import (
     class_weights,
     decision_values,
     encode_classes,
+    labelled_score,
 )
 from skvae.objectives.supervision import UNLABELLED, CrossEntropy
 
@@ -96,3 +98,23 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         """
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of `predict` on the samples with a label.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+        y : array-like of shape (n_samples,)
+            Classes. Samples where they are missing, as in `fit`, do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        score : float
+            Share of the labelled samples that are predicted right.
+        """
+        predicted = self.predict(X)
+        return labelled_score(accuracy_score, y, predicted, sample_weight, self.classes_)

@@ -12,7 +12,9 @@ class AutoencoderClassifier(PretrainedClassifier):
     Three phases: an autoencoder is pretrained on all rows; a head learns the labels from
     its features while the encoder is frozen; then encoder and head are trained together,
     both with smaller steps. In y, NaN and None stand for a missing label, and so
-    does -1 where two other classes remain; such rows take part in pretraining only.
+    does -1 where two other classes remain; such rows take part in pretraining only, and
+    `score` leaves them out. For cross-validation, -1 is the better mark: a stratified
+    split, which takes no NaN, gives each fold its share of the labels.
 
     See Also
     --------

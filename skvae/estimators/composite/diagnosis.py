@@ -1,6 +1,6 @@
 """Whether fine-tuning destroyed what pretraining had learned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,17 +14,53 @@ LARGEST_JUMP = 3.0
 LARGEST_MOVE = 1 / 3
 
 
-def diagnosis(phase: str, history: list[dict[str, Any]], move: float) -> str:
-    """Say in a sentence when fine-tuning began by destroying the encoder."""
-    losses = [row["loss"] for row in history if row["phase"] == phase]
-    head = [row["loss"] for row in history if row["phase"] == "head"]
-    if phase != "finetune" or not head or not losses:
+def diagnoses(
+    reports: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]], move: float
+) -> list[str]:
+    """Say of each phase, in a sentence, when it began by destroying the encoder.
+
+    Judged are phases that change more of the encoder than the one before, by the last
+    loss before them, if that is of the same terms: behind pretraining there is none.
+
+    Parameters
+    ----------
+    reports : list of dict
+        The phases, in order.
+    history : list of dict
+        The epochs of all of them.
+    move : float
+        See `relative_move`.
+
+    Returns
+    -------
+    diagnoses : list of str
+        One for each phase, empty if all is well.
+    """
+    found, start = [], 0
+    for i, report in enumerate(reports):
+        rows = history[start : start + report["n_epochs"]]
+        unfreezes = (
+            i > 0
+            and report["n_trainable"] > reports[i - 1]["n_trainable"]
+            and report["encoder_before"] != report["encoder_after"]
+        )
+        before = history[start - 1 : start] if unfreezes else []
+        found.append(diagnosis(before, rows, move))
+        start += report["n_epochs"]
+    return found
+
+
+def diagnosis(
+    before: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], move: float
+) -> str:
+    """Say in a sentence whether epochs destroyed an encoder that was frozen before."""
+    if not before or not rows or before[-1].keys() != rows[0].keys():
         return ""
-    peak = max(losses)
-    if peak <= LARGEST_JUMP * head[-1] or move <= LARGEST_MOVE:
+    loss, peak = before[-1]["loss"], max(row["loss"] for row in rows)
+    if peak <= LARGEST_JUMP * loss or move <= LARGEST_MOVE:
         return ""
     return (
-        f"The loss rose from {head[-1]:.3g} to {peak:.3g} when the encoder was unfrozen, "
+        f"The loss rose from {loss:.3g} to {peak:.3g} when the encoder was unfrozen, "
         f"and its weights moved by {move:.2g} of their length."
     )
 

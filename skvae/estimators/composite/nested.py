@@ -6,8 +6,6 @@ from typing import Any
 
 from sklearn.base import clone
 
-from skvae.estimators.predictive import PredictiveVAE
-
 
 def with_shared(estimator: Any, shared: Mapping[str, Any]) -> Any:
     """Clone an estimator, and give it the shared parameters that it leaves alone.
@@ -40,22 +38,6 @@ def refuse_fitted(name: str, estimator: Any) -> None:
             f"Got {name}={estimator!r}, which is fitted, but a clone of it, as a search "
             f"makes, is not; expected FrozenEstimator({name}) to keep what it has learned, "
             f"or clone({name}) to train it again."
-        )
-
-
-def refuse_supervised(autoencoder: Any) -> None:
-    """Refuse to pretrain an autoencoder that learns from y: pretraining knows X alone.
-
-    Raises
-    ------
-    ValueError
-        If it is an unfitted autoencoder that predicts.
-    """
-    if isinstance(autoencoder, PredictiveVAE):
-        raise ValueError(
-            f"Got autoencoder={autoencoder!r}, which would be pretrained without labels "
-            "and attributes; expected FrozenEstimator(autoencoder) of one that is fitted "
-            "with them, or another autoencoder, such as VAEFeatureExtractor."
         )
 
 

@@ -52,10 +52,13 @@ class PretrainingParameters(DocumentedParameters):
     encoder_learning_rate_scale : float, default=1.0
         The encoder's step size as a share of the head's.
     unfreeze_from : str or None, default=None
-        First stage of the encoder that fine-tuning changes; ``None`` for all.
+        First stage of the encoder that fine-tuning changes; ``None`` for all. With
+        ``pretrain=False``, all of it is trained all the same.
     phases : tuple of Phase or None, default=None
         For experts, in place of the phases of head and fine-tuning and their
-        parameters. The parts of the network are called ``encoder`` and ``head``.
+        parameters. The parts of the network are called ``encoder`` and ``head``. A
+        phase that unfreezes the encoder behind one that trained the head is judged as
+        fine-tuning is: see ``diagnosis`` in ``phases_``.
     """
 
     autoencoder: Any = None

@@ -11,14 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import fit_context
 from skvae.estimators.base import BaseAutoencoder
-from skvae.estimators.composite.diagnosis import diagnosis, relative_move
-from skvae.estimators.composite.nested import (
-    refuse_fitted,
-    refuse_supervised,
-    with_shared,
-)
+from skvae.estimators.composite.diagnosis import diagnoses, relative_move
+from skvae.estimators.composite.nested import refuse_fitted, with_shared
 from skvae.estimators.composite.parameters import PretrainingParameters
+from skvae.estimators.composite.phases import check_kinds, check_names
 from skvae.estimators.denoising import DenoisingAutoencoder
+from skvae.estimators.predictive import PredictiveVAE
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import PretrainingLostWarning
 from skvae.networks.builder import Builder
@@ -80,13 +78,14 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
     Attributes
     ----------
     history_ : list of dict
-        A row per epoch with ``epoch``, ``phase`` (pretrain, head or finetune), ``loss``
-        and every named term of the objective; with early stopping, also on the
-        validation rows.
+        A row per epoch with ``epoch``, ``phase`` (pretrain, head and finetune; scratch
+        with ``pretrain=False``; with ``phases``, pretrain and their names), ``loss`` and
+        every named term of the objective; with early stopping, also on the validation
+        rows.
     phases_ : list of dict
         A row per phase: its name, number of epochs, numbers of weights that were
-        trained and frozen, hashes of encoder and head before and after, and a
-        ``diagnosis``, empty if all is well.
+        trained and frozen, hashes of each part of the network before and after (of
+        pretraining: of the encoder after), and a ``diagnosis``, empty if all is well.
     autoencoder_ : autoencoder of skvae
         The pretrained autoencoder, as it was before fine-tuning; none where
         ``pretrain=False``.
@@ -141,6 +140,12 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         data = super()._data(x, **columns)
         targets, labelled = self._targets(y, x)
         data = replace(data, y=targets)
+        if labelled.sum() < 2 and self.head_normalization == "batch":
+            raise ValueError(
+                "Got y with a single label and head_normalization='batch', which needs at "
+                "least 2 labelled rows to normalise over; expected more labels, or "
+                "head_normalization=None or 'group'."
+            )
         if labelled.all():
             return data
         names = ("x", "y", "sample_weight", "groups")
@@ -149,7 +154,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
 
     def _phases(self) -> tuple[Phase, ...]:
         if self.phases is not None:
-            phases = tuple(self.phases)
+            phases = check_kinds(self.phases)
         elif not self.pretrain:
             phases = (
                 Phase(
@@ -198,6 +203,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             )
             for phase in phases
         )
+        check_names(phases, recipe.builder)
         return replace(recipe, phases=phases)
 
     def _always_frozen(
@@ -209,14 +215,15 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             builder, sample_shape, (last,)
         )
         if self.unfreeze_from is not None:
-            names = names[: names.index("features")]
+            names = names[: names.index(builder.cls.encoded)]
             if self.unfreeze_from not in names:
                 raise ValueError(
-                    f"Got unfreeze_from={self.unfreeze_from!r}, but the stages before the "
-                    f"head are {', '.join(names)}."
+                    f"Got unfreeze_from={self.unfreeze_from!r}, but the stages of the "
+                    f"encoder are {', '.join(names)}."
                 )
-            before = tuple(names[: names.index(self.unfreeze_from)])
-            fixed |= modules_behind(builder, sample_shape, before)
+            if self.pretrain:  # otherwise, what stays frozen would stay random
+                before = tuple(names[: names.index(self.unfreeze_from)])
+                fixed |= modules_behind(builder, sample_shape, before)
         return tuple(sorted(fixed))
 
     def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
@@ -273,7 +280,12 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             check_is_fitted(autoencoder.estimator, "network_")
         else:
             refuse_fitted("autoencoder", autoencoder)
-            refuse_supervised(autoencoder)
+            if self.pretrain and isinstance(autoencoder, PredictiveVAE):
+                raise ValueError(
+                    f"Got autoencoder={autoencoder!r}, but pretraining has neither labels "
+                    "nor attributes for it; fit it with these, and pass "
+                    "FrozenEstimator(autoencoder), or take a VAEFeatureExtractor."
+                )
         return autoencoder
 
     def _default_autoencoder(self, sample_shape: tuple[int, ...]) -> BaseAutoencoder:
@@ -326,24 +338,43 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         move = 0.0
         if hasattr(self, "autoencoder_"):
             move = relative_move(self.autoencoder_.network_, fitted.state)
+        # Training names its phase where there are several; here, pretraining is one.
+        history = [
+            {"epoch": row["epoch"], "phase": Phase.name} | row for row in fitted.history
+        ]
+        fitted = replace(fitted, history=history)
         phases = [
-            report | {"diagnosis": diagnosis(report["phase"], fitted.history, move)}
-            for report in fitted.phases
+            report | {"diagnosis": found}
+            for report, found in zip(
+                fitted.phases, diagnoses(fitted.phases, history, move), strict=True
+            )
         ]
         return super()._attributes(fitted, recipe, data) | {"phases_": phases}
 
     def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
         super()._keep(fitted, recipe, data)
-        for phase in self.phases_:
-            if phase["diagnosis"]:
+        # Pretraining is no phase of the recipe; before it, there are no weights.
+        own = [report for report in self.phases_ if "encoder_before" in report]
+        for report, phase in zip(own, recipe.phases, strict=False):
+            if report["diagnosis"]:
                 warnings.warn(
-                    f"{phase['diagnosis']} The encoder has lost what it had learned. Try a "
-                    "smaller finetune_learning_rate_init (now "
-                    f"{self.finetune_learning_rate_init}) or encoder_learning_rate_scale "
-                    f"(now {self.encoder_learning_rate_scale}).",
+                    f"{report['diagnosis']} The encoder has lost what it had learned. Try "
+                    f"a smaller {self._rates_of(phase)}.",
                     PretrainingLostWarning,
                     stacklevel=5,
                 )
+
+    def _rates_of(self, phase: Phase) -> str:
+        """Name the parameters that say how fast a phase changes the encoder."""
+        if self.phases is not None:
+            return (
+                f"learning_rate of the phase {phase.name!r} (now {phase.learning_rate}) "
+                f"or rate of its encoder (now rates={phase.rates})"
+            )
+        return (
+            f"finetune_learning_rate_init (now {self.finetune_learning_rate_init}) or "
+            f"encoder_learning_rate_scale (now {self.encoder_learning_rate_scale})"
+        )
 
     def _predicted(self, X: Any) -> np.ndarray:
         """Read what the head predicts, one row per sample."""

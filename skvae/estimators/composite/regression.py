@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
 from skvae.estimators.composite.pretrained import PretrainedPredictor, Supervised
-from skvae.estimators.labels import check_targets
+from skvae.estimators.labels import check_targets, labelled_score
 from skvae.objectives.supervision import SquaredResidual
 
 
@@ -51,3 +52,22 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
         """
         standardised = self._predicted(X)[:, 0]
         return standardised * self.target_scale_ + self.target_mean_
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² of `predict` on the samples with a target.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples, as `fit` takes them.
+        y : array-like of shape (n_samples,)
+            Targets. Samples where they are missing do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        score : float
+            1 is perfect; 0 is what the mean of y would give.
+        """
+        return labelled_score(r2_score, y, self.predict(X), sample_weight)

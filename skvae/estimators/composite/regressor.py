@@ -13,7 +13,7 @@ class AutoencoderRegressor(PretrainedRegressor):
     from its features while the encoder is frozen; then encoder and head are trained
     together, both with smaller steps. It minimises half the squared residual of
     the standardised target. In y, NaN and None stand for a missing target; such rows
-    take part in pretraining only.
+    take part in pretraining only, and `score` leaves them out.
 
     See Also
     --------

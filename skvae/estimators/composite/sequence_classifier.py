@@ -15,7 +15,7 @@ class SequenceClassifier(SequencePredictor, PretrainedClassifier):
     are computed once, since the encoder is frozen; then all is trained together with
     clipped gradients, the encoder with smaller steps. In y, NaN and None stand for a
     missing label, and so does -1 where two other classes remain; such sequences take
-    part in pretraining only.
+    part in pretraining only, and `score` leaves them out.
 
     See Also
     --------

@@ -15,7 +15,7 @@ class SequenceRegressor(SequencePredictor, PretrainedRegressor):
     which are computed once, since the encoder is frozen; then all is trained together
     with clipped gradients, the encoder with smaller steps. It minimises half the
     squared residual of the standardised target. In y, NaN and None stand for a missing
-    target; such sequences take part in pretraining only.
+    target; such sequences take part in pretraining only, and `score` leaves them out.
 
     See Also
     --------

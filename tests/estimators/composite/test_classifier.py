@@ -4,7 +4,12 @@ from scipy.special import expit, softmax
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, roc_auc_score
-from sklearn.model_selection import cross_val_predict, train_test_split
+from sklearn.model_selection import (
+    KFold,
+    cross_val_predict,
+    cross_val_score,
+    train_test_split,
+)
 
 from skvae import AttriVAE, Autoencoder, AutoencoderClassifier
 from skvae.datasets import load_medmnist
@@ -182,3 +187,21 @@ def test_chest_x_rays_with_augmentation(real_data):
     fitted.set_params(autoencoder=Autoencoder(32, normalization="batch", max_iter=3))
     fitted.fit(images[:800], y[:800])
     assert roc_auc_score(y[800:], fitted.predict_proba(images[800:])[:, 1]) > 0.95
+
+
+def test_cross_validation_scores_what_has_a_label():
+    x, y = X[:300], Y[:300]
+    whole, hidden = y % 3, np.arange(300) % 5 < 2
+    as_nan = np.where(hidden, np.nan, whole)
+    for some, cv in ((np.where(hidden, -1, whole), 2), (as_nan, KFold(2))):
+        scores = cross_val_score(classifier(), x, some, cv=cv)
+        assert scores.min() > 0.6
+        fitted = classifier().fit(x, some)
+        expected = accuracy_score(whole[~hidden], fitted.predict(x[~hidden]))
+        assert fitted.score(x, some) == pytest.approx(expected)
+        weight = np.arange(300.0)
+        assert fitted.score(x, some, sample_weight=weight) == pytest.approx(
+            accuracy_score(
+                whole[~hidden], fitted.predict(x[~hidden]), sample_weight=weight[~hidden]
+            )
+        )

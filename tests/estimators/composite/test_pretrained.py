@@ -9,15 +9,19 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from skvae import (
+    AttriVAE,
     Autoencoder,
     AutoencoderClassifier,
+    AutoencoderRegressor,
     DenoisingAutoencoder,
     Phase,
+    SequenceRegressor,
     VAEFeatureExtractor,
 )
-from skvae.estimators.composite.diagnosis import diagnosis, relative_move
+from skvae.estimators.composite.diagnosis import diagnoses, relative_move
 from skvae.exceptions import PretrainingLostWarning
 from skvae.training.caching import n_trainings
+from skvae.training.net import ObjectiveNet
 
 X, Y = load_digits(return_X_y=True)
 X, Y = (X[:300] / 16).astype(np.float32), Y[:300]
@@ -123,9 +127,32 @@ def test_fine_tuning_begins_at_a_stage(unfreeze_from, moved):
     assert {".".join(name.split(".")[:2]) for name in names} == moved
 
 
-def test_an_unknown_stage_to_unfreeze_from_lists_those_there_are():
-    with pytest.raises(ValueError, match=r"'conv_9', but the stages before the head are "):
-        classifier(unfreeze_from="conv_9").fit(X, Y)
+@pytest.mark.parametrize("pretrain", [True, False])
+def test_an_unknown_stage_to_unfreeze_from_lists_those_there_are(pretrain):
+    with pytest.raises(ValueError, match=r"'conv_9', but the stages of the encoder are "):
+        classifier(unfreeze_from="conv_9", pretrain=pretrain).fit(X, Y)
+
+
+def test_of_a_sequence_network_the_encoder_alone_can_stay_frozen():
+    frames = IMAGES[:40].reshape(20, 2, 1, 8, 8)
+    given = {"autoencoder": encoder(), "head_max_iter": 1, "finetune_max_iter": 1}
+    attentive = SequenceRegressor(**QUIET | given, pool_time="attention")
+    for stage in ("attention", "states", "frames"):
+        with pytest.raises(ValueError, match=r"stages of the encoder are conv_1, .*code\."):
+            attentive.set_params(unfreeze_from=stage).fit(frames, Y[:20])
+    part = attentive.set_params(unfreeze_from="conv_2").fit(frames, Y[:20])
+    before = {f"encoder.{k}": v for k, v in part.autoencoder_.network_.state.items()}
+    moved = {name[: len("down.0")] for name in changed(encoder_state(part), before)}
+    assert "down.1" in moved
+    assert "down.0" not in moved
+    assert part.phases_[1]["recurrent_before"] != part.phases_[1]["recurrent_after"]
+
+
+def test_from_scratch_all_is_trained_wherever_fine_tuning_begins():
+    scratch = classifier(pretrain=False).fit(IMAGES, Y)
+    early = classifier(pretrain=False, unfreeze_from="code").fit(IMAGES, Y)
+    assert early.phases_[0]["n_trainable"] == scratch.phases_[0]["n_trainable"]
+    np.testing.assert_array_equal(early.transform(IMAGES), scratch.transform(IMAGES))
 
 
 def test_the_encoder_learns_at_its_own_rate():
@@ -193,10 +220,16 @@ def test_a_rate_that_destroys_the_encoder_is_named():
     ],
 )
 def test_pretraining_is_lost_by_a_jump_and_a_long_way(losses, move, lost):
-    history = [{"phase": "head", "loss": 0.1}]
-    history += [{"phase": "finetune", "loss": loss} for loss in losses]
-    assert bool(diagnosis("finetune", history, move)) == lost
-    assert diagnosis("head", history, move) == ""
+    history = [{"loss": 9.0, "reconstruction": 9.0}, {"loss": 0.1, "prediction": 0.1}]
+    history += [{"loss": loss, "prediction": loss} for loss in losses]
+    pretrain = {"n_epochs": 1, "n_trainable": 9, "encoder_after": "a"}
+    head = pretrain | {"n_trainable": 2, "encoder_before": "a"}
+    tune = {"n_epochs": 2, "n_trainable": 5, "encoder_before": "a", "encoder_after": "b"}
+    reports = [pretrain, head, tune]
+    assert [bool(found) for found in diagnoses(reports, history, move)] == [0, 0, lost]
+    # A phase that unfreezes nothing, or follows pretraining, has nothing to be judged by.
+    assert not any(diagnoses([pretrain, head, tune | {"n_trainable": 2}], history, move))
+    assert not any(diagnoses([pretrain, tune], [history[0], *history[2:]], move))
 
 
 def test_how_far_the_encoder_moved_counts_what_changed_alone():
@@ -312,3 +345,85 @@ def test_augmentation_reaches_every_phase():
     classifier(augment=watched, batch_size=100).fit(IMAGES[:100], labels)
     assert sum(n for n, unlabelled in seen if unlabelled) == 4 * 100
     assert sum(n for n, unlabelled in seen if not unlabelled) == 7 * 40
+
+
+def test_a_phase_without_a_name_has_its_default():
+    for pretrain in (True, False):
+        fitted = classifier(phases=(Phase(2),), pretrain=pretrain).fit(X, Y)
+        phases = [row["phase"] for row in fitted.history_]
+        assert phases == ["pretrain"] * 4 * pretrain + ["fit"] * 2
+        assert fitted.phases_[-1]["diagnosis"] == ""
+
+
+@pytest.mark.parametrize(
+    ("phases", "message"),
+    [
+        ([Phase(2, frozen=("enc",))], r"'fit' with frozen=.*no part .* called 'enc'"),
+        ([Phase(2, frozen=("enc",))], r"expected encoder, head, .*The nearest are .*encod"),
+        ([Phase(2, frozen=("encoder.hiden",))], "The nearest are encoder.hidden"),
+        ([Phase(2, rates=(("heads", 0.1),))], "with rates=.*no part .* called 'heads'"),
+        ([Phase(2, frozen=("encoder", "head"))], "part of the network that is left to"),
+        ([3], r"Got phases with 3, but expected a tuple of skvae\.Phase"),
+    ],
+)
+def test_phases_that_do_not_fit_the_network_are_refused(phases, message):
+    with pytest.raises(ValueError, match=message):
+        classifier(phases=phases).fit(X, Y)
+
+
+def test_single_weights_and_buffers_can_be_named():
+    names = ("encoder.hidden.0.0.weight", "head.normalize.0.running_mean")
+    fitted = classifier(phases=[Phase(1, frozen=names)]).fit(X, Y)
+    frozen = classifier(phases=[Phase(1)]).fit(X, Y)
+    difference = fitted.phases_[-1]["n_frozen"] - frozen.phases_[-1]["n_frozen"]
+    assert difference == 64 * 16
+
+
+def test_a_phase_of_ones_own_that_destroys_the_encoder_is_named():
+    some = np.where(np.arange(len(Y)) < 60, Y, -1)
+    autoencoder = Autoencoder(32, hidden_layer_sizes=(64,), max_iter=20)
+    warm = Phase(20, 1e-2, frozen=("encoder",), name="warm")
+
+    def fit(rate):
+        phases = (warm, Phase(10, rate, name="all"))
+        return classifier(autoencoder=autoencoder, phases=phases).fit(X, some)
+
+    with pytest.warns(PretrainingLostWarning, match=r"the phase 'all' \(now 0\.03\)"):
+        lost = fit(3e-2)
+    assert [bool(row["diagnosis"]) for row in lost.phases_] == [False, False, True]
+    assert not any(row["diagnosis"] for row in fit(1e-3).phases_)
+
+
+@pytest.mark.parametrize("rate", [2e-3, 1e-4])
+def test_a_rate_of_fine_tuning_keeps_the_ratio_of_the_groups(rate):
+    given = classifier(finetune_learning_rate_init=rate, encoder_learning_rate_scale=0.3)
+    recipe = given._recipe((64,), 0, given._phases())
+    net = ObjectiveNet(recipe, (64,)).initialize().begin(recipe.phases[-1])
+    rates = {
+        name: group["lr"]
+        for group in net.optimizer_.param_groups
+        for name, parameter in net.module_.named_parameters()
+        if any(parameter is other for other in group["params"])
+    }
+    assert {name.partition(".")[0] for name in rates} == {"encoder", "head"}
+    for name, found in rates.items():
+        expected = rate * (0.3 if name.startswith("encoder") else 1.0)
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_autoencoder_that_needs_labels_comes_fitted():
+    vae = AttriVAE(8, hidden_layer_sizes=(16,), max_iter=15, **QUIET)
+    with pytest.raises(ValueError, match="neither labels nor attributes for it"):
+        classifier(autoencoder=vae).fit(X, Y)
+    frozen = FrozenEstimator(vae.fit(X, Y))
+    fitted = classifier(autoencoder=frozen, finetune_max_iter=0).fit(X, Y)
+    np.testing.assert_array_equal(fitted.transform(X), vae.transform(X))
+
+
+def test_a_single_label_is_too_few_to_normalise_over():
+    one = np.where(np.arange(len(Y)) == 3, 1.5, np.nan)
+    given = {"autoencoder": encoder(), "head_max_iter": 2, "finetune_max_iter": 2}
+    with pytest.raises(ValueError, match="a single label and head_normalization='batch'"):
+        AutoencoderRegressor(**QUIET | given).fit(X, one)
+    fitted = AutoencoderRegressor(**QUIET | given, head_normalization=None).fit(X, one)
+    assert np.isfinite(fitted.predict(X)).all()

@@ -59,3 +59,16 @@ def test_a_constant_target_is_predicted():
 def test_missing_everywhere_is_refused():
     with pytest.raises(ValueError, match="without a single target, but Autoencoder"):
         regressor().fit(X[TRAIN], np.full(300, np.nan))
+
+
+def test_what_has_no_target_does_not_count_in_a_score():
+    fitted = regressor(pretrain=False).fit(X[TRAIN], Y[TRAIN])
+    some = np.where(np.arange(len(Y)) % 3, Y, np.nan)
+    there = ~np.isnan(some)
+    expected = r2_score(Y[there], fitted.predict(X[there]))
+    assert fitted.score(X, some) == pytest.approx(expected)
+
+
+def test_targets_that_are_too_large_are_refused():
+    with pytest.raises(ValueError, match="y contains infinity"):
+        regressor().fit(X[TRAIN], Y[TRAIN] * 1e300)
