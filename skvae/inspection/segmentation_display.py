@@ -25,7 +25,8 @@ class SegmentationDisplay:
     """Images, and below them the true mask, the predicted one, and their differences.
 
     Of volumes, the slice with the most foreground is shown. Below each image stands its
-    Dice coefficient, the mean over the labels, of the whole image or volume.
+    Dice coefficient, the mean over the labels, of the whole image or volume, or that none
+    of its pixels counts.
 
     Parameters
     ----------
@@ -257,12 +258,19 @@ class SegmentationDisplay:
             if (over == k).any()
         ]
         ax.legend(handles=drawn, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-        means = self.dice.mean(axis=1) if len(self.labels) else np.ones(len(self.images))
-        scores = [f"Dice {score:.2f}" for score in means]
+        scores = [_written(each) for each in self.dice]
         ax.set_xticks(tile_centres(len(scores), size[1]), scores)
         ax.set_yticks(tile_centres(len(ROWS), size[0]), ROWS)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
+
+
+def _written(dice: np.ndarray) -> str:
+    """Say the mean Dice coefficient of an image; NaN are labels without a pixel."""
+    if not len(dice):
+        return "Dice 1.00"
+    known = dice[~np.isnan(dice)]
+    return f"Dice {known.mean():.2f}" if len(known) else "no truth"
 
 
 def _segmenter(estimator: Any) -> Any:

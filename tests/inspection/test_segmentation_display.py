@@ -74,6 +74,13 @@ def test_only_what_occurs_is_in_the_legend():
     assert ticks(empty) == ["Dice 1.00"]
 
 
+def test_an_image_without_a_label_has_no_score():
+    truth, predicted = np.ones((2, 3, 3), dtype=int), np.ones((2, 3, 3), dtype=int)
+    truth[1] = -1
+    display = SegmentationDisplay.from_predictions(truth[:, None], truth, predicted)
+    assert ticks(display) == ["Dice 1.00", "no truth"]
+
+
 def test_pixels_that_do_not_count_are_left_out():
     truth, predicted = np.full((1, 3, 3), -1), np.ones((1, 3, 3), dtype=int)
     truth[0, 0] = 1
