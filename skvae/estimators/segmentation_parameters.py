@@ -30,7 +30,7 @@ default="relu"
         other label may be below 0.
     max_iter : int, default=50
         Number of epochs.
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         Step size of Adam in the first epoch; it falls along half a cosine towards 0.
     encoder_weights : fitted estimator, FrozenEstimator, module, state dict, path or None, \
 default=None
@@ -71,7 +71,7 @@ default=None
     loss: str = "both"
     ignore_label: int | None = -1
     max_iter: int = 50
-    learning_rate_init: float = 1e-3
+    learning_rate_init: float = 2e-3
     encoder_weights: Any = None
     freeze: str | int | None = None
     patch_size: int | None = None
