@@ -1,6 +1,4 @@
 import pickle
-import subprocess
-import sys
 from functools import partial
 
 import numpy as np
@@ -16,9 +14,7 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from skvae import Autoencoder, LayerExtractor
-from skvae.datasets import load_medmnist
 from skvae.networks import densenet121, vgg16
-from skvae.training.foreign import to_imagenet
 from skvae.training.threads import pinned_threads
 
 
@@ -319,89 +315,6 @@ def test_threads_agree_on_one_extractor(small, digits):
     )
     for features in found:
         np.testing.assert_array_equal(features, expected)
-
-
-def enlarge(x):
-    return to_imagenet(nn.functional.interpolate(x, size=(64, 64), mode="bilinear"))
-
-
-def test_chest_x_rays_through_a_random_densenet(real_data):
-    """Features of an untrained network, which is what no weights at hand leave."""
-    path = real_data / "pneumoniamnist" / "pneumoniamnist.npz"
-    X, y = load_medmnist(path, "train", return_X_y=True)
-    X, y = X[:240].astype(np.float32) / 255, y[:240]
-    layers = ["features.denseblock1", "features.norm5+relu"]
-    pipeline = Pipeline(
-        [
-            ("extract", extractor(densenet121, layers, preprocess=enlarge)),
-            ("classify", LogisticRegression(C=0.1, max_iter=1000)),
-        ]
-    )
-    pipeline.set_params(extract__random_state=0)
-    score = pipeline.fit(X[:160], y[:160]).score(X[160:], y[160:])
-    assert score > 0.75
-
-
-OFFLINE = """
-import socket, numpy as np
-
-def refuse(*arguments, **keywords):
-    raise AssertionError("no network access in fit")
-
-socket.socket.connect = socket.getaddrinfo = refuse
-import skvae
-from skvae.networks import densenet121
-
-X = np.random.default_rng(0).random((8, 3, 32, 32), np.float32)
-y = np.arange(8) % 2
-extractor = skvae.LayerExtractor(densenet121, layer="features.norm5", device="cpu")
-print(extractor.fit_transform(X).shape)
-small = skvae.Autoencoder(2, max_iter=1, device="cpu")
-short = dict(autoencoder=small, head_max_iter=1, finetune_max_iter=1, device="cpu")
-print(skvae.AutoencoderClassifier(**short).fit(X, y).predict(X).shape)
-print(skvae.AutoencoderRegressor(**short).fit(X, y).predict(X).shape)
-print(skvae.SequenceRegressor(**short).fit(X[:, None], y).predict(X[:, None]).shape)
-segmenter = skvae.UNetSegmenter(max_iter=1, device="cpu")
-print(segmenter.fit(X, (X[:, 0] > 0.5) * 1).predict(X).shape)
-"""
-
-
-def test_a_broken_torchvision_and_no_network_are_no_obstacle(tmp_path, monkeypatch):
-    (tmp_path / "torchvision.py").write_text(
-        'raise RuntimeError("operator torchvision::nms does not exist")'
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    out = subprocess.run(
-        [sys.executable, "-c", OFFLINE], capture_output=True, text=True, check=True
-    )
-    shapes = ["(8, 1024)", "(8,)", "(8,)", "(8,)", "(8, 32, 32)"]
-    assert out.stdout.strip().splitlines() == shapes
-
-
-def add_in_place(x):
-    return x.add_(100)
-
-
-IN_PLACE = {
-    "network": {"model": nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 2, 3))},
-    "preprocess": {"model": nn.Conv2d(1, 2, 3), "preprocess": add_in_place},
-}
-
-
-@pytest.mark.parametrize("case", IN_PLACE)
-def test_rows_and_the_file_behind_them_stay_as_they_are(case, tmp_path):
-    X = np.random.default_rng(0).normal(size=(32, 1, 6, 6)).astype(np.float32)
-    model = nn.Sequential(IN_PLACE[case]["model"], nn.Flatten())
-    parameters = {"preprocess": IN_PLACE[case].get("preprocess"), "pool": None}
-    before = X.copy()
-    first = extractor(model, "1", **parameters).fit_transform(X)
-    np.testing.assert_array_equal(X, before)
-    np.save(tmp_path / "X.npy", before)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r+")
-    again = extractor(model, "1", **parameters).fit_transform(mapped)
-    mapped.flush()
-    np.testing.assert_array_equal(np.load(tmp_path / "X.npy"), before)
-    np.testing.assert_array_equal(again, first)
 
 
 def test_a_device_that_is_not_there_is_refused(small, digits):

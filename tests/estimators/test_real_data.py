@@ -6,11 +6,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
-from skvae import Autoencoder, VAEFeatureExtractor
+from skvae import Autoencoder, LayerExtractor, VAEFeatureExtractor
 from skvae.datasets import load_medmnist
+from skvae.networks import densenet121
+from skvae.training.foreign import to_imagenet
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,25 @@ def test_chest_x_rays_beat_chance_from_every_layer(real_data):
         classifier.fit(features[:400], y[:400])
         auc = roc_auc_score(y[400:], classifier.decision_function(features[400:]))
         assert auc > 0.7, layer
+
+
+def enlarge(x):
+    return to_imagenet(nn.functional.interpolate(x, size=(64, 64), mode="bilinear"))
+
+
+def test_chest_x_rays_through_a_random_densenet(real_data):
+    """Features of an untrained network, which is what no weights at hand leave."""
+    path = real_data / "pneumoniamnist" / "pneumoniamnist.npz"
+    X, y = load_medmnist(path, "train", return_X_y=True)
+    X, y = X[:240].astype(np.float32) / 255, y[:240]
+    layers = ["features.denseblock1", "features.norm5+relu"]
+    read = {"layer": layers, "device": "cpu", "n_threads": 1}
+    pipeline = Pipeline(
+        [
+            ("extract", LayerExtractor(densenet121, preprocess=enlarge, **read)),
+            ("classify", LogisticRegression(C=0.1, max_iter=1000)),
+        ]
+    )
+    pipeline.set_params(extract__random_state=0)
+    score = pipeline.fit(X[:160], y[:160]).score(X[160:], y[160:])
+    assert score > 0.75

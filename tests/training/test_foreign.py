@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from skvae import LayerExtractor
 from skvae.networks.taps import Address
 from skvae.training.foreign import ForeignNetwork, digest_of
 
@@ -131,3 +132,30 @@ def test_the_digest_is_that_of_the_code_of_functions(tmp_path, monkeypatch):
     first, inner, call = found.values()
     assert [a == b for a, b in zip(first, inner, strict=True)] == [False, False, True]
     assert [a == b for a, b in zip(first, call, strict=True)] == [True, True, False]
+
+
+def add_in_place(x):
+    return x.add_(100)
+
+
+IN_PLACE = {
+    "network": {"model": nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 2, 3))},
+    "preprocess": {"model": nn.Conv2d(1, 2, 3), "preprocess": add_in_place},
+}
+
+
+@pytest.mark.parametrize("case", IN_PLACE)
+def test_rows_and_the_file_behind_them_stay_as_they_are(case, tmp_path):
+    X = np.random.default_rng(0).normal(size=(32, 1, 6, 6)).astype(np.float32)
+    model = nn.Sequential(IN_PLACE[case]["model"], nn.Flatten())
+    parameters = {"layer": "1", "pool": None, "device": "cpu", "n_threads": 1}
+    parameters["preprocess"] = IN_PLACE[case].get("preprocess")
+    before = X.copy()
+    first = LayerExtractor(model, **parameters).fit_transform(X)
+    np.testing.assert_array_equal(X, before)
+    np.save(tmp_path / "X.npy", before)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r+")
+    again = LayerExtractor(model, **parameters).fit_transform(mapped)
+    mapped.flush()
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy"), before)
+    np.testing.assert_array_equal(again, first)

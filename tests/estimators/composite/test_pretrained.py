@@ -15,10 +15,9 @@ from skvae import (
     AutoencoderRegressor,
     DenoisingAutoencoder,
     Phase,
-    SequenceRegressor,
     VAEFeatureExtractor,
 )
-from skvae.estimators.composite.diagnosis import diagnoses, relative_move
+from skvae.estimators.composite.diagnosis import relative_move
 from skvae.exceptions import PretrainingLostWarning
 from skvae.training.caching import n_trainings
 from skvae.training.net import ObjectiveNet
@@ -133,21 +132,6 @@ def test_an_unknown_stage_to_unfreeze_from_lists_those_there_are(pretrain):
         classifier(unfreeze_from="conv_9", pretrain=pretrain).fit(X, Y)
 
 
-def test_of_a_sequence_network_the_encoder_alone_can_stay_frozen():
-    frames = IMAGES[:40].reshape(20, 2, 1, 8, 8)
-    given = {"autoencoder": encoder(), "head_max_iter": 1, "finetune_max_iter": 1}
-    attentive = SequenceRegressor(**QUIET | given, pool_time="attention")
-    for stage in ("attention", "states", "frames"):
-        with pytest.raises(ValueError, match=r"stages of the encoder are conv_1, .*code\."):
-            attentive.set_params(unfreeze_from=stage).fit(frames, Y[:20])
-    part = attentive.set_params(unfreeze_from="conv_2").fit(frames, Y[:20])
-    before = {f"encoder.{k}": v for k, v in part.autoencoder_.network_.state.items()}
-    moved = {name[: len("down.0")] for name in changed(encoder_state(part), before)}
-    assert "down.1" in moved
-    assert "down.0" not in moved
-    assert part.phases_[1]["recurrent_before"] != part.phases_[1]["recurrent_after"]
-
-
 def test_from_scratch_all_is_trained_wherever_fine_tuning_begins():
     scratch = classifier(pretrain=False).fit(IMAGES, Y)
     early = classifier(pretrain=False, unfreeze_from="code").fit(IMAGES, Y)
@@ -209,27 +193,6 @@ def test_a_rate_that_destroys_the_encoder_is_named():
     kept = classifier(**usual).fit(X, some)
     assert [row["diagnosis"] for row in kept.phases_] == ["", "", ""]
     assert kept.score(X[60:], Y[60:]) > lost.score(X[60:], Y[60:]) + 0.05
-
-
-@pytest.mark.parametrize(
-    ("losses", "move", "lost"),
-    [
-        ([0.5, 0.1], 0.5, True),  # it jumped, and the weights are others
-        ([0.5, 0.1], 0.1, False),  # of a loss near zero, a multiple is nothing
-        ([0.2, 0.1], 1.2, False),  # weights that go far without a jump have learned
-    ],
-)
-def test_pretraining_is_lost_by_a_jump_and_a_long_way(losses, move, lost):
-    history = [{"loss": 9.0, "reconstruction": 9.0}, {"loss": 0.1, "prediction": 0.1}]
-    history += [{"loss": loss, "prediction": loss} for loss in losses]
-    pretrain = {"n_epochs": 1, "n_trainable": 9, "encoder_after": "a"}
-    head = pretrain | {"n_trainable": 2, "encoder_before": "a"}
-    tune = {"n_epochs": 2, "n_trainable": 5, "encoder_before": "a", "encoder_after": "b"}
-    reports = [pretrain, head, tune]
-    assert [bool(found) for found in diagnoses(reports, history, move)] == [0, 0, lost]
-    # A phase that unfreezes nothing, or follows pretraining, has nothing to be judged by.
-    assert not any(diagnoses([pretrain, head, tune | {"n_trainable": 2}], history, move))
-    assert not any(diagnoses([pretrain, tune], [history[0], *history[2:]], move))
 
 
 def test_how_far_the_encoder_moved_counts_what_changed_alone():

@@ -285,3 +285,18 @@ def test_all_frames_of_a_sequence_are_changed_alike():
     assert set(seen) == {(1, 12, 12), (6, 12, 12)}
     with pytest.raises(ValueError, match="augment=True, but X has rows of 5 features"):
         regressor(augment=True).fit(np.zeros((4, 3, 5)), np.arange(4.0))
+
+
+def test_the_encoder_alone_can_stay_frozen():
+    short = {"pool_time": "attention", "head_max_iter": 1, "finetune_max_iter": 1}
+    attentive = regressor(**short)
+    for stage in ("attention", "states", "frames"):
+        with pytest.raises(ValueError, match=r"stages of the encoder are conv_1, .*code\."):
+            attentive.set_params(unfreeze_from=stage).fit(X[:20], Y[:20])
+    part = attentive.set_params(unfreeze_from="conv_2").fit(X[:20], Y[:20])
+    before, after = part.autoencoder_.network_.state, part.network_.state
+    changed = [k for k in before if not np.array_equal(before[k], after[f"encoder.{k}"])]
+    moved = {name[: len("down.0")] for name in changed}
+    assert "down.1" in moved
+    assert "down.0" not in moved
+    assert part.phases_[1]["recurrent_before"] != part.phases_[1]["recurrent_after"]
