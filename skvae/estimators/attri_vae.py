@@ -21,7 +21,7 @@ from skvae.estimators.predictive import PredictiveVAE
 from skvae.networks.attri_vae import PublishedAttriVAE, PublishedHead
 from skvae.networks.builder import Builder
 from skvae.objectives.attributes import AttributeELBO
-from skvae.objectives.reconstruction import Likelihood, SquaredError
+from skvae.objectives.reconstruction import GaussianLikelihood, Likelihood, SquaredError
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Phase, Recipe
@@ -207,6 +207,11 @@ class AttriVAE(PredictiveVAE):
         if self.likelihood == "squared_error":
             return SquaredError(factor=1.0)
         return super()._likelihood()
+
+    def _density(self) -> Likelihood:
+        if self.likelihood == "squared_error":
+            return GaussianLikelihood(variance=0.5)  # exp(-‖x - x̂‖²), normalised
+        return super()._density()
 
     def _objective(self) -> AttributeELBO:
         names = getattr(self, "attribute_names_", None)

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import fit_context
+from skvae._compat import check_sample_weight, fit_context
 from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
 from skvae.estimators.parameters import AutoencoderParameters, NetworkParameters
 from skvae.estimators.trained import TrainedTransformer
@@ -187,7 +187,7 @@ class DecodingTransformer(TrainedTransformer, AutoencoderParameters):
 
         return self.network_.apply(minus_loss, x, self.n_threads)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean of `score_samples`.
 
         Parameters
@@ -196,13 +196,26 @@ class DecodingTransformer(TrainedTransformer, AutoencoderParameters):
             Rows or images.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the mean.
 
         Returns
         -------
         score : float
             Higher is better.
         """
-        return float(self.score_samples(X).mean(dtype=np.float64))
+        return weighted_score(self.score_samples(X), sample_weight)
+
+
+def weighted_score(scores: np.ndarray, sample_weight: Any) -> float:
+    """Return the mean of the samples' scores; a sample of weight 0 is as if not there."""
+    if sample_weight is None:
+        return float(scores.mean(dtype=np.float64))
+    weight = check_sample_weight(
+        sample_weight, scores[:, None], dtype=np.float64, ensure_non_negative=True
+    )
+    counted = weight > 0
+    return float(np.average(scores[counted].astype(np.float64), weights=weight[counted]))
 
 
 class BaseAutoencoder(DecodingTransformer, NetworkParameters):

@@ -21,7 +21,7 @@ from skvae.objectives.batch import Objective, Trace
 from skvae.objectives.multi_scale import SparseScales
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS, squared_error
 from skvae.objectives.sparsity import QuietUnits
-from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
+from skvae.training.data import DIAGNOSTIC_ROWS, Data, explained_variance, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.patches import RandomPatches
 from skvae.training.recipe import Phase, Recipe
@@ -261,7 +261,7 @@ default="relu"
         attributes = super()._attributes(fitted, recipe, data)
         network = attributes["network_"]
         n_rows = max(1, DIAGNOSTIC_PIXELS // math.prod(data.x.shape[1:]))
-        some = spaced_rows(data.x, min(DIAGNOSTIC_ROWS, n_rows))
+        some, weight = spaced_rows(data, min(DIAGNOSTIC_ROWS, n_rows))
 
         def summary(rows: Tensor) -> Tensor:
             trace, scales = network.module(rows), network.module.scales
@@ -271,12 +271,11 @@ default="relu"
         rows = network.apply(summary, some, recipe.n_threads).astype(np.float64)
         n_units = int(self.n_components)
         mean, highest, l0, error = np.split(rows, [n_units, 2 * n_units, -1], axis=1)
-        variance = max(float(some.var(axis=0, dtype=np.float64).sum()), 1e-12)
         return attributes | {
-            "mean_activation_": mean.mean(axis=0),
+            "mean_activation_": np.average(mean, axis=0, weights=weight),
             "dead_units_": int((highest.max(axis=0) <= ACTIVE_SIGMOID).sum()),
-            "l0_": float(l0.mean()),
-            "explained_variance_": 1 - float(error.mean()) / variance,
+            "l0_": float(np.average(l0[:, 0], weights=weight)),
+            "explained_variance_": explained_variance(some, error[:, 0], weight),
         }
 
     def transform_pixels(self, X: Any) -> np.ndarray:

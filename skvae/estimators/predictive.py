@@ -21,6 +21,7 @@ from skvae.estimators.labels import (
     encode_classes,
     labelled_score,
 )
+from skvae.estimators.lower_bound import N_DRAWS
 from skvae.estimators.variational import BaseVAE
 from skvae.networks.builder import Builder
 from skvae.networks.head import Head
@@ -210,8 +211,17 @@ class PredictiveVAE(BaseVAE):
         mean, deviation = self._target_scale
         return predicted[:, 0] * deviation + mean
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the accuracy or R² of `predict`; without y, the mean ELBO.
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> float:
+        """Return the accuracy or R² of `predict`; without y, the mean lower bound.
 
         Parameters
         ----------
@@ -220,7 +230,13 @@ class PredictiveVAE(BaseVAE):
         y : array-like of shape (n_samples,), default=None
             Classes or numbers. Rows where they are missing do not count.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample; with y only.
+            Weight of each sample.
+        n_draws : int, default=16
+            Without y: codes drawn from each posterior.
+        random_state : int, RandomState instance or None, default=0
+            Without y: draws the codes.
+        importance_weighted : bool, default=False
+            Without y: whether to average the importance-weighted bound.
 
         Returns
         -------
@@ -228,7 +244,14 @@ class PredictiveVAE(BaseVAE):
             Higher is better.
         """
         if y is None:
-            return super().score(X)
+            return super().score(
+                X,
+                None,
+                sample_weight,
+                n_draws,
+                random_state,
+                importance_weighted=importance_weighted,
+            )
         predicted = self.predict(X)
         if self.task == "classification":
             return labelled_score(

@@ -28,7 +28,7 @@ from skvae.objectives.sparsity import (
     SmallActivations,
     SparseReconstruction,
 )
-from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
+from skvae.training.data import Data, explained_variance, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
 
@@ -205,16 +205,14 @@ class SparseAutoencoder(BaseAutoencoder):
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
         attributes = super()._attributes(fitted, recipe, data)
-        some = spaced_rows(data.x, DIAGNOSTIC_ROWS)
+        some, weight = spaced_rows(data)
         layers = ["code", "reconstruction"]
         code, rows = attributes["network_"].read_each(some, layers, recipe.n_threads)
         active = np.abs(code) > (ACTIVE_SIGMOID if self._sparsity().bounded else 0)
-        some = some.reshape(len(some), -1)
-        variance = max(float(some.var(axis=0, dtype=np.float64).sum()), 1e-12)
-        error = float(np.square(rows - some).mean(axis=0).sum())
+        error = np.square(rows - some.reshape(len(some), -1)).sum(axis=1)
         return attributes | {
-            "mean_activation_": code.mean(axis=0),
+            "mean_activation_": np.average(code, axis=0, weights=weight),
             "dead_units_": int((~active.any(axis=0)).sum()),
-            "l0_": float(active.sum(axis=1).mean()),
-            "explained_variance_": 1 - error / variance,
+            "l0_": float(np.average(active.sum(axis=1), weights=weight)),
+            "explained_variance_": explained_variance(some, error, weight),
         }

@@ -22,9 +22,10 @@ class VAEFeatureExtractor(BaseVAE):
 
     Notes
     -----
-    `score` is the ELBO (with ``beta=1``) at z = mean, in nats per sample. The decoder's
-    variance is the most likely one, batch by batch while training (Rybkin et al., 2021)
-    and over the training samples afterwards.
+    `score` estimates the evidence lower bound (with ``beta=1``), in nats per sample: at
+    most the log-density of a sample under the decoder, whatever the number of units. The
+    decoder's variance is the most likely one, batch by batch while training (Rybkin et
+    al., 2021) and over the training samples afterwards.
 
     References
     ----------

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +10,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval
-from skvae.estimators.base import BaseAutoencoder
+from skvae.estimators.base import BaseAutoencoder, weighted_score
 from skvae.estimators.inputs import check_rows
+from skvae.estimators.lower_bound import (
+    N_DRAWS,
+    antithetic_draws,
+    expected_error,
+    importance_weighted_bound,
+    lower_bound,
+    posterior,
+)
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
@@ -21,8 +29,9 @@ from skvae.objectives.reconstruction import (
     GaussianLikelihood,
     Likelihood,
 )
-from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
+from skvae.training.data import Data, spaced_rows
 from skvae.training.fitting import Fitted
+from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Recipe
 
 LIKELIHOODS: dict[str, Likelihood] = {
@@ -58,7 +67,8 @@ class BaseVAE(BaseAutoencoder):
     active_units_ : int
         Number of latent units whose mean has a variance above 0.01 over them.
     noise_variance_ : float
-        Variance of the Gaussian decoder: the mean squared error over them. NaN for
+        Variance of the Gaussian decoder, the most likely one over them: the mean squared
+        error of an entry under the posterior, which is more than at its mean. NaN for
         other likelihoods.
     """
 
@@ -84,10 +94,112 @@ class BaseVAE(BaseAutoencoder):
         """Return how the reconstruction is compared with the input."""
         return LIKELIHOODS[self.likelihood]
 
-    def _scoring_objective(self) -> BetaELBO:
+    def _density(self) -> Likelihood:
+        """Return what the decoder says of a sample's density, given its code."""
         if self.likelihood == "gaussian":
-            return BetaELBO(likelihood=GaussianLikelihood(self.noise_variance_))
-        return BetaELBO(likelihood=self._likelihood())
+            return GaussianLikelihood(self.noise_variance_)
+        return LIKELIHOODS[self.likelihood]
+
+    def _scoring_objective(self) -> BetaELBO:
+        return BetaELBO(likelihood=self._density())
+
+    def score_samples(
+        self,
+        X: Any,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> np.ndarray:
+        """Estimate the evidence lower bound of each sample, in nats; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        n_draws : int, default=16
+            Codes drawn from each posterior. The expectation over a linear Gaussian
+            decoder is exact and takes none.
+        random_state : int, RandomState instance or None, default=0
+            Draws the codes. All samples share them, so that a score depends on neither
+            the place of its sample nor its neighbours.
+        importance_weighted : bool, default=False
+            Whether to return the importance-weighted bound, which rises from the lower
+            bound to the log-density itself with ever more draws.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Lower bounds of log p(x) under the fitted decoder, with ``beta=1``.
+        """
+        check_is_fitted(self, "network_")
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(
+                f"Got n_draws={n_draws!r}, but expected a whole number of at least 1."
+            )
+        x = check_rows(self, X, reset=False)
+        bound = importance_weighted_bound if importance_weighted else lower_bound
+        module, density = self.network_.module, self._density()
+        draws = antithetic_draws(n_draws, self.kl_per_component_.size, random_state)
+        return self.network_.apply(
+            lambda rows: bound(module, density, rows, draws), x, self.n_threads
+        )
+
+    def penalized_log_likelihood(self, X: Any) -> np.ndarray:
+        """Return log p(x|z) at z = mean, minus the divergence, of each sample.
+
+        It is cheap and above the lower bound, since the decoder's spread under the
+        posterior is missing: no bound of anything, and not to be compared between models
+        of different size. See `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,), float32
+            In nats.
+        """
+        return super().score_samples(X)
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> float:
+        """Return the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the mean.
+        n_draws : int, default=16
+            Codes drawn from each posterior.
+        random_state : int, RandomState instance or None, default=0
+            Draws the codes.
+        importance_weighted : bool, default=False
+            Whether to average the importance-weighted bound.
+
+        Returns
+        -------
+        score : float
+            Mean lower bound, in nats per sample; higher is better.
+        """
+        scores = self.score_samples(
+            X, n_draws, random_state, importance_weighted=importance_weighted
+        )
+        return weighted_score(scores, sample_weight)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Decode codes that are drawn from the prior N(0, I).
@@ -134,17 +246,28 @@ class BaseVAE(BaseAutoencoder):
 
     def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
         attributes = super()._attributes(fitted, recipe, data)
-        some = spaced_rows(data.x, DIAGNOSTIC_ROWS)
-        layers = ["mean", "log_var", "reconstruction"]
-        read = attributes["network_"].read_each(some, layers, recipe.n_threads)
-        mean, log_var, reconstruction = read
+        network: FittedNetwork = attributes["network_"]
+        some, weight = spaced_rows(data)
+        mean, log_var = network.read_each(some, ["mean", "log_var"], recipe.n_threads)
         kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
-        error = np.square(reconstruction - some.reshape(len(some), -1)).mean()
-        gaussian = self.likelihood == "gaussian"
+        centre = np.average(mean, axis=0, weights=weight)
+        variance = np.average(np.square(mean - centre), axis=0, weights=weight)
+        noise_variance = np.nan
+        if self.likelihood == "gaussian":
+            draws = antithetic_draws(N_DRAWS, mean.shape[1], random_state=0)
+            errors = network.apply(
+                lambda x: expected_error(
+                    network.module, x, *posterior(network.module, x), draws
+                ),
+                some,
+                recipe.n_threads,
+            )
+            error = float(np.average(errors, weights=weight))
+            noise_variance = max(error / some[0].size, 1e-8)
         return attributes | {
-            "kl_per_component_": kl.mean(axis=0),
-            "active_units_": int((mean.var(axis=0) > ACTIVE_VARIANCE).sum()),
-            "noise_variance_": max(float(error), 1e-8) if gaussian else np.nan,
+            "kl_per_component_": np.average(kl, axis=0, weights=weight),
+            "active_units_": int((variance > ACTIVE_VARIANCE).sum()),
+            "noise_variance_": noise_variance,
         }
 
     def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:

@@ -66,6 +66,12 @@ class DenseAutoencoder(StagedAutoencoder):
             return self.to_rows
         return cast(nn.Linear, cast(nn.Sequential, self.decoded[0])[0])
 
+    @property
+    def linear_decoder(self) -> bool:
+        parts = [part for block in self.decoded for part in cast(nn.Sequential, block)]
+        linear = all(isinstance(part, nn.Linear | nn.Identity) for part in parts)
+        return linear and not self.sigmoid_output
+
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         for i, block in enumerate(self.hidden, start=1):
             x = dropout(block(x), self.dropout, noise, f"hidden_{i}")

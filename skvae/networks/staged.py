@@ -87,6 +87,11 @@ class StagedAutoencoder(StagedNetwork):
         """The first layer of the decoder."""
         raise NotImplementedError
 
+    @property
+    def linear_decoder(self) -> bool:
+        """Whether the reconstruction is a linear map of the code, but for a constant."""
+        return False
+
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         """Yield the stages from the input to the code."""
         raise NotImplementedError
@@ -127,6 +132,10 @@ class WrappedAutoencoder(StagedAutoencoder):
     @property
     def from_code(self) -> nn.Linear:
         return self.body.from_code
+
+    @property
+    def linear_decoder(self) -> bool:
+        return self.body.linear_decoder
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         yield from self.body.encode(x, noise)

@@ -33,6 +33,10 @@ class SupervisedAutoencoder(StagedAutoencoder):
     def codes(self) -> tuple[str, ...]:
         return self.autoencoder.codes
 
+    @property
+    def linear_decoder(self) -> bool:
+        return self.autoencoder.linear_decoder
+
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         yield from self.autoencoder.encode(x, noise)
 

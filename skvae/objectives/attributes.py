@@ -8,6 +8,7 @@ from torch import Tensor
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.elbo import BetaELBO
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
+from skvae.objectives.weighting import quotient
 
 
 def attribute_regularization(
@@ -62,12 +63,12 @@ def attribute_regularization(
     pair_weight = counts.to(z.dtype)
     if weight is not None:
         shape = (-1, *[1] * (z.ndim - 1))
-        of_pair = weight[:, None] * weight[None]
+        relative = quotient(weight, weight.amax(dim=0))  # its square may be no float
+        of_pair = relative[:, None] * relative[None]
         pair_weight = pair_weight * of_pair.reshape(len(z), *shape)
     distance = torch.tanh(delta * (z[:, None] - z[None]))
     disagreement = (distance - order).abs() * pair_weight
-    total = pair_weight.sum(dim=(0, 1)).clamp(min=torch.finfo(z.dtype).tiny)
-    return disagreement.sum(dim=(0, 1)) / total
+    return quotient(disagreement.sum(dim=(0, 1)), pair_weight.sum(dim=(0, 1)))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch, Trace
-from skvae.objectives.weighting import weighted_mean
+from skvae.objectives.weighting import quotient, weighted_mean
 
 # Class index of a row without a label.
 UNLABELLED = -1
@@ -44,11 +44,10 @@ def squared_residual(prediction: Tensor, target: Tensor) -> Tensor:
 def over_labelled(loss: Tensor, labelled: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale a loss so that its mean over all rows is that over the labelled ones.
 
-    A batch without any labelled row has the loss 0.
+    A batch without any labelled row, or where none of them weighs, has the loss 0.
     """
     counted = labelled.to(loss.dtype)
-    share = weighted_mean(counted, weight)
-    return loss / share.clamp(min=torch.finfo(loss.dtype).tiny) * counted
+    return loss * quotient(counted, weighted_mean(counted, weight))
 
 
 @dataclass(frozen=True)

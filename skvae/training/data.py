@@ -48,6 +48,13 @@ class Data:
         y = self.y
         return y if y is not None and y.ndim == 1 and y.dtype.kind == "i" else None
 
+    @property
+    def weighing(self) -> np.ndarray:
+        """Indices of the rows whose weight is not 0: the others are as if not there."""
+        if self.sample_weight is None:
+            return np.arange(len(self))
+        return np.flatnonzero(self.sample_weight)
+
     def digest(self) -> str:
         """Return a hash of all bytes, shapes and dtypes, computed block by block."""
         digest = hashlib.sha256()
@@ -69,18 +76,29 @@ def update_with(digest: "hashlib._Hash", array: np.ndarray) -> None:
         release(array)
 
 
-def spaced_rows(array: np.ndarray, n_rows: int) -> np.ndarray:
-    """Return a copy of at most ``n_rows`` evenly spaced rows.
+def spaced_rows(data: Data, n_rows: int = DIAGNOSTIC_ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Return copies of at most ``n_rows`` evenly spaced rows that weigh, and their weights.
 
     Of a memory map they are taken a few at a time: around each row that is touched, the
     system may map megabytes.
     """
-    index = np.arange(0, len(array), max(1, -(-len(array) // n_rows)))
-    rows = np.empty((len(index), *array.shape[1:]), dtype=array.dtype)
+    index = data.weighing
+    index = index[:: max(1, -(-len(index) // n_rows))]
+    rows = np.empty((len(index), *data.x.shape[1:]), dtype=data.x.dtype)
     for start in range(0, len(index), 64):
-        rows[start : start + 64] = array[index[start : start + 64]]
-        release(array)
-    return rows
+        rows[start : start + 64] = data.x[index[start : start + 64]]
+        release(data.x)
+    if data.sample_weight is None:
+        return rows, np.ones(len(index))
+    return rows, data.sample_weight[index].astype(np.float64)
+
+
+def explained_variance(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) -> float:
+    """Return the share of the rows' variance that their squared errors leave explained."""
+    flat = rows.reshape(len(rows), -1).astype(np.float64)
+    squares = np.square(flat - np.average(flat, axis=0, weights=weight)).sum(axis=1)
+    variance = float(np.average(squares, weights=weight))
+    return 1 - float(np.average(error, weights=weight)) / max(variance, 1e-12)
 
 
 def row_blocks(array: np.ndarray) -> Iterator[slice]:

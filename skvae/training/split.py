@@ -16,16 +16,17 @@ def validation_split(
     ValueError
         If one side would be empty.
     """
-    n_rows = len(data)
+    rows = data.weighing
     if fraction is None:
-        return np.arange(n_rows), None
-    kind = ShuffleSplit if data.groups is None else GroupShuffleSplit
+        return rows, None
+    groups = None if data.groups is None else data.groups[rows]
+    kind = ShuffleSplit if groups is None else GroupShuffleSplit
     try:
         splits = kind(n_splits=1, test_size=fraction, random_state=seed)
-        train, valid = next(splits.split(np.empty(n_rows), groups=data.groups))
+        train, valid = next(splits.split(rows, groups=groups))
     except ValueError as error:
         raise ValueError(
-            f"Got early_stopping=True with validation_fraction={fraction}, but {n_rows} "
+            f"Got early_stopping=True with validation_fraction={fraction}, but {len(rows)} "
             f"rows cannot be split so ({error})"
         ) from error
-    return np.sort(train), np.sort(valid)
+    return rows[np.sort(train)], rows[np.sort(valid)]

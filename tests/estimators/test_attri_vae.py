@@ -365,3 +365,19 @@ def test_a_score_is_that_of_the_labelled_rows(sprites, labels):
     assert fitted.score(X, np.where(hidden, np.nan, y)) == pytest.approx(expected)
     with pytest.raises(ValueError, match=r"entries up to 1e\+25.* in larger units"):
         small(task="regression").fit(X, 1e25 * y)
+
+
+@pytest.mark.parametrize(
+    ("missing", "binary", "zero"),
+    [(0.3, False, 0), (0.1, False, 0), (0, True, 0), (0, False, 0.3)],
+)
+def test_batches_without_a_pair_that_counts_train(missing, binary, zero):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(130, 10))
+    attributes = X[:, :2] > 0.9 if binary else X[:, :2].copy()
+    attributes = attributes.astype(float)
+    attributes[rng.random(attributes.shape) < missing] = np.nan
+    weight = (rng.random(130) >= zero).astype(float)
+    vae = AttriVAE(4, ties="ignore" if binary else "zero", max_iter=6, random_state=0)
+    vae.fit(X, attributes=attributes, sample_weight=weight)
+    assert np.isfinite([row["attributes"] for row in vae.history_]).all()

@@ -188,7 +188,7 @@ def test_gradients_below_the_largest_norm_stay(make_recipe, data):
 def test_the_gradient_is_that_of_mean_rows_plus_the_batch_term(
     make_recipe, x, weighted, first_weights
 ):
-    weight = np.arange(40, dtype=np.float32) if weighted else None
+    weight = np.arange(1, 41, dtype=np.float32) if weighted else None
     data = Data(x, sample_weight=weight)
     recipe = make_recipe("plain", 1, batch_size=40, objective=MeanOfBatch(), rate=0.0)
     found = gradients(recipe, data)
