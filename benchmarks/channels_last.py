@@ -15,7 +15,7 @@ import torch
 from harness import alternate, one_thread, print_table, speeds, write_csv
 
 from skvae import Autoencoder, UNetSegmenter
-from skvae.training.layout import channels_last
+from skvae.training.net import channels_last
 
 AS_THEY_COME, LAST = "as they come", "channels last"
 

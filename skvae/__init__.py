@@ -4,25 +4,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skvae.estimators.attri_vae import AttriVAE
-    from skvae.estimators.autoencoder import Autoencoder
-    from skvae.estimators.composite.cascade import CascadeSegmenter
-    from skvae.estimators.composite.classifier import AutoencoderClassifier
-    from skvae.estimators.composite.pixel_classifier import PixelClassifier
-    from skvae.estimators.composite.regressor import AutoencoderRegressor
-    from skvae.estimators.composite.sequence_classifier import SequenceClassifier
-    from skvae.estimators.composite.sequence_regressor import SequenceRegressor
-    from skvae.estimators.convolutional_sparse import ConvolutionalSparseAutoencoder
-    from skvae.estimators.denoising import DenoisingAutoencoder
-    from skvae.estimators.dice import dice_scores
-    from skvae.estimators.involvement import involvement
-    from skvae.estimators.layer_extractor import LayerExtractor
-    from skvae.estimators.segnet import SegNetSegmenter
-    from skvae.estimators.sparse import SparseAutoencoder
-    from skvae.estimators.unet import UNetSegmenter
-    from skvae.estimators.vae import VAEFeatureExtractor
-    from skvae.model_selection.out_of_fold import cross_val_predict_masks
-    from skvae.model_selection.stratified import MaskStratifiedKFold
+    from skvae.features.attri_vae import AttriVAE
+    from skvae.features.autoencoder import Autoencoder
+    from skvae.features.convolutional_sparse import ConvolutionalSparseAutoencoder
+    from skvae.features.denoising import DenoisingAutoencoder
+    from skvae.features.layer_extractor import LayerExtractor
+    from skvae.features.sparse import SparseAutoencoder
+    from skvae.features.vae import VAEFeatureExtractor
+    from skvae.prediction.classifier import AutoencoderClassifier
+    from skvae.prediction.regressor import AutoencoderRegressor
+    from skvae.prediction.sequence_classifier import SequenceClassifier
+    from skvae.prediction.sequence_regressor import SequenceRegressor
+    from skvae.segmentation.cascade import CascadeSegmenter
+    from skvae.segmentation.dice import dice_scores
+    from skvae.segmentation.involvement import involvement
+    from skvae.segmentation.out_of_fold import cross_val_predict_masks
+    from skvae.segmentation.pixel_classifier import PixelClassifier
+    from skvae.segmentation.segnet_segmenter import SegNetSegmenter
+    from skvae.segmentation.stratified_folds import MaskStratifiedKFold
+    from skvae.segmentation.unet_segmenter import UNetSegmenter
     from skvae.training.augmentation import RandomAugment
     from skvae.training.recipe import Phase
     from skvae.training.transfer import transfer_weights
@@ -54,27 +54,27 @@ __all__ = [
 
 # Public name -> module. Torch is imported when a name is first used, not before.
 _HOMES = {
-    "AttriVAE": "skvae.estimators.attri_vae",
-    "Autoencoder": "skvae.estimators.autoencoder",
-    "AutoencoderClassifier": "skvae.estimators.composite.classifier",
-    "AutoencoderRegressor": "skvae.estimators.composite.regressor",
-    "CascadeSegmenter": "skvae.estimators.composite.cascade",
-    "ConvolutionalSparseAutoencoder": "skvae.estimators.convolutional_sparse",
-    "DenoisingAutoencoder": "skvae.estimators.denoising",
-    "LayerExtractor": "skvae.estimators.layer_extractor",
-    "MaskStratifiedKFold": "skvae.model_selection.stratified",
+    "AttriVAE": "skvae.features.attri_vae",
+    "Autoencoder": "skvae.features.autoencoder",
+    "AutoencoderClassifier": "skvae.prediction.classifier",
+    "AutoencoderRegressor": "skvae.prediction.regressor",
+    "CascadeSegmenter": "skvae.segmentation.cascade",
+    "ConvolutionalSparseAutoencoder": "skvae.features.convolutional_sparse",
+    "DenoisingAutoencoder": "skvae.features.denoising",
+    "LayerExtractor": "skvae.features.layer_extractor",
+    "MaskStratifiedKFold": "skvae.segmentation.stratified_folds",
     "Phase": "skvae.training.recipe",
-    "PixelClassifier": "skvae.estimators.composite.pixel_classifier",
+    "PixelClassifier": "skvae.segmentation.pixel_classifier",
     "RandomAugment": "skvae.training.augmentation",
-    "SequenceClassifier": "skvae.estimators.composite.sequence_classifier",
-    "SequenceRegressor": "skvae.estimators.composite.sequence_regressor",
-    "SegNetSegmenter": "skvae.estimators.segnet",
-    "SparseAutoencoder": "skvae.estimators.sparse",
-    "UNetSegmenter": "skvae.estimators.unet",
-    "VAEFeatureExtractor": "skvae.estimators.vae",
-    "cross_val_predict_masks": "skvae.model_selection.out_of_fold",
-    "dice_scores": "skvae.estimators.dice",
-    "involvement": "skvae.estimators.involvement",
+    "SequenceClassifier": "skvae.prediction.sequence_classifier",
+    "SequenceRegressor": "skvae.prediction.sequence_regressor",
+    "SegNetSegmenter": "skvae.segmentation.segnet_segmenter",
+    "SparseAutoencoder": "skvae.features.sparse",
+    "UNetSegmenter": "skvae.segmentation.unet_segmenter",
+    "VAEFeatureExtractor": "skvae.features.vae",
+    "cross_val_predict_masks": "skvae.segmentation.out_of_fold",
+    "dice_scores": "skvae.segmentation.dice",
+    "involvement": "skvae.segmentation.involvement",
     "transfer_weights": "skvae.training.transfer",
 }
 

@@ -85,8 +85,8 @@ def _study(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from skvae.study.default_study import default_study
-    from skvae.study.lidc import lidc_cohort
-    from skvae.study.npz import npz_cohort
+    from skvae.study.lidc_cohort import lidc_cohort
+    from skvae.study.npz_cohort import npz_cohort
     from skvae.study.report import summary_table, verdict, write_report
 
     if arguments.data == "lidc":

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.utils import Bunch, check_random_state
 
-from skvae.datasets.parameters import check_number, check_shares
+from skvae.arguments import check_number, check_shares
 from skvae.datasets.xrays import draw_xray
 
 __all__ = ["make_infected_lungs"]

@@ -8,9 +8,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 from sklearn.utils import Bunch, check_random_state
 
+from skvae.arguments import check_choice, check_number
 from skvae.datasets.distances import ellipsoid_distance
 from skvae.datasets.frames import to_frame, to_series
-from skvae.datasets.parameters import check_choice, check_number
 
 __all__ = ["make_lesions"]
 

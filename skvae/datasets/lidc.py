@@ -10,11 +10,11 @@ from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
+from skvae.arguments import check_choice, check_number
 from skvae.datasets.frames import to_frame, to_series
 from skvae.datasets.lidc_database import find_database, read_scans
 from skvae.datasets.nodules import Annotation, consensus_mask, group_annotations
 from skvae.datasets.npz_cache import cached_arrays
-from skvae.datasets.parameters import check_choice, check_number
 
 __all__ = ["load_lidc_nodules"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skvae.arguments import check_number, check_shares
 from skvae.datasets.frames import to_series
-from skvae.datasets.parameters import check_number, check_shares
 
 __all__ = ["make_mammograms"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from skvae.datasets.parameters import check_choice
+from skvae.arguments import check_choice
 
 __all__ = ["load_medmnist"]
 

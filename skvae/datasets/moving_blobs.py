@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skvae.arguments import check_number
 from skvae.datasets.frames import to_frame, to_series
-from skvae.datasets.parameters import check_number
 
 __all__ = ["make_moving_blobs"]
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skvae.arguments import check_choice, check_number
 from skvae.datasets.distances import ellipsoid_distance, heart_distance, square_distance
 from skvae.datasets.frames import to_frame, to_series
-from skvae.datasets.parameters import check_choice, check_number
 
 __all__ = ["make_sprites"]
 

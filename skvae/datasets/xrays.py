@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.utils import Bunch, check_random_state
 
-from skvae.datasets.parameters import check_number
+from skvae.arguments import check_number
 
 __all__ = ["make_xrays"]
 

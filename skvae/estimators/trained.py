@@ -19,7 +19,7 @@ from skvae._compat import (
 )
 from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
 from skvae.estimators.parameters import TrainingParameters
-from skvae.estimators.progress import epoch_bar
+from skvae.estimators.progress_bars import epoch_bar
 from skvae.estimators.unchanged import unchanged_on_error
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import check_pool, pooled_size

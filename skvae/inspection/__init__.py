@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skvae.inspection.attention import attention_map
     from skvae.inspection.attention_display import AttentionMapDisplay
-    from skvae.inspection.correlation import AttributeCorrelation, attribute_correlation
+    from skvae.inspection.closed_loop import closed_loop
     from skvae.inspection.correlation_display import AttributeCorrelationDisplay
-    from skvae.inspection.dci import DCI, disentanglement_completeness_informativeness
     from skvae.inspection.histogram_display import UnitAttributeDisplay
-    from skvae.inspection.loop import closed_loop
-    from skvae.inspection.mask_table import segmentation_table
     from skvae.inspection.probe import LayerProbe, layer_probe
     from skvae.inspection.probe_display import LayerProbeDisplay
-    from skvae.inspection.score_table import disentanglement_scores
-    from skvae.inspection.scores import (
-        interpretability,
-        modularity,
-        mutual_information_gap,
-        separated_attribute_predictability,
-        spearman_correlation_score,
-    )
-    from skvae.inspection.segmentation_display import SegmentationDisplay
     from skvae.inspection.traversal import (
         LatentTraversal,
         latent_interpolation,
         latent_traversal,
     )
     from skvae.inspection.traversal_display import LatentTraversalDisplay
+    from skvae.segmentation.mask_display import SegmentationDisplay
+    from skvae.segmentation.mask_table import segmentation_table
+    from skvae.statistics.correlation import AttributeCorrelation, attribute_correlation
+    from skvae.statistics.dci import DCI, disentanglement_completeness_informativeness
+    from skvae.statistics.score_table import disentanglement_scores
+    from skvae.statistics.scores import (
+        interpretability,
+        modularity,
+        mutual_information_gap,
+        separated_attribute_predictability,
+        spearman_correlation_score,
+    )
 
 __all__ = [
     "DCI",
@@ -59,30 +59,30 @@ __all__ = [
 
 # Public name -> module. What a name needs is imported when it is first used.
 _HOMES = {
-    "DCI": "skvae.inspection.dci",
+    "DCI": "skvae.statistics.dci",
     "AttentionMapDisplay": "skvae.inspection.attention_display",
-    "AttributeCorrelation": "skvae.inspection.correlation",
+    "AttributeCorrelation": "skvae.statistics.correlation",
     "AttributeCorrelationDisplay": "skvae.inspection.correlation_display",
     "LatentTraversal": "skvae.inspection.traversal",
     "LatentTraversalDisplay": "skvae.inspection.traversal_display",
     "LayerProbe": "skvae.inspection.probe",
     "LayerProbeDisplay": "skvae.inspection.probe_display",
-    "SegmentationDisplay": "skvae.inspection.segmentation_display",
+    "SegmentationDisplay": "skvae.segmentation.mask_display",
     "UnitAttributeDisplay": "skvae.inspection.histogram_display",
     "attention_map": "skvae.inspection.attention",
-    "attribute_correlation": "skvae.inspection.correlation",
-    "closed_loop": "skvae.inspection.loop",
-    "disentanglement_completeness_informativeness": "skvae.inspection.dci",
-    "disentanglement_scores": "skvae.inspection.score_table",
-    "interpretability": "skvae.inspection.scores",
+    "attribute_correlation": "skvae.statistics.correlation",
+    "closed_loop": "skvae.inspection.closed_loop",
+    "disentanglement_completeness_informativeness": "skvae.statistics.dci",
+    "disentanglement_scores": "skvae.statistics.score_table",
+    "interpretability": "skvae.statistics.scores",
     "latent_interpolation": "skvae.inspection.traversal",
     "latent_traversal": "skvae.inspection.traversal",
     "layer_probe": "skvae.inspection.probe",
-    "modularity": "skvae.inspection.scores",
-    "mutual_information_gap": "skvae.inspection.scores",
-    "segmentation_table": "skvae.inspection.mask_table",
-    "separated_attribute_predictability": "skvae.inspection.scores",
-    "spearman_correlation_score": "skvae.inspection.scores",
+    "modularity": "skvae.statistics.scores",
+    "mutual_information_gap": "skvae.statistics.scores",
+    "segmentation_table": "skvae.segmentation.mask_table",
+    "separated_attribute_predictability": "skvae.statistics.scores",
+    "spearman_correlation_score": "skvae.statistics.scores",
 }
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skvae.estimators.inputs import check_rows
-from skvae.inspection.cells import cells_are_centred, to_pixels
+from skvae.inspection.cells_to_pixels import cells_are_centred, to_pixels
 from skvae.inspection.units import code_layer, find_unit, shapes_of
 
 

@@ -4,10 +4,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.drawing import new_axes, sliced, tile_centres, tiled
 from skvae.extras import import_extra
 from skvae.inspection.attention import attention_map
-from skvae.inspection.axes import new_axes
-from skvae.inspection.tiles import sliced, tile_centres, tiled
 
 # Below it an image can still be seen.
 LARGEST_OPACITY = 0.75

@@ -4,8 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from skvae.inspection.axes import new_axes
-from skvae.inspection.correlation import AttributeCorrelation
+from skvae.drawing import new_axes
+from skvae.statistics.correlation import AttributeCorrelation
 
 __all__ = ["AttributeCorrelationDisplay"]
 

@@ -4,9 +4,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from skvae.inspection.axes import new_axes
-from skvae.inspection.columns import Columns, attribute_columns, unit_columns
-from skvae.inspection.pairing import Correlation
+from skvae.drawing import new_axes
+from skvae.statistics.association_measures import Correlation
+from skvae.statistics.columns import Columns, attribute_columns, unit_columns
 
 __all__ = ["UnitAttributeDisplay"]
 

@@ -20,8 +20,8 @@ from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from skvae._compat import take_rows
 from skvae.extras import import_extra
-from skvae.inspection.columns import attribute_columns, count_known
 from skvae.inspection.linear_probe import Target, class_target, number_target
+from skvae.statistics.columns import attribute_columns, count_known
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,8 +2,8 @@
 
 from typing import Any, Self
 
-from skvae.datasets.parameters import check_choice
-from skvae.inspection.axes import new_axes
+from skvae.arguments import check_choice
+from skvae.drawing import new_axes
 from skvae.inspection.probe import LayerProbe
 
 __all__ = ["LayerProbeDisplay"]

@@ -4,9 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.drawing import new_axes, sliced, tile_centres, tiled
 from skvae.extras import import_extra
-from skvae.inspection.axes import new_axes
-from skvae.inspection.tiles import sliced, tile_centres, tiled
 from skvae.inspection.traversal import LatentTraversal, latent_traversal
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.inspection.multiplicity import holm
-from skvae.study.statistics import corrected_interval, corrected_ttest
+from skvae.statistics.corrected_resampling import corrected_interval, corrected_ttest
+from skvae.statistics.multiplicity import holm
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_memory
 
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
+from skvae.training.phase_report import hashes
 from skvae.training.recipe import Recipe
-from skvae.training.report import hashes
 
 # Raise it when a change to networks or training makes older entries wrong.
 SCHEMA = 2

@@ -14,11 +14,11 @@ from torch.utils import _pytree as pytree
 from skvae.exceptions import NonFiniteLossError
 from skvae.networks.staged import stage_shapes
 from skvae.training.batches import Batches
-from skvae.training.blocks import apply_in_blocks, rows_per_block
 from skvae.training.data import Data
 from skvae.training.net import ObjectiveNet
+from skvae.training.phase_report import begin_report, hashes
 from skvae.training.recipe import Phase, Recipe
-from skvae.training.report import begin_report, hashes
+from skvae.training.row_blocks import apply_in_blocks, rows_per_block
 from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
 from skvae.training.threads import pinned_threads

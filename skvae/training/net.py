@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
-from skvae.training.layout import channels_last
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import NOISE_STREAM, PrivateRandomness, generator
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 class ObjectiveNet(NeuralNet):
@@ -261,6 +262,17 @@ def refuse_impossible(recipe: Recipe, network: StagedNetwork) -> None:
             f"Got batch_size={recipe.batch_size} with normalization='batch', but "
             "expected at least 2 rows to normalise over."
         )
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Return the same images, on a CPU with the channels of each pixel side by side.
+
+    The maps of a network then lie likewise: a step of a U-Net is 1.2 times as fast, of
+    volumes 1.3 times, and of an autoencoder whose convolutions stride as fast as before
+    (``benchmarks/channels_last.py``).
+    """
+    layout = CHANNELS_LAST.get(x.ndim)
+    return x if layout is None or x.device.type != "cpu" else x.to(memory_format=layout)
 
 
 class EpochTerms:

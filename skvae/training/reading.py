@@ -10,9 +10,9 @@ from torch import Tensor
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import StagedAutoencoder, stage_shapes
-from skvae.training.blocks import apply_in_blocks, rows_per_block
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
+from skvae.training.row_blocks import apply_in_blocks, rows_per_block
 
 
 class FittedNetwork:

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from skvae.training.matching import Mapped, counterparts, nearest_names
+from skvae.training.tensor_names import Mapped, counterparts, nearest_names
 
 COPIED = "copied"
 ADAPTED = "adapted: rgb summed"

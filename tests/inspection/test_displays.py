@@ -7,13 +7,13 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from skvae import Autoencoder
+from skvae.drawing import sliced, tile_centres, tiled
 from skvae.inspection import (
     AttentionMapDisplay,
     LatentTraversal,
     LatentTraversalDisplay,
     latent_interpolation,
 )
-from skvae.inspection.tiles import sliced, tile_centres, tiled
 
 
 @pytest.fixture(autouse=True)

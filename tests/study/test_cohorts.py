@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from skvae.study import lidc
-from skvae.study.lidc import lidc_cohort, some_rows
-from skvae.study.npz import npz_cohort
+from skvae.study.lidc_cohort import lidc_cohort, some_rows
+from skvae.study.npz_cohort import npz_cohort
 
 GROUPS = np.repeat(np.arange(400), 1 + np.arange(400) % 4)
 

@@ -1,1 +1,0 @@
-"""Kinds that are built on another kind, one per file."""

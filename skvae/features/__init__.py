@@ -1,0 +1,1 @@
+"""Features of rows and images, one kind per file."""

@@ -1,0 +1,362 @@
+"""Features from any layer of any torch module."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from difflib import get_close_matches
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skvae._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+)
+from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
+from skvae.estimators.parameters import DocumentedParameters
+from skvae.estimators.trained import listed
+from skvae.networks.pooling import check_pool, pooled_size
+from skvae.networks.taps import Address, LayerRow, Survey, parse_address
+from skvae.training.borrowed_network import (
+    PREPROCESSING,
+    ForeignNetwork,
+    Preprocess,
+    Source,
+)
+from skvae.training.reading import FittedNetwork
+
+N_NEAREST = 5
+
+
+@dataclass(eq=False, repr=False)
+class LayerExtractor(TransformerMixin, DocumentedParameters):
+    """Features from any layer of any torch module, which stays as it was.
+
+    `fit` trains nothing: it takes a private copy of the network and runs it once, to
+    learn the names and shapes of its layers. `transform` computes no further than the
+    last layer asked for, pools batch by batch, and copies what the network would
+    overwrite (an in-place ReLU behind a batch norm, say).
+
+    Parameters
+    ----------
+    model : torch.nn.Module, callable or fitted estimator
+        The network: a module, a function without arguments that builds one, or a
+        fitted estimator of skvae. Inside a search or pipeline wrap an estimator into
+        ``sklearn.frozen.FrozenEstimator``, since scikit-learn's `clone` unfits it. A
+        function keeps pickles small.
+    layer : str or list of str
+        Layer that `transform` reads, or several, side by side; see `list_layers`. Can
+        be changed after `fit`. A module's qualified name (``"features.norm5"``) reads
+        its output, ``"input:features.norm5"`` its input, ``"relu#1"`` the second call
+        of a module that runs several times, and ``"features.norm5+relu"`` what a
+        function makes of its output.
+    preprocess : {"rgb", "imagenet"}, callable or None, default=None
+        Applied to each batch, a float tensor (n, channels, *spatial), before the
+        network. ``"rgb"`` repeats a single channel three times; ``"imagenet"`` also
+        takes images in [0, 1] to the mean and deviation of ImageNet.
+    pool : {"avg", "max", "avg+max"} or None, default="avg"
+        How feature maps become features: one per channel, two, or all entries
+        (``None``). The second axis counts as channels. Can be changed after `fit`.
+    image_shape : tuple of int or None, default=None
+        Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
+    batch_size : int, default=16
+        Rows that are computed at once; the last bits of the features depend on it.
+    device : str, default="auto"
+        Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+    n_threads : int or None, default=None
+        Torch's threads while reading; ``None`` inherits.
+    random_state : int, RandomState instance or None, default=None
+        Draws the weights that a function initialises; no other use.
+    memory : str, joblib.Memory or None, default=None
+        Where features are kept, so that a search reads each layer of each fold once. An
+        edited ``preprocess`` is another one, but not one that calls edited functions.
+
+    Attributes
+    ----------
+    network_ : ForeignNetwork
+        The private copy.
+    sample_shape_ : tuple of int
+        ``(n_features,)`` or ``(channels, *spatial)``.
+    n_features_in_ : int
+        Number of entries of a sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has any.
+
+    See Also
+    --------
+    skvae.transfer_weights : Fills a network from a weight file.
+    skvae.networks.densenet121 : A network that published weights fit.
+
+    Notes
+    -----
+    The copy has the weights of the moment of `fit`, is in evaluation mode and draws no
+    random numbers. Features agree to about 1e-6 of their deviation however the rows
+    are grouped. Layers that return several tensors, or whose first axis is not that of
+    the samples, are not listed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> X = np.random.default_rng(0).normal(size=(6, 1, 8, 8)).astype("float32")
+    >>> relu = nn.ReLU(inplace=True)
+    >>> network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), relu)
+    >>> extractor = LayerExtractor(network, layer=["1", "2"], pool="max").fit(X)
+    >>> extractor.transform(X).shape
+    (6, 8)
+    >>> for row in extractor.list_layers():
+    ...     print(row.name, row.type, row.shape, row.n_features, row.in_place)
+    0 Conv2d (4, 6, 6) 4 False
+    1 BatchNorm2d (4, 6, 6) 4 True
+    2 ReLU (4, 6, 6) 4 False
+    """
+
+    model: Any = None
+    _: KW_ONLY
+    layer: str | Sequence[str] | None = None
+    preprocess: str | Preprocess | None = None
+    pool: str | None = "avg"
+    image_shape: tuple[int, ...] | None = None
+    batch_size: int = 16
+    device: str = "auto"
+    n_threads: int | None = None
+    random_state: Any = None
+    memory: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        "model": "no_validation",
+        "layer": [str, list, tuple],
+        "preprocess": [StrOptions(set(PREPROCESSING)), callable, None],
+        "pool": [StrOptions({"avg", "max", "avg+max"}), None],
+        "image_shape": [list, tuple, None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "memory": [str, HasMethods(["cache"]), None],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Copy the network and learn the shapes of its layers from a sample of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the network does not take X, or has no such layer, or torch cannot compute
+            on ``device`` here.
+        TypeError
+            If the network, or a part of it, is a TorchScript module.
+        """
+        source = self._source()
+        shape = self._image_shape(X, source)
+        x = check_rows(self, X, reset=True, min_samples=1, image_shape=shape)
+        network = self._network(source)
+        surveyed = network.survey(x, self.n_threads)
+        self._addresses(surveyed, x.shape[1:])
+        self.network_ = network
+        self.sample_shape_ = x.shape[1:]
+        self._survey = surveyed
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Read the features of `layer`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            The pooled features of each layer, side by side.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such layer, ``pool`` is not one of those above, or X
+            is not finite or of another shape than in `fit`.
+        """
+        check_is_fitted(self, "network_")
+        addresses = self._addresses(self._survey, self.sample_shape_)
+        x = check_rows(self, X, reset=False)
+        settings = (addresses, self.pool, self.batch_size, self.n_threads)
+        return self.network_.read_once(self.memory, x, *settings)
+
+    def list_layers(self, X: Any = None) -> list[LayerRow]:
+        """List the layers that ``layer`` can name, in the order in which they are met.
+
+        Parameters
+        ----------
+        X : array-like, default=None
+            Before `fit`: rows or images, of which the first is run through the network.
+
+        Returns
+        -------
+        layers : list of LayerRow
+            Named tuples of ``name``, ``type``, ``shape`` (of one sample), ``n_features``
+            (with the present ``pool``), ``n_calls``, ``in_place`` (whether the network
+            overwrites it later on) and ``n_params``. Inputs can be read as well, and
+            have the prefix ``input:``.
+
+        Raises
+        ------
+        ValueError
+            If the network does not take X.
+        """
+        if X is None:
+            check_is_fitted(self, "network_")
+            surveyed, shape = self._survey, self.sample_shape_
+        else:
+            X = as_array(X)
+            source = self._source()
+            shape = find_sample_shape(X, self._image_shape(X, source))
+            first = np.asarray(X[:1], dtype=np.float32).reshape(1, *shape)
+            surveyed = self._network(source).survey(first, self.n_threads)
+        if surveyed.error is not None:
+            if not surveyed.layers:
+                raise self._not_taken(surveyed, shape)
+            warnings.warn(
+                f"{self._not_taken(surveyed, shape)} Listed are the layers before that.",
+                stacklevel=2,
+            )
+        return [
+            row._replace(n_features=pooled_size(row.shape, self.pool))
+            for address, row in surveyed.layers.items()
+            if address.side == "output"
+        ]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the features after their layer: ``features.norm5_0``, ...
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Not used; checked against what `fit` saw.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the columns of `transform`; with ``pool="avg+max"`` the averages
+            come first.
+        """
+        check_is_fitted(self, "network_")
+        check_feature_names_in(self, input_features, generate_names=False)
+        names = [
+            f"{address}_{i}"
+            for address in self._addresses(self._survey, self.sample_shape_)
+            for i in range(pooled_size(self._survey.layers[address].shape, self.pool))
+        ]
+        return np.asarray(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _network(self, source: Source) -> ForeignNetwork:
+        preprocess = self.preprocess
+        if isinstance(preprocess, str):
+            preprocess = PREPROCESSING[preprocess]
+        seed = 0
+        if not isinstance(source, nn.Module | FittedNetwork):
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return ForeignNetwork(source, preprocess, self.device, seed)
+
+    def _source(self) -> Source:
+        model = self.model
+        if isinstance(model, FrozenEstimator):
+            model = model.estimator
+        if isinstance(model, DocumentedParameters):
+            network = getattr(model, "network_", None)
+            if isinstance(network, FittedNetwork):
+                return network
+            try:
+                check_is_fitted(model)
+            except NotFittedError as error:
+                raise ValueError(
+                    f"Got model={model!r}, which is not fitted. Fit it first; in a "
+                    "pipeline or search, pass FrozenEstimator(model), since scikit-learn's "
+                    "clone unfits an estimator."
+                ) from error
+            raise ValueError(
+                f"Got model={model!r}, which has trained no network of its own; expected "
+                "the torch.nn.Module or the autoencoder that it holds."
+            )
+        if not callable(model) or hasattr(model, "get_params"):
+            raise ValueError(
+                f"Got model={model!r}, but expected a torch.nn.Module, a function without "
+                "arguments that builds one, or a fitted estimator of skvae."
+            )
+        return model
+
+    def _image_shape(self, X: Any, source: Source) -> tuple[int, ...] | None:
+        """Return the shape that rows stand for: a fitted network knows its images."""
+        if self.image_shape is not None or not isinstance(source, FittedNetwork):
+            return self.image_shape
+        flat = as_array(X).ndim == 2 and len(source.sample_shape) > 1
+        return source.sample_shape if flat else None
+
+    def _addresses(self, surveyed: Survey, shape: tuple[int, ...]) -> list[Address]:
+        check_pool(self.pool)
+        names = listed(self.layer)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"Got layer={self.layer!r}, but expected the name of a layer, or a list "
+                "of such names."
+            )
+        addresses = [self._address(name, surveyed, shape) for name in names]
+        if len(set(addresses)) < len(addresses):
+            raise ValueError(
+                f"Got layer={self.layer!r}, but expected layers that all differ."
+            )
+        return addresses
+
+    def _address(self, name: str, surveyed: Survey, shape: tuple[int, ...]) -> Address:
+        address = parse_address(name)
+        if address is not None and address.call == 0:
+            only = address._replace(call=None)
+            address = only if only in surveyed.layers else address
+        if address in surveyed.layers:
+            return address
+        if surveyed.error is not None:
+            raise self._not_taken(surveyed, shape)
+        known = [row.name for row in surveyed.layers.values()]
+        nearest = get_close_matches(name, known, n=N_NEAREST, cutoff=0.0)
+        raise ValueError(
+            f"Got layer={name!r}, but the network has no such layer; the nearest of its "
+            f"{len(known)} are {', '.join(nearest)}. See list_layers(X)."
+        )
+
+    @staticmethod
+    def _not_taken(surveyed: Survey, shape: tuple[int, ...]) -> ValueError:
+        last = next(reversed(surveyed.layers), None)
+        where = f" behind {last}" if last is not None else ""
+        return ValueError(
+            f"Got X with samples of shape {shape}, which the network does not take{where}: "
+            f"{surveyed.error}. With preprocess='rgb' a single channel is repeated three "
+            "times; a callable may also resize or scale."
+        )

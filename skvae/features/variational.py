@@ -1,0 +1,283 @@
+"""What every variational autoencoder shares, whatever else it learns."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._compat import Interval
+from skvae.estimators.inputs import check_rows
+from skvae.exceptions import PosteriorCollapseWarning
+from skvae.features.base import BaseAutoencoder, weighted_score
+from skvae.features.lower_bound import (
+    N_DRAWS,
+    antithetic_draws,
+    expected_error,
+    importance_weighted_bound,
+    lower_bound,
+    posterior,
+)
+from skvae.networks.blocks import GaussianCode
+from skvae.networks.builder import Builder
+from skvae.objectives.elbo import BetaELBO
+from skvae.objectives.reconstruction import (
+    BernoulliLikelihood,
+    GaussianLikelihood,
+    Likelihood,
+)
+from skvae.training.data import Data, spaced_rows
+from skvae.training.fitting import Fitted
+from skvae.training.reading import FittedNetwork
+from skvae.training.recipe import Recipe
+
+LIKELIHOODS: dict[str, Likelihood] = {
+    "gaussian": GaussianLikelihood(),
+    "bernoulli": BernoulliLikelihood(),
+}
+# A unit is active when its mean varies over the data by more than this: Burda, Grosse
+# & Salakhutdinov (2016), Importance weighted autoencoders, section 5.
+ACTIVE_VARIANCE = 0.01
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseVAE(BaseAutoencoder):
+    """An autoencoder with a Gaussian code.
+
+    Parameters
+    ----------
+    layer : str or list of str, default="mean"
+        Stage that `transform` reads, or several, side by side; see `list_layers`. Can
+        be changed after `fit`. ``"z"`` reads as the mean.
+    beta : float, default=1.0
+        Weight of the divergence.
+    kl_warmup : float, default=0.0
+        Share of the epochs over which the weight of the divergence rises from zero.
+    free_bits : float, default=0.0
+        Nats of divergence that every latent unit has for free.
+
+    Attributes
+    ----------
+    kl_per_component_ : ndarray of shape (n_components,)
+        Mean divergence of each latent unit from the prior, in nats, over (at most 1024
+        evenly spaced) training samples.
+    active_units_ : int
+        Number of latent units whose mean has a variance above 0.01 over them.
+    noise_variance_ : float
+        Variance of the Gaussian decoder, the most likely one over them: the mean squared
+        error of an entry under the posterior, which is more than at its mean. NaN for
+        other likelihoods.
+    """
+
+    layer: str | list[str] = "mean"
+    beta: float = 1.0
+    kl_warmup: float = 0.0
+    free_bits: float = 0.0
+
+    _parameter_constraints: ClassVar[dict] = {
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "kl_warmup": [Interval(Real, 0, 1, closed="both")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def _bottleneck(self) -> Builder:
+        return Builder(GaussianCode)
+
+    def _elbo(self) -> BetaELBO:
+        """Return the negative ELBO with the weights of this estimator."""
+        return BetaELBO(self.beta, self.kl_warmup, self.free_bits, self._likelihood())
+
+    def _likelihood(self) -> Likelihood:
+        """Return how the reconstruction is compared with the input."""
+        return LIKELIHOODS[self.likelihood]
+
+    def _density(self) -> Likelihood:
+        """Return what the decoder says of a sample's density, given its code."""
+        if self.likelihood == "gaussian":
+            return GaussianLikelihood(self.noise_variance_)
+        return LIKELIHOODS[self.likelihood]
+
+    def _scoring_objective(self) -> BetaELBO:
+        return BetaELBO(likelihood=self._density())
+
+    def score_samples(
+        self,
+        X: Any,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> np.ndarray:
+        """Estimate the evidence lower bound of each sample, in nats; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        n_draws : int, default=16
+            Codes drawn from each posterior. The expectation over a linear Gaussian
+            decoder is exact and takes none.
+        random_state : int, RandomState instance or None, default=0
+            Draws the codes. All samples share them, so that a score depends on neither
+            the place of its sample nor its neighbours.
+        importance_weighted : bool, default=False
+            Whether to return the importance-weighted bound, which rises from the lower
+            bound to the log-density itself with ever more draws.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            Lower bounds of log p(x) under the fitted decoder, with ``beta=1``.
+        """
+        check_is_fitted(self, "network_")
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(
+                f"Got n_draws={n_draws!r}, but expected a whole number of at least 1."
+            )
+        x = check_rows(self, X, reset=False)
+        bound = importance_weighted_bound if importance_weighted else lower_bound
+        module, density = self.network_.module, self._density()
+        draws = antithetic_draws(n_draws, self.kl_per_component_.size, random_state)
+        return self.network_.apply(
+            lambda rows: bound(module, density, rows, draws), x, self.n_threads
+        )
+
+    def penalized_log_likelihood(self, X: Any) -> np.ndarray:
+        """Return log p(x|z) at z = mean, minus the divergence, of each sample.
+
+        It is cheap and above the lower bound, since the decoder's spread under the
+        posterior is missing: no bound of anything, and not to be compared between models
+        of different size. See `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,), float32
+            In nats.
+        """
+        return super().score_samples(X)
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> float:
+        """Return the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the mean.
+        n_draws : int, default=16
+            Codes drawn from each posterior.
+        random_state : int, RandomState instance or None, default=0
+            Draws the codes.
+        importance_weighted : bool, default=False
+            Whether to average the importance-weighted bound.
+
+        Returns
+        -------
+        score : float
+            Mean lower bound, in nats per sample; higher is better.
+        """
+        scores = self.score_samples(
+            X, n_draws, random_state, importance_weighted=importance_weighted
+        )
+        return weighted_score(scores, sample_weight)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Decode codes that are drawn from the prior N(0, I).
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of samples.
+        random_state : int, RandomState instance or None, default=None
+            Draws the codes.
+
+        Returns
+        -------
+        X : ndarray, float32
+            Expected samples (no pixel noise), flat or images as X was in `fit`.
+        """
+        check_is_fitted(self, "network_")
+        return self._decode(self._prior_codes(n_samples, random_state))
+
+    def _prior_codes(self, n_samples: int, random_state: Any) -> np.ndarray:
+        size = (n_samples, self.kl_per_component_.size)
+        return check_random_state(random_state).standard_normal(size).astype(np.float32)
+
+    def sample_posterior(self, X: Any, random_state: Any = None) -> np.ndarray:
+        """Draw a code of each sample from its posterior q(z|x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        random_state : int, RandomState instance or None, default=None
+            Draws the codes.
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples, n_components), float32
+            Sampled codes.
+        """
+        check_is_fitted(self, "network_")
+        x = check_rows(self, X, reset=False)
+        mean, log_var = self.network_.read_each(x, ["mean", "log_var"], self.n_threads)
+        noise = check_random_state(random_state).standard_normal(mean.shape)
+        return (mean + np.exp(log_var / 2) * noise).astype(np.float32)
+
+    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
+        attributes = super()._attributes(fitted, recipe, data)
+        network: FittedNetwork = attributes["network_"]
+        some, weight = spaced_rows(data)
+        mean, log_var = network.read_each(some, ["mean", "log_var"], recipe.n_threads)
+        kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
+        centre = np.average(mean, axis=0, weights=weight)
+        variance = np.average(np.square(mean - centre), axis=0, weights=weight)
+        noise_variance = np.nan
+        if self.likelihood == "gaussian":
+            draws = antithetic_draws(N_DRAWS, mean.shape[1], random_state=0)
+            errors = network.apply(
+                lambda x: expected_error(
+                    network.module, x, *posterior(network.module, x), draws
+                ),
+                some,
+                recipe.n_threads,
+            )
+            error = float(np.average(errors, weights=weight))
+            noise_variance = max(error / some[0].size, 1e-8)
+        return attributes | {
+            "kl_per_component_": np.average(kl, axis=0, weights=weight),
+            "active_units_": int((variance > ACTIVE_VARIANCE).sum()),
+            "noise_variance_": noise_variance,
+        }
+
+    def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
+        super()._keep(fitted, recipe, data)
+        if self.active_units_ == 0:
+            warnings.warn(
+                f"The posterior of {type(self).__name__} collapsed: none of its "
+                f"{self.n_components} latent units is active, so its features carry no "
+                f"information. Try a smaller beta (now {self.beta}), kl_warmup=0.5, "
+                "free_bits=0.1, more epochs, or scale X.",
+                PosteriorCollapseWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,1 @@
+"""Labels of pixels: masks, what predicts them, and how good they are."""

@@ -1,0 +1,345 @@
+"""What every segmenter shares: masks as y, weights of others, patches and windows."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skvae._compat import fit_context
+from skvae.estimators.inputs import check_rows
+from skvae.estimators.progress_bars import window_bar
+from skvae.estimators.trained import TrainedTransformer
+from skvae.estimators.unequal_sizes import as_image, images_of
+from skvae.mask_layouts import gathered
+from skvae.networks.builder import Builder
+from skvae.networks.unet import UNet
+from skvae.objectives.overlap import MaskOverlap
+from skvae.segmentation.dice import mean_dice
+from skvae.segmentation.encoder_weights import frozen_modules, transferred
+from skvae.segmentation.masks import encode_masks, in_layout, label_names, of_one_size
+from skvae.segmentation.segmentation_parameters import SegmentationParameters
+from skvae.training.data import Data
+from skvae.training.fitting import Fitted
+from skvae.training.patches import MaskPatches
+from skvae.training.recipe import Phase, Recipe
+from skvae.training.windows import apply_by_windows, n_windows
+
+LOSSES = {"dice": (1.0, 0.0), "cross_entropy": (0.0, 1.0), "both": (1.0, 1.0)}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseSegmenter(TrainedTransformer, SegmentationParameters):
+    """A network that labels each pixel; a kind says how decoder and encoder meet.
+
+    Parameters
+    ----------
+    layer : str or list of str, default="bottleneck"
+        Stage that `transform` reads, or several, side by side; see `list_layers`. Can be
+        changed after `fit`.
+    batch_size : int, default=32
+        Images per step; with ``patch_size`` as well, so that few are enough.
+    early_stopping : bool, default=False
+        Whether to hold images out and keep the epoch that is best on them. They are read
+        whole, whatever the ``patch_size``, in blocks of ``batch_size``. Images of a patient
+        stay together when `fit` gets ``groups``; without, it cannot know.
+    """
+
+    layer: str | list[str] = "bottleneck"
+
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
+
+    @abstractmethod
+    def _architecture(self) -> dict[str, Any]:
+        """Return what a kind decides of the network."""
+
+    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        return Builder(
+            UNet,
+            in_channels=sample_shape[0],
+            n_axes=len(sample_shape) - 1,
+            n_outputs=len(getattr(self, "classes_", (0, 1))),
+            multilabel=self._multilabel,
+            width=int(self.width),
+            normalization=self.normalization,
+            activation=self.activation,
+            **self._architecture(),
+        )
+
+    @property
+    def _multilabel(self) -> bool:
+        return getattr(self, "_overlapping", False)
+
+    @property
+    def _first_foreground(self) -> int:
+        """Return the index of the first class that is not the background, 0."""
+        return int(not self._multilabel and getattr(self, "classes_", (0,))[0] == 0)
+
+    def _counts(self, n_levels: int) -> tuple[int, ...]:
+        """Return the number of convolutions of each level."""
+        if isinstance(self.n_convolutions, int | np.integer):
+            return (int(self.n_convolutions),) * n_levels
+        counts = self._sizes("n_convolutions")
+        if len(counts) != n_levels:
+            raise ValueError(
+                f"Got n_convolutions={self.n_convolutions!r} with depth={self.depth}, but "
+                f"expected a number of at least 1, or {n_levels} of them."
+            )
+        return counts
+
+    def _objective(self) -> MaskOverlap:
+        return MaskOverlap(*LOSSES[self.loss], self._first_foreground, self._multilabel)
+
+    def _phases(self) -> tuple[Phase, ...]:
+        rate = float(self.learning_rate_init)
+        return (Phase(int(self.max_iter), rate, annealed=True),)
+
+    def _recipe(
+        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+    ) -> Recipe:
+        recipe = super()._recipe(sample_shape, seed, phases)
+        borrowed = self.freeze, self.encoder_weights
+        frozen = frozen_modules(recipe.builder, sample_shape, *borrowed)
+        recipe = replace(
+            recipe, phases=tuple(replace(phase, frozen=frozen) for phase in phases)
+        )
+        if self.patch_size is None or len(sample_shape) == 1:
+            return recipe
+        patches = MaskPatches(
+            int(self.patch_size),
+            int(self.n_patches),
+            float(self.foreground_fraction),
+            1 if self._multilabel else self._first_foreground,
+            self._multilabel,
+            recipe.augment,
+        )
+        return replace(recipe, augment=patches)
+
+    def _pretrained(
+        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
+    ) -> Fitted | None:
+        self.transfer_report_ = None
+        if self.encoder_weights is None:
+            return None
+        start, self.transfer_report_ = transferred(recipe.builder, self.encoder_weights)
+        return start
+
+    def _check(
+        self, X: Any, *, reset: bool, image_shape: tuple[int, ...] | None = None
+    ) -> np.ndarray:
+        x = check_rows(self, X, reset=reset, min_samples=1, image_shape=image_shape)
+        patches = self.patch_size is not None and self.n_patches > 1
+        one_will_do = x.ndim > 2 and (patches or self.normalization != "batch")
+        if len(x) == 1 and reset and not one_will_do:
+            raise ValueError(
+                f"Got X with n_samples=1, but with normalization={self.normalization!r}, "
+                f"patch_size={self.patch_size!r} and n_patches={self.n_patches}, "
+                f"{type(self).__name__} expects at least 2; one image will do with several "
+                "patches, or with normalization='instance'."
+            )
+        return x
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Train the network on images and their masks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images, scaled to about [0, 1]; rows are flat images with ``image_shape=``,
+            or else images of a single pixel. A list may have images ``(channels,
+            *spatial)`` of unequal sizes.
+        y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            The class of each pixel, where 0 is background; or 0 and 1 for each of
+            several labels that may overlap. Either may be flat, one row per image, or a
+            list, as X. Labels that overlap may also be the fields of a structured array
+            of shape (n_samples, *spatial), and keep their names.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each image; early stopping never splits a patient.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not as expected; the estimator stays as it was.
+        NonFiniteLossError
+            If the loss becomes NaN or infinite.
+        """
+        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
+        columns = {"sample_weight": sample_weight, "groups": groups}
+        return self._fit(X, self._phases(), image_shape=shape, y=y, **columns)
+
+    def _data(self, x: np.ndarray, y: Any = None, **columns: Any) -> Data:
+        """Check the columns, and learn which labels there are."""
+        data = super()._data(x, **columns)
+        masks = encode_masks(y, x, self.ignore_label, type(self).__name__)
+        self.classes_, self._overlapping = masks.classes, masks.multilabel
+        self._flat_masks = masks.flat
+        return replace(data, mask=masks.index)
+
+    def _maps(
+        self, X: Any, function: Callable[[Tensor], Tensor], dtype: type = np.float32
+    ) -> np.ndarray:
+        """Apply a function of the labels' probabilities, few images at a time."""
+        check_is_fitted(self, "network_")
+        images, network = images_of(self, X), self.network_
+
+        def probability(x: Tensor) -> Tensor:
+            return network.module.read(x, ["mask"])["mask"]
+
+        def whole(x: np.ndarray, block_size: int | None = None) -> np.ndarray:
+            def maps(rows: Tensor) -> Tensor:
+                return function(probability(rows))
+
+            found = network.apply(maps, x, self.n_threads, block_size=block_size)
+            return found.astype(dtype, copy=False)
+
+        if isinstance(images, np.ndarray) and (self.patch_size is None or images.ndim == 2):
+            return whole(images)
+        if self.patch_size is None:
+            return gathered(whole(as_image(image)[None], 1)[0] for image in images)
+        size, overlap = int(self.patch_size), float(self.overlap)
+        total = sum(n_windows(image.shape[1:], size, overlap) for image in images)
+        with window_bar(type(self).__name__, total, self.verbose) as advance:
+            window = (size, overlap, network.used_device, self.n_threads, advance)
+            return gathered(
+                function(apply_by_windows(probability, as_image(image), *window)[None])[0]
+                .cpu()
+                .numpy()
+                for image in images
+            )
+
+    def _labels(self, X: Any) -> np.ndarray:
+        """Predict masks with an axis for each of the image."""
+        if self._multilabel:
+            return self._maps(X, lambda p: (p > 0.5).to(torch.uint8), np.uint8)
+        found = self._maps(X, lambda p: p.argmax(dim=1).to(torch.uint8), np.uint8)
+        if found.dtype == object:
+            return gathered(self.classes_[index] for index in found)
+        return self.classes_[found]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the label of each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
+            an array of arrays.
+        """
+        return in_layout(self._labels(X), self._flat_masks, label_names(self.classes_))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probability of each label of each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes, *spatial), float32
+            In the order of ``classes_``. For images of unequal sizes, an array of arrays.
+        """
+        maps = self._maps(X, lambda p: p)
+        return maps[..., 0] if len(self.sample_shape_) == 1 else maps
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Read the features of `layer`, of whole images, whatever the ``patch_size``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            The pooled features of each layer, side by side.
+
+        Raises
+        ------
+        ValueError
+            If ``pool=None``, and images are not of the size of `fit`.
+
+        Notes
+        -----
+        Pooled by windows, features would depend on where these lie. So memory grows with
+        the image: by some 200 bytes per pixel with ``width=16``, 80 with
+        ``first_stride=2``.
+        """
+        check_is_fitted(self, "network_")
+        layers = self._selected_layers(self.network_.shapes)
+        images = images_of(self, X)
+        if isinstance(images, np.ndarray):
+            return self.network_.read(images, layers, self.pool, self.n_threads)
+        if self.pool is None:
+            raise ValueError(
+                "Got pool=None with images of other sizes than in fit, whose maps have "
+                "other numbers of entries; expected pool='avg' or 'max'."
+            )
+        rows = [
+            self.network_.read(as_image(x)[None], layers, self.pool, self.n_threads, 1)
+            for x in images
+        ]
+        return np.concatenate(rows)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean Dice coefficient of the foreground labels, over all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
+            Images of any size, or their flat rows. A list may have images of unequal
+            sizes.
+        y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
+            True masks, in a layout that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image.
+
+        Returns
+        -------
+        score : float
+            In [0, 1]; a label in neither mask of an image counts as 1, see
+            :func:`~skvae.dice_scores`.
+            Images without a pixel that counts are left out.
+
+        Raises
+        ------
+        ValueError
+            If y or weights are not as expected, or no pixel of y counts.
+        """
+        return mean_dice(
+            y,
+            self._labels(X),
+            self.classes_,
+            self.ignore_label,
+            multilabel=self._multilabel,
+            single_pixel=len(self.sample_shape_) == 1,
+            sample_weight=sample_weight,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = True
+        return tags

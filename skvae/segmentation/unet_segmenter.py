@@ -1,0 +1,98 @@
+"""The U-Net: an encoder whose maps join those of the decoder at every level."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar
+
+from skvae._compat import Interval, Options, StrOptions
+from skvae.segmentation.segmenter import BaseSegmenter
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class UNetSegmenter(BaseSegmenter):
+    """Segment images with a U-Net, and read its layers as features.
+
+    For images of one to three spatial axes and of any size, also of unequal sizes.
+    `predict` gives labels, `score` the mean Dice coefficient, and `transform` the pooled
+    features of a layer. Masks may be drawn in part, labels may overlap, and the encoder
+    may come from an autoencoder or from VGG-16.
+
+    Parameters
+    ----------
+    depth : int, default=4
+        Number of times that the image is halved.
+    n_convolutions : int or tuple of int, default=2
+        Convolutions of each level and, last, of the bottleneck; the decoder mirrors them.
+    first_stride : {1, 2}, default=1
+        Stride of the first convolution. With 2, all maps have half the size along each
+        axis, until the last step makes the mask: a fourth of the work for an image, an
+        eighth for a volume, at the price of the finest details.
+    skip : {"concat", "add"} or None, default="concat"
+        How the maps of the encoder join those of the decoder at the same level.
+    up : {"transpose", "resize", "unpool"}, default="transpose"
+        How maps become larger: by transposed convolutions, by the nearest neighbour and a
+        convolution, or by putting each maximum back to its place.
+
+    See Also
+    --------
+    SegNetSegmenter : Nothing but the places of maxima passes from encoder to decoder.
+    dice_scores : The Dice coefficient of each image and label.
+
+    Notes
+    -----
+    scikit-learn's own scorers and stratified folds do not know masks: leave ``scoring``
+    out, which takes `score`, or make a scorer of a function of masks; take ``KFold``,
+    ``GroupKFold`` or :class:`~skvae.MaskStratifiedKFold`, and for probabilities
+    :func:`~skvae.cross_val_predict_masks`. Where y has flat masks of 0 and 1,
+    ``scoring="f1_samples"`` is the Dice coefficient as well.
+
+    ``UNetSegmenter(width=64, n_convolutions=(2, 2, 3, 3, 3), normalization=None)`` has the
+    encoder of VGG-16, and takes all weights of its convolutions.
+
+    Images of unequal sizes are brought to one size for training, with pixels that do not
+    count.
+
+    References
+    ----------
+    Ronneberger, O., Fischer, P. & Brox, T. (2015). U-Net: convolutional networks for
+    biomedical image segmentation. MICCAI, 234-241.
+
+    Milletari, F., Navab, N. & Ahmadi, S.-A. (2016). V-Net: fully convolutional neural
+    networks for volumetric medical image segmentation. 3DV, 565-571.
+
+    Examples
+    --------
+    >>> from skvae.datasets import make_mammograms
+    >>> mammograms = make_mammograms(12, size=32, random_state=0)
+    >>> X, y = mammograms.images, (mammograms.masks > 0).astype(int)
+    >>> unet = UNetSegmenter(depth=2, width=8, max_iter=20, batch_size=4, random_state=0)
+    >>> unet.fit(X[:8], y[:8]).score(X[8:], y[8:]) > 0.9
+    True
+    >>> unet.predict(X[8:]).shape, unet.predict_proba(X[8:]).shape
+    ((4, 32, 32), (4, 2, 32, 32))
+    >>> unet.transform(X[8:]).shape
+    (4, 32)
+    """
+
+    depth: int = 4
+    n_convolutions: int | tuple[int, ...] = 2
+    first_stride: int = 1
+    skip: str | None = "concat"
+    up: str = "transpose"
+
+    _parameter_constraints: ClassVar[dict] = {
+        "depth": [Interval(Integral, 1, None, closed="left")],
+        "n_convolutions": [Interval(Integral, 1, None, closed="left"), list, tuple],
+        "first_stride": [Options(Integral, {1, 2})],
+        "skip": [StrOptions({"concat", "add"}), None],
+        "up": [StrOptions({"transpose", "resize", "unpool"})],
+    }
+
+    def _architecture(self) -> dict[str, Any]:
+        return {
+            "depth": int(self.depth),
+            "n_convolutions": self._counts(self.depth + 1),
+            "first_stride": int(self.first_stride),
+            "skip": self.skip,
+            "up": self.up,
+        }

@@ -1,0 +1,1 @@
+"""Numbers from numbers alone: associations, resampling, corrected tests; no torch."""

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, r2_score
+
+from skvae.estimators.targets import (
+    check_targets,
+    class_probabilities,
+    class_weights,
+    encode_classes,
+    labelled_score,
+)
+
+X = np.zeros((5, 2))
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "index"),
+    [
+        ([0, 1, 1, 1, 0], [0, 1], [0, 1, 1, 1, 0]),
+        ([-1, 1, 1, -1, 1], [-1, 1], [0, 1, 1, 0, 1]),
+        ([-1, 0, 1, 1, 0], [0, 1], [-1, 0, 1, 1, 0]),
+        ([0.0, 1.0, np.nan, 1.0, 0.0], [0, 1], [0, 1, -1, 1, 0]),
+        ([-1.0, 1.0, np.nan, 1.0, -1.0], [-1, 1], [0, 1, -1, 1, 0]),
+        (["b", None, "a", "b", "a"], ["a", "b"], [1, -1, 0, 1, 0]),
+        (
+            np.array(["b", np.nan, "a", "b", "a"], dtype=object),
+            ["a", "b"],
+            [1, -1, 0, 1, 0],
+        ),
+        ([True, False, True, True, False], [False, True], [1, 0, 1, 1, 0]),
+        ([3, -1, 7, 5, -1], [3, 5, 7], [0, -1, 2, 1, -1]),
+    ],
+)
+def test_classes_and_what_is_missing(y, classes, index):
+    y = np.array(y, dtype=object) if "a" in y else y
+    found, codes = encode_classes(y, X, "Kind")
+    np.testing.assert_array_equal(found, classes)
+    np.testing.assert_array_equal(codes, index)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([1, 1, 1, 1, 1], "the class 1 alone"),
+        ([-1, -1, 1, 1, np.nan], None),
+        ([np.nan] * 5, "no label at all"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], "continuous"),
+        ([0, 1], "inconsistent"),
+    ],
+)
+def test_what_cannot_be_classified(y, message):
+    if message is None:
+        assert list(encode_classes(y, X, "Kind")[0]) == [-1, 1]
+        return
+    with pytest.raises(ValueError, match=message):
+        encode_classes(y, X, "Kind")
+
+
+def test_targets():
+    targets = check_targets([1, None, 2.5, np.nan, 3], X, "Kind")
+    np.testing.assert_array_equal(targets, np.float32([1, np.nan, 2.5, np.nan, 3]))
+    with pytest.raises(ValueError, match="single target"):
+        check_targets([np.nan] * 5, X, "Kind")
+    with pytest.raises(ValueError, match="infinity"):
+        check_targets([1, 2, np.inf, 3, 4], X, "Kind")
+
+
+def test_class_weights_count_the_labelled_only():
+    classes, index = np.array(["a", "b"]), np.array([0, 0, 0, 1, -1, -1])
+    assert class_weights(None, classes, index) is None
+    assert class_weights("balanced", classes, index) == pytest.approx((4 / 6, 2.0))
+    assert class_weights({"a": 2.0, "b": 5.0}, classes, index) == (2.0, 5.0)
+
+
+def test_known_classes_need_not_all_be_there():
+    known = np.array([0, 1, 2])
+    classes, index = encode_classes([2, 0, -1], np.zeros((3, 1)), "A", known)
+    np.testing.assert_array_equal(classes, known)
+    np.testing.assert_array_equal(index, [2, 0, -1])
+    with pytest.raises(ValueError, match="the class 3, but A knows the classes 0, 1, 2"):
+        encode_classes([2, 3], np.zeros((2, 1)), "A", known)
+
+
+def test_a_single_logit_is_that_of_the_second_class():
+    logits = np.array([[-1.0], [0.0], [3.0]])
+    found = class_probabilities(logits)
+    np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp(-logits[:, 0])))
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    two = np.hstack([np.zeros_like(logits), logits])
+    np.testing.assert_allclose(class_probabilities(two), found)
+
+
+@pytest.mark.parametrize(
+    ("y", "doubtful"),
+    [
+        ([-1] * 10 + [1] * 10, False),  # a binary problem
+        ([-1] * 18 + [1] * 2, True),
+        ([-1] * 10 + [0] * 10, True),
+        ([-1] * 10 + [2] * 10, True),
+        ([-1] * 10 + [0] * 5 + [1] * 5, False),
+        (["-1"] * 19 + ["1"], False),
+    ],
+)
+def test_a_minus_one_that_may_be_no_class_is_warned_of(y, doubtful):
+    x = np.zeros((20, 1))
+    if doubtful:
+        with pytest.warns(UserWarning, match=r"the classes -1 and \d, the latter in"):
+            encode_classes(y, x, "Kind")
+    else:
+        encode_classes(y, x, "Kind")
+    encode_classes(y, x, "Kind", np.unique(y))
+
+
+def test_targets_that_float32_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="y contains infinity"):
+        check_targets([1e300, 1.0, 2.0, np.nan, 3.0], X, "Kind")
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "score"),
+    [
+        ([0, 1, -1, 1, -1], [0, 1], 2 / 3),
+        ([0, 1, np.nan, 1, np.nan], [0, 1], 2 / 3),
+        (np.array([0, 1, None, 1, None], dtype=object), [0, 1], 2 / 3),
+        ([-1, 1, -1, 1, -1], [-1, 1], 1 / 5),
+        ([0, 1, 0, 1, 0], [0, 1], 2 / 5),
+    ],
+)
+def test_a_score_is_that_of_the_labelled(y, classes, score):
+    predicted = np.array([0, 1, 1, 0, 1])
+    found = labelled_score(accuracy_score, y, predicted, None, np.array(classes))
+    assert found == pytest.approx(score)
+
+
+def test_a_score_of_numbers_and_weights():
+    y, predicted = np.array([1.0, np.nan, 2.0, 4.0]), np.array([1.5, 9.0, 2.0, 3.0])
+    weight, there = np.array([1.0, 5.0, 2.0, 1.0]), [0, 2, 3]
+    expected = r2_score(y[there], predicted[there], sample_weight=weight[there])
+    found = labelled_score(r2_score, y, predicted, list(weight))
+    assert found == pytest.approx(expected)
+    with pytest.raises(ValueError, match="without a single label"):
+        labelled_score(r2_score, [np.nan] * 4, predicted)
