@@ -57,7 +57,9 @@ def main():
     torch.manual_seed(0)
     rows = []
     for name, case in cases().items():
-        network = case.estimator._network_builder(case.shape)().train()
+        network = case.estimator._network_builder(
+            case.shape, case.estimator._unfitted
+        )().train()
         x = torch.rand(case.n_images, *case.shape)
         layouts = {AS_THEY_COME: x, LAST: channels_last(x)}
         steps = {

@@ -55,23 +55,21 @@ class ParameterLikelihood:
         )
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class UnitVariance(VAEFeatureExtractor):
     """beta-VAE as it is usually written: half the squared error."""
 
-    def _objective(self):
+    def _objective(self, learned):
         return BetaELBO(self.beta, likelihood=GaussianLikelihood(1.0))
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class ParameterVariance(VAEFeatureExtractor):
     """The variance moves with the other parameters."""
 
-    def _network_builder(self, sample_shape):
-        dense = super()._network_builder(sample_shape)
+    def _network_builder(self, sample_shape, learned):
+        dense = super()._network_builder(sample_shape, learned)
         return Builder(WithLogVariance, **dict(dense.kwargs))
 
-    def _objective(self):
+    def _objective(self, learned):
         return BetaELBO(self.beta, likelihood=ParameterLikelihood())
 
 

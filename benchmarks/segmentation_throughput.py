@@ -73,7 +73,7 @@ def main():
 
     fitted = estimator(1).fit(X[:2], y[:2])
     network = fitted.network_.builder()
-    objective = fitted._objective()
+    objective = fitted._objective(fitted._learned)
 
     def ours(trace, mask):
         terms = objective(trace, Batch(mask, mask=mask))

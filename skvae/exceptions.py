@@ -1,5 +1,10 @@
 """Errors and warnings that skvae raises, for users to catch or filter."""
 
+import sys
+import warnings
+from pathlib import Path
+
+import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
@@ -8,7 +13,29 @@ __all__ = [
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
+    "warn_caller",
 ]
+
+# A warning names the line of the user, whatever lies between: here, `fit` is decorated.
+INSIDE = tuple(
+    str(Path(module.__file__).parent) for module in (sys.modules["skvae"], sklearn)
+)
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of what the first frame outside of skvae and scikit-learn has asked for.
+
+    Parameters
+    ----------
+    message : str
+        What is to be said.
+    category : type of Warning, default=UserWarning
+        Its class.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level - 1)
 
 
 class NonFiniteLossError(ValueError):

@@ -309,10 +309,11 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
         given = columns(kind, x)
         if parameters.get("ignore_label", -1) is None:
             given["y"] = np.abs(given["y"])  # all of them count, and none may be below 0
-        data = estimator._data(x, **given)
-        recipe = estimator._recipe(x.shape[1:], estimator.random_state, estimator._phases())
+        data, learned = estimator._data(x, None, **given)
+        settled = learned, estimator.random_state, estimator._phases()
+        recipe = estimator._recipe(x.shape[1:], *settled)
         borrows = hasattr(estimator, "encoder_weights")
-        start = estimator._pretrained(recipe, x, {}) if borrows else None
+        start = estimator._start(recipe, x, {}).fitted if borrows else None
         return cache_key(recipe, data, start)
 
     reference = key()

@@ -1,28 +1,100 @@
-"""Parameters documented once, in the base, and merged into each kind's docstring."""
+"""What a class does not document itself, it documents as its bases do."""
 
 import inspect
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 MERGED = ("Parameters", "Attributes")
+# Sections of a method that hold for the one that overrides it.
+INHERITED = ("Returns", "Raises")
 
 
-def merge_docstrings(base: str, kind: str) -> str:
+def merge_docstrings(base: str, kind: str, order: Sequence[str] = ()) -> str:
     """Add the base's parameters and attributes to a kind's docstring.
 
-    An entry that the kind documents itself replaces the base's, in its place; the
-    kind's new ones follow, as its fields do in the signature.
+    An entry that the kind documents itself replaces the base's.
+
+    Parameters
+    ----------
+    base, kind : str
+        The docstrings.
+    order : sequence of str
+        Names of the parameters in the order of the signature.
     """
     inherited = _sections(base)
     sections = _sections(kind)
     merged = {"": sections.pop("", "")}
     for title in MERGED:
         entries = _entries(inherited.get(title, "")) | _entries(sections.pop(title, ""))
-        if entries:
-            merged[title] = "\n".join(entries.values())
-    merged |= sections
+        listed = sorted(entries, key=lambda name: _place(name, order))
+        if listed:
+            merged[title] = "\n".join(entries[name] for name in listed)
+    return _joined(merged | sections)
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    first = name.partition(",")[0]
+    return order.index(first) if first in order else len(order)
+
+
+def complete_docstrings(cls: type, arguments: Sequence[str] = ()) -> None:
+    """Document what the methods that a class defines leave out.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    arguments : sequence of str
+        Entries of sections of parameters, for those that a method documents neither
+        itself nor in the classes above; the first that has one counts. Without any,
+        those of the class's other methods.
+    """
+    methods = dict(_public_methods(cls))
+    if not arguments:
+        sections = (_sections(inspect.getdoc(f) or "") for f in methods.values())
+        arguments = [each.get("Parameters", "") for each in sections]
+    known: dict[str, str] = {}
+    for text in reversed(arguments):
+        known |= _entries(inspect.cleandoc(text))
+    for name, function in methods.items():
+        above = (getattr(base, name, None) for base in cls.__mro__[1:])
+        inherited = next((doc for f in above if (doc := getattr(f, "__doc__", None))), "")
+        docstring = _completed(function, inherited, known)
+        for each in (function, vars(cls)[name]):
+            each = getattr(each, "fn", each)  # behind available_if
+            getattr(each, "__func__", each).__doc__ = docstring
+
+
+def _public_methods(cls: type) -> Iterator[tuple[str, Any]]:
+    for name, value in vars(cls).items():
+        function = inspect.unwrap(getattr(value, "fn", getattr(value, "__func__", value)))
+        if not name.startswith("_") and inspect.isfunction(function):
+            yield name, function
+
+
+def _completed(function: Any, inherited: str, known: dict[str, str]) -> str:
+    """Return the docstring of a method with what it leaves out."""
+    base, own = _sections(inherited), _sections(function.__doc__ or inherited)
+    entries = known | _entries(base.get("Parameters", ""))
+    entries |= _entries(own.pop("Parameters", ""))
+    names = [
+        f"{'*' * (p.kind == p.VAR_POSITIONAL) or '**' * (p.kind == p.VAR_KEYWORD)}{name}"
+        for name, p in list(inspect.signature(function).parameters.items())[1:]
+    ]
+    completed = {"": own.pop("", "")}
+    if listed := [entries[name] for name in names if name in entries]:
+        completed["Parameters"] = "\n".join(listed)
+    for title in INHERITED:
+        if title in own or title in base:
+            completed[title] = own.pop(title, base.get(title, ""))
+    return _joined(completed | own)
+
+
+def _joined(sections: dict[str, str]) -> str:
     return "\n\n".join(
         f"{title}\n{'-' * len(title)}\n{text}" if title else text
-        for title, text in merged.items()
+        for title, text in sections.items()
     )
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.utils.validation import validate_data
 from skvae.training.data import release, row_blocks
 
 LARGEST_CHANNEL_COUNT = 4
+# What a check of new X finds.
+INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_flat_input")
 _NOT_NUMBERS = (
     str,
     bytes,
@@ -21,6 +24,33 @@ _NOT_NUMBERS = (
     np.timedelta64,
 )
 _NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
+
+
+def check_new(
+    estimator: Any, X: Any, check: Callable[..., Any], **options: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Check X for `fit`, and return what that says of later X beside the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It stays as it is: scikit-learn writes what it finds to a copy.
+    X : array-like
+        Rows or images.
+    check : callable
+        ``check(estimator, X, reset=True, **options)``.
+
+    Returns
+    -------
+    checked : object
+        What ``check`` returns.
+    found : dict of str to object
+        Attributes for the estimator, such as ``n_features_in_``.
+    """
+    copied = object.__new__(type(estimator))
+    vars(copied).update(vars(estimator))
+    checked = check(copied, X, reset=True, **options)
+    return checked, {k: v for k, v in vars(copied).items() if k in INPUT_ATTRIBUTES}
 
 
 def check_rows(
@@ -33,7 +63,8 @@ def check_rows(
 ) -> np.ndarray:
     """Return X as float32 samples of an estimator's shape.
 
-    For `fit` they are finite; later ones are checked block by block as they are read.
+    For `fit` they are finite; later ones are checked block by block as they are read, and
+    have the shape of those of `fit`, whatever ``image_shape`` is by now.
 
     Parameters
     ----------
@@ -62,10 +93,10 @@ def check_rows(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of "
             f"{min_samples if reset else 1} is required by {name}."
         )
-    if image_shape is None:
+    if not reset:
+        image_shape = estimator.sample_shape_ if len(estimator.sample_shape_) > 1 else None
+    elif image_shape is None:
         image_shape = estimator.image_shape
-    if not reset and len(estimator.sample_shape_) > 1:
-        image_shape = estimator.sample_shape_
     sample_shape = find_sample_shape(X, image_shape)
     flat = len(X.shape) <= 2
     if not reset and not flat and sample_shape != estimator.sample_shape_:

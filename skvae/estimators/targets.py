@@ -1,20 +1,23 @@
-"""Labels that may be missing: NaN, or -1 beside at least two other classes."""
+"""What is predicted: classes or numbers, some of which may be missing in y."""
 
-import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from skvae._compat import check_regression_targets
-from skvae.objectives.supervision import UNLABELLED
+from skvae.exceptions import warn_caller
+from skvae.objectives.supervision import UNLABELLED, CrossEntropy, SquaredResidual
 
 # Where the class beside -1 has no more rows than this share, -1 may well be no class.
 FEW = 0.1
+LARGEST_TARGET = 1e150
 
 
 def encode_classes(
@@ -88,18 +91,17 @@ def warn_of_minus_one(other: Any, y: np.ndarray) -> None:
     n_others = int((y == other).sum())
     if other == 1 and n_others > FEW * len(y):
         return
-    warnings.warn(
+    warn_caller(
         f"Got y with the classes -1 and {other}, the latter in {n_others} of {len(y)} "
         "rows; -1 is a class here, since it is a missing label only beside two others. "
         "If it is missing, have both classes among the labelled rows (such as by a "
         "stratified split), or mark missing labels as NaN; if not, call the classes 0 "
-        "and 1.",
-        stacklevel=8,
+        "and 1."
     )
 
 
 def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
-    """Return regression targets as float32, NaN where they are missing.
+    """Return regression targets in double precision, NaN where they are missing.
 
     Raises
     ------
@@ -111,10 +113,15 @@ def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
     labelled = ~is_missing(y)
     if not labelled.any():
         raise ValueError(f"Got y without a single target, but {name} needs some to learn.")
-    targets = np.full(len(y), np.nan, dtype=np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
-        targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
+    targets = np.full(len(y), np.nan)
+    targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
     assert_all_finite(targets[labelled], input_name="y")
+    largest = np.nanmax(np.abs(targets))
+    if largest > LARGEST_TARGET:
+        raise ValueError(
+            f"Got y with entries up to {largest:.3g}, but {name} needs targets whose "
+            "squares are numbers; expected them in larger units."
+        )
     return targets
 
 
@@ -175,15 +182,106 @@ def as_whole_numbers(y: np.ndarray) -> np.ndarray:
     return np.array(y.tolist()) if y.dtype.kind == "O" and len(y) else y
 
 
-def class_weights(
-    class_weight: Any, classes: np.ndarray, index: np.ndarray
-) -> tuple[float, ...] | None:
-    """Return a weight per class for ``class_weight`` as scikit-learn has it."""
-    if class_weight is None:
-        return None
-    labelled = index[index != UNLABELLED]
-    weights = compute_class_weight(class_weight, classes=classes, y=classes[labelled])
-    return tuple(float(weight) for weight in weights)
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Classes to predict, each with its weight in the loss.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The classes, sorted.
+    weights : tuple of float, optional
+        Weight of each.
+    """
+
+    classes: np.ndarray
+    weights: tuple[float, ...] | None = None
+    output: ClassVar[str] = "logits"
+
+    @classmethod
+    def learn(
+        cls, y: Any, x: np.ndarray, name: str, class_weight: Any, known: Any = None
+    ) -> tuple["Classes", np.ndarray]:
+        """Return the classes of y, see `encode_classes`, and the index of each row's."""
+        classes, index = encode_classes(y, x, name, known)
+        if class_weight is None:
+            return cls(classes), index
+        labelled = classes[index[index != UNLABELLED]]
+        weights = compute_class_weight(class_weight, classes=classes, y=labelled)
+        return cls(classes, tuple(float(weight) for weight in weights)), index
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits: of two classes, that of the second says all."""
+        return len(self.classes) if len(self.classes) > 2 else 1
+
+    @property
+    def loss(self) -> CrossEntropy:
+        """The term that training minimises."""
+        return CrossEntropy(self.weights)
+
+    def labelled(self, index: np.ndarray) -> np.ndarray:
+        """Return which rows have a class."""
+        return index != UNLABELLED
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of what predicts them."""
+        return {"classes_": self.classes}
+
+    def predict(self, logits: np.ndarray) -> np.ndarray:
+        """Return the most probable class of each row."""
+        return self.classes[class_probabilities(logits).argmax(axis=1)]
+
+    def score(self, y: Any, predicted: np.ndarray, sample_weight: Any = None) -> float:
+        """Return the accuracy over the rows that have a label."""
+        return labelled_score(accuracy_score, y, predicted, sample_weight, self.classes)
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """Numbers to predict: the network has them with mean 0 and variance 1.
+
+    Parameters
+    ----------
+    mean, deviation : float
+        Of the targets of `fit`, in double precision.
+    """
+
+    mean: float
+    deviation: float
+    output: ClassVar[str] = "prediction"
+    n_outputs: ClassVar[int] = 1
+    loss: ClassVar[SquaredResidual] = SquaredResidual()
+
+    @classmethod
+    def learn(
+        cls, y: Any, x: np.ndarray, name: str, known: "TargetScale | None" = None
+    ) -> tuple["TargetScale", np.ndarray]:
+        """Return the scale of y, see `check_targets`, and the scaled target of each row."""
+        targets = check_targets(y, x, name)
+        if known is None:
+            # A constant target is predicted by its mean.
+            known = cls(float(np.nanmean(targets)), float(np.nanstd(targets)) or 1.0)
+        return known, ((targets - known.mean) / known.deviation).astype(np.float32)
+
+    def labelled(self, scaled: np.ndarray) -> np.ndarray:
+        """Return which rows have a target."""
+        return ~np.isnan(scaled)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of what predicts them."""
+        return {"target_mean_": self.mean, "target_scale_": self.deviation}
+
+    def predict(self, scaled: np.ndarray) -> np.ndarray:
+        """Return the target of each row in its own units."""
+        return scaled[:, 0].astype(np.float64) * self.deviation + self.mean
+
+    def score(self, y: Any, predicted: np.ndarray, sample_weight: Any = None) -> float:
+        """Return R² over the rows that have a target."""
+        return labelled_score(r2_score, y, predicted, sample_weight)
+
+
+Target = Classes | TargetScale
 
 
 def decision_values(logits: np.ndarray) -> np.ndarray:

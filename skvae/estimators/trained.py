@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Self
+from numbers import Real
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -12,15 +14,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import (
     CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
     begin_fit,
     check_feature_names_in,
     check_sample_weight,
     may_stop,
 )
-from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
-from skvae.estimators.parameters import TrainingParameters
+from skvae.estimators.declared import (
+    Count,
+    CountOrNone,
+    DeclaredEstimator,
+    Flag,
+    InnerShare,
+    NonNegative,
+    SizesOrNone,
+)
+from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
 from skvae.estimators.progress_bars import epoch_bar
-from skvae.estimators.unchanged import unchanged_on_error
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.staged import stage_shapes
@@ -50,22 +62,151 @@ def listed(layer: Any) -> list[Any]:
     return list(layer) if isinstance(layer, Iterable) else []
 
 
-class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParameters, ABC):
-    """Train a network on an objective; transform by reading its layers."""
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What `fit` learns from its arguments before training, beside the rows: here nothing.
+
+    A kind whose network or objective depends on them has a class of its own.
+    """
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes that say so."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where training begins, and the attributes of what it borrows from."""
+
+    fitted: Fitted | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Everything that one fit has settled before it trains."""
+
+    recipe: Recipe
+    data: Data
+    learned: Learned
+    start: Start
+    input_attributes: dict[str, Any]
+
+
+class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimator, ABC):
+    """Train a network on an objective; transform by reading its layers.
+
+    Parameters
+    ----------
+    image_shape : tuple of int or None, default=None
+        Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
+    layer : str or list of str, default="code"
+        Stage that `transform` reads, or several, side by side; see `list_layers`. Can
+        be changed after `fit`.
+    pool : {"avg", "max", "avg+max"} or None, default="avg"
+        How feature maps become features: one per channel, two, or all entries
+        (``None``). Can be changed after `fit`.
+    batch_size : int, default=32
+        Rows per step.
+    weight_decay : float, default=0.0
+        L2 penalty of the weights.
+    max_grad_norm : float or None, default=None
+        Gradients are scaled down to this norm; costs a pass over the weights per step.
+    augment : bool, callable or None, default=None
+        Random changes of the images while training, never of validation rows. ``True``
+        flips, moves, turns, scales and shades them as :class:`~skvae.RandomAugment` does
+        by default, a ``RandomAugment`` as it says; a random transform of MONAI is
+        applied image by image (slowly), where y are masks to dictionaries of ``image``
+        and ``mask``, as in ``RandFlipd(["image", "mask"])``; any other callable maps a
+        ``skvae.objectives.batch.Batch`` and a ``torch.Generator`` to a new batch. An
+        autoencoder reconstructs the changed images.
+    early_stopping : bool, default=False
+        Whether to hold rows out and keep the epoch that is best on them. Rows of a
+        patient stay together when `fit` gets ``groups``; without, it cannot know.
+    validation_fraction : float, default=0.1
+        Share of rows (of groups) held out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping stops.
+    tol : float, default=1e-4
+        Smallest improvement of the validation loss that counts.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the forward passes while training.
+    device : str, default="auto"
+        Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+    n_threads : int or None, default=None
+        Torch's threads while fitting and reading; ``None`` inherits. The last bits of
+        the results depend on the number of threads.
+    random_state : int, RandomState instance or None, default=None
+        Draws the seed of the fit's own generators; torch's and numpy's global ones
+        are never touched.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted networks are kept, so that a search over ``layer`` and ``pool``
+        trains one network per fold. Not used with ``random_state=None``.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    network_ : FittedNetwork
+        The trained network.
+    history_ : list of dict
+        A row per epoch with ``epoch``, ``loss`` and every named term of the objective;
+        with early stopping, also on the validation rows.
+    n_iter_ : int
+        Number of epochs trained.
+    sample_shape_ : tuple of int
+        ``(n_features,)`` or ``(channels, *spatial)``.
+    n_features_in_ : int
+        Number of entries of a sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has any.
+    """
+
+    image_shape: SizesOrNone = None
+    layer: Annotated[str | Sequence[str], str, list, tuple] = "code"
+    pool: Annotated[str | None, StrOptions({"avg", "max", "avg+max"}), None] = "avg"
+    batch_size: Count = 32
+    weight_decay: NonNegative = 0.0
+    max_grad_norm: Annotated[
+        float | None, Interval(Real, 0, None, closed="neither"), None
+    ] = None
+    augment: Annotated[Any, "boolean", callable, None] = None
+    early_stopping: Flag = False
+    validation_fraction: InnerShare = 0.1
+    n_iter_no_change: Count = 10
+    tol: NonNegative = 1e-4
+    precision: Annotated[str, StrOptions({"float32", "bfloat16"})] = "float32"
+    device: Annotated[str, str] = "auto"
+    n_threads: CountOrNone = None
+    random_state: Annotated[Any, "random_state"] = None
+    memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
+    verbose: Annotated[bool, "verbose"] = False
 
     # Parameters that decide how a fitted network is read, used or watched; all others
     # decide what is trained, and so belong to the key under which it is remembered.
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
         {"layer", "pool", "memory", "verbose"}
     )
+    # What is taken as learned before `fit`.
+    _unfitted: ClassVar[Learned] = Learned()
+    _arguments: ClassVar[str] = """
+    X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+        Rows or images.
+    y : None
+        Ignored.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each sample in the loss.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each sample; early stopping never splits a patient.
+    """
     __metadata_request__fit: ClassVar = {"groups": True}
 
     @abstractmethod
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         """Return the untrained network for samples of a shape."""
 
     @abstractmethod
-    def _objective(self) -> Objective:
+    def _objective(self, learned: Any) -> Objective:
         """Return what training minimises."""
 
     @abstractmethod
@@ -82,6 +223,23 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         """Return the shape that a sample of X has for the network."""
         return find_sample_shape(as_array(X), self.image_shape)
 
+    def _data(
+        self, x: np.ndarray, known: Any, sample_weight: Any = None, groups: Any = None
+    ) -> tuple[Data, Learned]:
+        """Check the columns that `fit` got; return them with the rows, and what they teach.
+
+        Training that goes on keeps what is ``known``; a new one begins with None.
+        """
+        if sample_weight is not None:
+            rows = x.reshape(len(x), -1)
+            sample_weight = check_sample_weight(
+                sample_weight, rows, dtype=np.float32, ensure_non_negative=True
+            )
+        if groups is not None:
+            groups = check_array(groups, ensure_2d=False, dtype=None)
+            check_consistent_length(x, groups)
+        return Data(x, sample_weight=sample_weight, groups=groups), Learned()
+
     def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
         """Return what training changes samples of a shape with."""
         augment = as_augment(self.augment)
@@ -93,11 +251,15 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         return augment
 
     def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+        self,
+        sample_shape: tuple[int, ...],
+        learned: Any,
+        seed: int,
+        phases: tuple[Phase, ...],
     ) -> Recipe:
         return Recipe(
-            builder=self._network_builder(sample_shape),
-            objective=self._objective(),
+            builder=self._network_builder(sample_shape, learned),
+            objective=self._objective(learned),
             phases=phases,
             seed=seed,
             batch_size=self.batch_size,
@@ -122,64 +284,62 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
-        with unchanged_on_error(self, "network_"):
-            first = not (resume and hasattr(self, "network_"))
-            reset = first or not same_input
-            x = self._check(X, reset=reset, image_shape=image_shape)
-            data = self._data(x, **columns)
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            recipe = self._recipe(x.shape[1:], seed, phases)
-            self._selected_layers(stage_shapes(recipe.builder, x.shape[1:]))
-            start = self._pretrained(recipe, x, columns) if first else self._start(recipe)
+        goes_on = resume and hasattr(self, "network_")
+        if goes_on and same_input:
+            x = self._check(X, reset=False, image_shape=image_shape)
+            found = self._input_attributes
+        else:
+            x, found = check_new(self, X, type(self)._check, image_shape=image_shape)
+        data, learned = self._data(x, self._learned if goes_on else None, **columns)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        recipe = self._recipe(x.shape[1:], learned, seed, phases)
+        shapes = stage_shapes(recipe.builder, x.shape[1:])
+        self._selected_layers(shapes)
+        refuse_missing_stages(recipe, shapes)
+        start = self._go_on(recipe) if goes_on else self._start(recipe, x, columns)
+        fit = Fit(recipe, data, learned, start, found)
 
-            report = begin_fit(self, recipe.n_epochs, X)
+        report = begin_fit(self, recipe.n_epochs, X)
 
-            def compute() -> Fitted:
-                return self._train(recipe, data, start, report, resumable=resume)
+        def compute() -> Fitted:
+            return self._train(fit, report, resumable=resume)
 
-            if self.random_state is None or resume or may_stop(self):
-                fitted = compute()
-            else:
-                fitted = remember(self.memory, recipe, data, compute, start)
-            self._keep(fitted, recipe, data)
-            report(end=True)()
+        if self.random_state is None or resume or may_stop(self):
+            fitted = compute()
+        else:
+            fitted = remember(self.memory, recipe, data, compute, start.fitted)
+        self._keep(fitted, fit)
+        report(end=True)()
         return self
 
-    def _train(
-        self,
-        recipe: Recipe,
-        data: Data,
-        start: Fitted | None,
-        report: Any,
-        *,
-        resumable: bool,
-    ) -> Fitted:
+    def _train(self, fit: Fit, report: Any, *, resumable: bool) -> Fitted:
         epoch: Epoch | None = None
+        n_epochs = fit.recipe.n_epochs
         try:
-            with epoch_bar(type(self).__name__, recipe.n_epochs, self.verbose) as move:
-                for epoch in epochs(recipe, data, start):
+            with epoch_bar(type(self).__name__, n_epochs, self.verbose) as move:
+                for epoch in epochs(fit.recipe, fit.data, fit.start.fitted):
                     close = report()
                     move(epoch.history[-1])
-                    if close(partial(self._attributes_at, epoch, recipe, data)):
+                    if close(partial(self._results_at, epoch, fit)):
                         break
         except KeyboardInterrupt:
             # The last whole epoch stays usable; raised again, a search stops as well.
             if epoch is not None and epoch.weights:
-                self._keep(epoch.fitted(), recipe, data)
+                self._keep(epoch.fitted(), fit)
             raise
         assert epoch is not None, "there is at least one epoch"
         return epoch.fitted(resumable=resumable)
 
-    def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
-        for name, value in self._attributes(fitted, recipe, data).items():
-            setattr(self, name, value)
+    def _keep(self, fitted: Fitted, fit: Fit) -> None:
+        """Become the estimator that was fitted so."""
+        self._become(self._results(fitted, fit))
 
-    def _attributes_at(self, epoch: Epoch, recipe: Recipe, data: Data) -> dict[str, Any]:
-        return self._attributes(epoch.fitted(), recipe, data)
+    def _results_at(self, epoch: Epoch, fit: Fit) -> dict[str, Any]:
+        return self._results(epoch.fitted(), fit)
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         """Return the attributes of an estimator that was fitted so."""
-        sample_shape = data.x.shape[1:]
+        recipe, sample_shape = fit.recipe, fit.data.x.shape[1:]
         network = FittedNetwork(recipe.builder, sample_shape, fitted.state, recipe.device)
         return {
             "network_": network,
@@ -187,21 +347,26 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             "n_iter_": len(fitted.history),
             "sample_shape_": sample_shape,
             "_resume": fitted.resume,
+            "_fitted_objective": recipe.objective,
+            "_learned": fit.learned,
+            "_input_attributes": fit.input_attributes,
+            **fit.input_attributes,
+            **fit.learned.attributes(),
+            **fit.start.attributes,
         }
 
-    def _pretrained(
-        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
-    ) -> Fitted | None:
-        """Return weights to start a new fit from, of the whole network or of a part."""
-        return None
+    def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
+        """Return where a new fit begins: by default from new weights."""
+        return Start()
 
-    def _start(self, recipe: Recipe) -> Fitted:
+    def _go_on(self, recipe: Recipe) -> Start:
+        """Return where a fit begins that goes on from the last one."""
         if recipe.builder != self.network_.builder:
             raise ValueError(
                 "Got warm_start=True or partial_fit with parameters that ask for another "
                 f"network: fitted is {self.network_.builder}, asked for {recipe.builder}."
             )
-        return Fitted(self.network_.state, self.history_, self._resume)
+        return Start(Fitted(self.network_.state, self.history_, self._resume))
 
     def transform(self, X: Any) -> np.ndarray:
         """Read the features of `layer`; never sampled, so always the same.
@@ -227,7 +392,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         Parameters
         ----------
         X : array-like, default=None
-            Before `fit`: rows or images, of which only the shape counts.
+            Before `fit`: rows or images, of which only the shape counts. What y decides
+            is as for two classes or, where `fit` needs no y, without any.
 
         Returns
         -------
@@ -240,7 +406,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
             shapes = self.network_.shapes
         else:
             sample_shape = self._sample_shape(X)
-            shapes = stage_shapes(self._network_builder(sample_shape), sample_shape)
+            builder = self._network_builder(sample_shape, self._unfitted)
+            shapes = stage_shapes(builder, sample_shape)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))
             for name, shape in shapes.items()
@@ -269,18 +436,6 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         ]
         return np.asarray(names, dtype=object)
 
-    def _data(self, x: np.ndarray, sample_weight: Any = None, groups: Any = None) -> Data:
-        """Check the columns that `fit` got, and return them with the rows."""
-        if sample_weight is not None:
-            rows = x.reshape(len(x), -1)
-            sample_weight = check_sample_weight(
-                sample_weight, rows, dtype=np.float32, ensure_non_negative=True
-            )
-        if groups is not None:
-            groups = check_array(groups, ensure_2d=False, dtype=None)
-            check_consistent_length(x, groups)
-        return Data(x, sample_weight=sample_weight, groups=groups)
-
     def _sizes(self, parameter: str) -> tuple[int, ...]:
         sizes = getattr(self, parameter)
         for size in sizes:
@@ -306,3 +461,21 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, TrainingParamet
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def refuse_missing_stages(recipe: Recipe, shapes: Iterable[str]) -> None:
+    """Refuse an objective that reads what its network does not compute.
+
+    Raises
+    ------
+    ValueError
+        If a stage is missing.
+    """
+    shapes = list(shapes)
+    for objective in (recipe.objective, *(phase.objective for phase in recipe.phases)):
+        missing = set(getattr(objective, "stages", ())) - set(shapes)
+        if missing:
+            raise ValueError(
+                f"Got the objective {objective!r}, which reads the stage "
+                f"{sorted(missing)[0]!r}, but the network has {', '.join(shapes)}."
+            )

@@ -3,28 +3,44 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
+from skvae.estimators.declared import NonNegative, ShareBelowOne, Sizes
+from skvae.estimators.inputs import check_rows
+from skvae.estimators.targets import (
+    Classes,
+    Target,
+    TargetScale,
+    class_probabilities,
+    decision_values,
+)
+from skvae.estimators.trained import Fit, Learned
 from skvae.features.attribute_columns import (
     check_attributes,
     one_for_each,
     refuse_unseen,
     wanted_attributes,
 )
+from skvae.features.lower_bound import N_DRAWS
 from skvae.features.monotone import MonotoneMap
-from skvae.features.predictive import PredictiveVAE
+from skvae.features.variational import BaseVAE
 from skvae.networks.builder import Builder
+from skvae.networks.head import Head
 from skvae.networks.published_attri_vae import PublishedAttriVAE, PublishedHead
+from skvae.networks.supervised import SupervisedAutoencoder
 from skvae.objectives.attributes import AttributeELBO
-from skvae.objectives.reconstruction import GaussianLikelihood, Likelihood, SquaredError
+from skvae.objectives.reconstruction import Likelihood, SquaredError
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.recipe import Phase, Recipe
+from skvae.training.recipe import Phase
 
 PUBLISHED = {
     "paper": {"gamma": 200.0, "delta": 10.0, "max_iter": 10_000},
@@ -32,8 +48,35 @@ PUBLISHED = {
 }
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class AttriVAE(PredictiveVAE):
+def _classifies(estimator: "AttriVAE") -> bool:
+    """Whether there are classes: what `fit` has seen counts, not what is to come."""
+    target = getattr(getattr(estimator, "_learned", None), "target", None)
+    task = estimator.task
+    if target is not None:
+        task = "classification" if isinstance(target, Classes) else "regression"
+    if task != "classification":
+        raise AttributeError(
+            f"Got task={task!r}, but only task='classification' has classes."
+        )
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedAttributes(Learned):
+    """What y and the attributes teach: their names, and the scales of both."""
+
+    target: Target | None = None
+    names: tuple[str, ...] = ()
+    scaler: StandardScaler | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        classes = {}
+        if isinstance(self.target, Classes):
+            classes["classes_"] = self.target.classes
+        return {"attribute_names_": list(self.names), **classes}
+
+
+class AttriVAE(BaseVAE):
     """A VAE whose first latent units are ordered by attributes, and that predicts y.
 
     Each attribute (volume, age, intensity, ...) has a latent unit of its own: the first
@@ -66,6 +109,15 @@ class AttriVAE(PredictiveVAE):
     architecture : {"default", "published"}, default="default"
         ``"published"`` is the network of Cetin et al.; of the parameters that shape a
         network, only ``n_components`` and ``dropout`` count then. See `published`.
+    task : {"classification", "regression"}, default="classification"
+        What y is, should `fit` get one.
+    alpha : float, default=10.0
+        Weight of the prediction of y; with 1, it hardly shapes the code. With 0, the head
+        learns from the code as it is, without shaping it.
+    head_layer_sizes : tuple of int, default=(32, 16)
+        Sizes of the hidden layers of the network that predicts y.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the prediction's term, as in scikit-learn.
     likelihood : {"gaussian", "bernoulli", "squared_error"}, default="gaussian"
         How the reconstruction is compared with the input; ``"bernoulli"`` is for
         inputs in [0, 1] and reconstructs probabilities; ``"squared_error"`` sums the
@@ -73,6 +125,8 @@ class AttriVAE(PredictiveVAE):
 
     Attributes
     ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, if `fit` got them.
     attribute_names_ : list of str
         Names of the attributes: those of their columns, or ``attribute_0``, ...
     attribute_maps_ : list of MonotoneMap
@@ -119,27 +173,27 @@ class AttriVAE(PredictiveVAE):
     True
     """
 
-    likelihood: str = "gaussian"
-    gamma: float = 200.0
-    delta: float | Sequence[float] = 10.0
-    attribute_weight: Sequence[float] | None = None
-    ties: str = "zero"
-    attribute_stage: str = "z"
-    counted_entries: int | None = 1000
-    reconstruction_fraction: float = 0.0
-    architecture: str = "default"
+    likelihood: Annotated[str, StrOptions({"gaussian", "bernoulli", "squared_error"})] = (
+        "gaussian"
+    )
+    task: Annotated[str, StrOptions({"classification", "regression"})] = "classification"
+    alpha: NonNegative = 10.0
+    head_layer_sizes: Sizes = (32, 16)
+    class_weight: Annotated[Any, dict, StrOptions({"balanced"}), None] = None
+    gamma: NonNegative = 200.0
+    delta: Annotated[
+        float | Sequence[float], Interval(Real, 0, None, closed="neither"), list, tuple
+    ] = 10.0
+    attribute_weight: Annotated[Sequence[float] | None, list, tuple, None] = None
+    ties: Annotated[str, StrOptions({"zero", "ignore"})] = "zero"
+    attribute_stage: Annotated[str, StrOptions({"mean", "z"})] = "z"
+    counted_entries: Annotated[
+        int | None, Interval(Integral, 1, None, closed="left"), None
+    ] = 1000
+    reconstruction_fraction: ShareBelowOne = 0.0
+    architecture: Annotated[str, StrOptions({"default", "published"})] = "default"
 
-    _parameter_constraints: ClassVar[dict] = {
-        "likelihood": [StrOptions({"gaussian", "bernoulli", "squared_error"})],
-        "gamma": [Interval(Real, 0, None, closed="left")],
-        "delta": [Interval(Real, 0, None, closed="neither"), list, tuple],
-        "attribute_weight": [list, tuple, None],
-        "ties": [StrOptions({"zero", "ignore"})],
-        "attribute_stage": [StrOptions({"mean", "z"})],
-        "counted_entries": [Interval(Integral, 1, None, closed="left"), None],
-        "reconstruction_fraction": [Interval(Real, 0, 1, closed="left")],
-        "architecture": [StrOptions({"default", "published"})],
-    }
+    _unfitted: ClassVar[Learned] = LearnedAttributes()
     __metadata_request__fit: ClassVar = {"attributes": True}
     __metadata_request__partial_fit: ClassVar = {"attributes": True}
 
@@ -183,9 +237,32 @@ class AttriVAE(PredictiveVAE):
         }
         return cls(**shared | PUBLISHED[setting] | parameters)
 
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedAttributes
+    ) -> Builder:
+        autoencoder = self._autoencoder_builder(sample_shape)
+        if learned.target is None:
+            return autoencoder
+        shape = {
+            "n_features": int(self.n_components),
+            "n_outputs": learned.target.n_outputs,
+            "output": learned.target.output,
+        }
+        if self.architecture == "published":
+            head = Builder(PublishedHead, **shape)
+        else:
+            sizes = self._sizes("head_layer_sizes")
+            options = {"hidden_layer_sizes": sizes, "normalization": self.normalization}
+            head = Builder(Head, **options, **shape)
+        detached = self.alpha == 0
+        return Builder(
+            SupervisedAutoencoder, autoencoder=autoencoder, head=head, detached=detached
+        )
+
     def _autoencoder_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+        """Return the network without its head."""
         if self.architecture != "published":
-            return super()._autoencoder_builder(sample_shape)
+            return super()._network_builder(sample_shape, None)
         if len(sample_shape) == 1:
             raise ValueError(
                 f"Got architecture='published' for rows of {sample_shape[0]} features, but "
@@ -198,31 +275,20 @@ class AttriVAE(PredictiveVAE):
             dropout=self.dropout,
         )
 
-    def _head_builder(self, **shape: Any) -> Builder:
-        if self.architecture == "published":
-            return Builder(PublishedHead, **shape)
-        return super()._head_builder(**shape)
-
     def _likelihood(self) -> Likelihood:
         if self.likelihood == "squared_error":
             return SquaredError(factor=1.0)
         return super()._likelihood()
 
-    def _density(self) -> Likelihood:
-        if self.likelihood == "squared_error":
-            return GaussianLikelihood(variance=0.5)  # exp(-‖x - x̂‖²), normalised
-        return super()._density()
-
-    def _objective(self) -> AttributeELBO:
-        names = getattr(self, "attribute_names_", None)
-        n_attributes = len(names) if names else None
+    def _objective(self, learned: LearnedAttributes) -> AttributeELBO:
+        n_attributes = len(learned.names) or None
         gamma: Any = float(self.gamma)
         if self.attribute_weight is not None:
             weight = one_for_each(self.attribute_weight, n_attributes, "attribute_weight")
             gamma = tuple((gamma * np.array(weight)).tolist())
         return AttributeELBO(
             self._elbo(),
-            self._prediction(),
+            None if learned.target is None else learned.target.loss,
             alpha=float(self.alpha) or 1.0,
             gamma=gamma,
             delta=one_for_each(self.delta, n_attributes, "delta"),
@@ -235,34 +301,51 @@ class AttriVAE(PredictiveVAE):
     def _data(
         self,
         x: np.ndarray,
+        known: LearnedAttributes | None,
         y: Any = None,
         attributes: Any = None,
-        *,
-        continued: bool = False,
+        classes: Any = None,
         **columns: Any,
-    ) -> Data:
-        data = super()._data(x, y, continued=continued, **columns)
-        if not continued:
-            self.attribute_names_ = []
-            self.__dict__.pop("_attribute_scaler", None)
+    ) -> tuple[Data, LearnedAttributes]:
+        data, _ = super()._data(x, None, **columns)
+        learned = known or LearnedAttributes()
+        if y is None:
+            learned = replace(learned, target=None)
+        else:
+            target, scaled = self._targets(y, x, learned.target, classes)
+            learned, data = replace(learned, target=target), replace(data, y=scaled)
         if attributes is None:
-            return data
-        return replace(data, attributes=self._scaled_attributes(attributes, x))
+            return data, learned
+        names, scaler, values = self._scaled_attributes(attributes, x, learned)
+        return replace(data, attributes=values), replace(
+            learned, names=names, scaler=scaler
+        )
 
-    def _scaled_attributes(self, attributes: Any, x: np.ndarray) -> np.ndarray:
+    def _targets(
+        self, y: Any, x: np.ndarray, known: Target | None, classes: Any
+    ) -> tuple[Target, np.ndarray]:
+        """Return what is predicted, and the class or scaled target of each row."""
+        name = type(self).__name__
+        if self.task == "regression":
+            scale = known if isinstance(known, TargetScale) else None
+            return TargetScale.learn(y, x, name, scale)
+        if isinstance(known, Classes):
+            classes = known.classes
+        return Classes.learn(y, x, name, self.class_weight, classes)
+
+    def _scaled_attributes(
+        self, attributes: Any, x: np.ndarray, known: LearnedAttributes
+    ) -> tuple[tuple[str, ...], StandardScaler, np.ndarray]:
         """Return the attributes as numbers that float32 can tell apart."""
         name = type(self).__name__
         names, values = check_attributes(attributes, x, self.n_components, name)
-        if self.attribute_names_ and names != self.attribute_names_:
+        if known.names and tuple(names) != known.names:
             raise ValueError(
                 f"Got the attributes {', '.join(names)}, but {name} has been trained with "
-                f"{', '.join(self.attribute_names_)}."
+                f"{', '.join(known.names)}."
             )
-        if not self.attribute_names_:
-            self.attribute_names_ = names
-            self._attribute_scaler = StandardScaler().fit(values)
-        scaled: np.ndarray = self._attribute_scaler.transform(values).astype(np.float32)
-        return scaled
+        scaler = known.scaler or StandardScaler().fit(values)
+        return tuple(names), scaler, scaler.transform(values).astype(np.float32)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -311,7 +394,6 @@ class AttriVAE(PredictiveVAE):
             attributes=attributes,
             sample_weight=sample_weight,
             groups=groups,
-            continued=self.warm_start and hasattr(self, "network_"),
         )
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -352,19 +434,130 @@ class AttriVAE(PredictiveVAE):
             attributes=attributes,
             sample_weight=sample_weight,
             classes=classes,
-            continued=hasattr(self, "network_"),
         )
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
-        attributes = super()._attributes(fitted, recipe, data)
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        results, data = super()._results(fitted, fit), fit.data
         if data.attributes is None:
             # Training that goes on without attributes keeps what it knows of them.
-            maps = self.attribute_maps_ if self.attribute_names_ else []
-            return attributes | {"attribute_maps_": maps}
-        (mean,) = attributes["network_"].read_each(data.x, ["mean"], recipe.n_threads)
-        values = self._attribute_scaler.inverse_transform(data.attributes)
+            maps = self.attribute_maps_ if fit.learned.names else []
+            return results | {"attribute_maps_": maps}
+        (mean,) = results["network_"].read_each(data.x, ["mean"], fit.recipe.n_threads)
+        values = fit.learned.scaler.inverse_transform(data.attributes)
         maps = [MonotoneMap.fit(mean[:, k], a) for k, a in enumerate(values.T)]
-        return attributes | {"attribute_maps_": maps}
+        return results | {"attribute_maps_": maps}
+
+    def _predicted(self, X: Any) -> np.ndarray:
+        target = self._target()
+        x = check_rows(self, X, reset=False)
+        return self.network_.read(x, [target.output], None, self.n_threads)
+
+    def _target(self) -> Target:
+        """Return what the fitted head predicts."""
+        check_is_fitted(self, "network_")
+        target: Target | None = self._learned.target
+        if target is None:
+            name = type(self).__name__
+            raise NotFittedError(f"This {name} was fitted without y, so it predicts none.")
+        return target
+
+    @available_if(_classifies)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
+            Of two classes, the logit of the second.
+        """
+        return decision_values(self._predicted(X))
+
+    @available_if(_classifies)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float32
+            In the order of ``classes_``.
+        """
+        return class_probabilities(self._predicted(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict y from the code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Classes, of the type that y had, or numbers.
+        """
+        return self._target().predict(self._predicted(X))
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        n_draws: int = N_DRAWS,
+        random_state: Any = 0,
+        *,
+        importance_weighted: bool = False,
+    ) -> float:
+        """Return the accuracy or R² of `predict`; without y, the mean lower bound.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images.
+        y : array-like of shape (n_samples,), default=None
+            Classes or numbers. Rows where they are missing do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+        n_draws : int, default=16
+            Without y: codes drawn from each posterior.
+        random_state : int, RandomState instance or None, default=0
+            Without y: draws the codes.
+        importance_weighted : bool, default=False
+            Without y: whether to average the importance-weighted bound.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+        """
+        if y is None:
+            return super().score(
+                X,
+                None,
+                sample_weight,
+                n_draws,
+                random_state,
+                importance_weighted=importance_weighted,
+            )
+        return self._target().score(y, self.predict(X), sample_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.task == "classification":
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        else:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        return tags
 
     def sample(
         self, n_samples: int = 1, attributes: Any = None, random_state: Any = None

@@ -1,11 +1,8 @@
 """The plain autoencoder."""
 
-from dataclasses import dataclass
-
 from skvae.features.base import BaseAutoencoder
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class Autoencoder(BaseAutoencoder):
     """Features of a plain autoencoder of rows or images.
 

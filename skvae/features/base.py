@@ -2,18 +2,25 @@
 
 import math
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import check_sample_weight, fit_context
+from skvae._compat import StrOptions, check_sample_weight, fit_context
+from skvae.estimators.declared import (
+    Count,
+    Flag,
+    Positive,
+    ShareBelowOne,
+    Sizes,
+    positional,
+)
 from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
-from skvae.estimators.parameters import AutoencoderParameters, NetworkParameters
-from skvae.estimators.trained import TrainedTransformer
-from skvae.networks.blocks import LinearCode
+from skvae.estimators.trained import Learned, TrainedTransformer
+from skvae.networks.blocks import ACTIVATIONS, LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.dense import DenseAutoencoder
@@ -24,26 +31,55 @@ from skvae.training.data import Data
 from skvae.training.recipe import Phase, Recipe
 
 
-class DecodingTransformer(TrainedTransformer, AutoencoderParameters):
-    """An autoencoder of any architecture; a kind gives its network."""
+class DecodingTransformer(TrainedTransformer):
+    """An autoencoder of any architecture; a kind gives its network.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Size of the code.
+    normalization : {"batch", "group"} or None, default=None
+        Normalisation in every hidden and convolutional block.
+    activation : {"identity", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh"}, \
+default="relu"
+        Activation of every hidden and convolutional block.
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        How the reconstruction is compared with the input; ``"bernoulli"`` is for
+        inputs in [0, 1] and reconstructs probabilities.
+    max_iter : int, default=100
+        Number of epochs.
+    learning_rate_init : float, default=1e-3
+        Step size of Adam.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last one, bit for bit as if it had not stopped
+        (after early stopping: from the best weights, with a new optimizer).
+    """
+
+    n_components: Count = positional(16)
+    normalization: Annotated[str | None, StrOptions({"batch", "group"}), None] = None
+    activation: Annotated[str, StrOptions(set(ACTIVATIONS))] = "relu"
+    likelihood: Annotated[str, StrOptions({"gaussian", "bernoulli"})] = "gaussian"
+    max_iter: Count = 100
+    learning_rate_init: Positive = 1e-3
+    warm_start: Flag = False
 
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"warm_start"}
 
-    def _objective(self) -> Objective:
+    def _objective(self, learned: Any) -> Objective:
         """Return what training minimises: by default the reconstruction alone."""
         return Reconstruction(PLAIN_LIKELIHOODS[self.likelihood])
 
     def _scoring_objective(self) -> Objective:
-        """Return what `score` counts against a sample."""
-        return self._objective()
+        """Return what `score` counts against a sample, as the fitted network knows it."""
+        return Reconstruction(self._fitted_objective.likelihood)
 
     def _phases(self) -> tuple[Phase, ...]:
         return (Phase(self.max_iter, float(self.learning_rate_init)),)
 
-    def _data(self, x: np.ndarray, **columns: Any) -> Data:
+    def _data(self, x: np.ndarray, known: Any, **columns: Any) -> tuple[Data, Learned]:
         if self.likelihood == "bernoulli":
             refuse_outside_unit_interval(x)
-        return super()._data(x, **columns)
+        return super()._data(x, known, **columns)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -135,8 +171,7 @@ class DecodingTransformer(TrainedTransformer, AutoencoderParameters):
         X = check_array(X, dtype=np.float32, order="C", input_name="X")
         if X.shape[1] != math.prod(shape):
             raise ValueError(
-                f"Got X with {X.shape[1]} columns, but the code has "
-                f"n_components={self.n_components}"
+                f"Got X with {X.shape[1]} columns, but the code has n_components={shape[0]}"
                 + (f" maps of {shape[1:]}." if len(shape) > 1 else ".")
             )
         return self._decode(X.reshape(len(X), *shape))
@@ -218,14 +253,42 @@ def weighted_score(scores: np.ndarray, sample_weight: Any) -> float:
     return float(np.average(scores[counted].astype(np.float64), weights=weight[counted]))
 
 
-class BaseAutoencoder(DecodingTransformer, NetworkParameters):
-    """An autoencoder; a kind says how its code, its objective or its network differ."""
+class BaseAutoencoder(DecodingTransformer):
+    """An autoencoder of dense or convolutional blocks with a flat code.
+
+    A kind says how its code, its objective or its network differ.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(128,)
+        Sizes of the dense layers between input (or last feature map) and code; the
+        decoder mirrors them. With ``()`` and no image, the network is linear.
+    channels : tuple of int, default=(8, 16, 32)
+        Channels of each convolutional block; images only. Every block halves the
+        image, whatever its size.
+    kernel_size : int, default=3
+        Width of the convolutional kernels along every axis.
+    downsampling : {"stride", "max"}, default="stride"
+        Whether the convolutions stride, or a maximum is taken behind them.
+    dropout : float, default=0.0
+        Share of each block's output that is dropped while training.
+    solver : {"adam", "lbfgs"}, default="adam"
+        ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
+        deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
+    """
+
+    hidden_layer_sizes: Sizes = (128,)
+    channels: Sizes = (8, 16, 32)
+    kernel_size: Count = 3
+    downsampling: Annotated[str, StrOptions({"stride", "max"})] = "stride"
+    dropout: ShareBelowOne = 0.0
+    solver: Annotated[str, StrOptions({"adam", "lbfgs"})] = "adam"
 
     def _bottleneck(self) -> Builder:
         """Return the part of the network that makes the code: by default linear."""
         return Builder(LinearCode)
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         """Return the network for samples of a shape: dense for rows, else convolutional."""
         shared = {
             "n_components": int(self.n_components),
@@ -250,7 +313,5 @@ class BaseAutoencoder(DecodingTransformer, NetworkParameters):
             **shared,
         )
 
-    def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
-    ) -> Recipe:
-        return replace(super()._recipe(sample_shape, seed, phases), solver=self.solver)
+    def _recipe(self, *settled: Any) -> Recipe:
+        return replace(super()._recipe(*settled), solver=self.solver)

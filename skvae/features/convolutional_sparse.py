@@ -1,9 +1,9 @@
 """The convolutional sparse autoencoder: maps of which few are active at a time."""
 
 import math
-from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import replace
+from numbers import Real
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -11,6 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skvae._compat import Interval
+from skvae.estimators.declared import (
+    Count,
+    CountOrNone,
+    InnerShare,
+    NonNegative,
+    Sizes,
+    positional,
+)
+from skvae.estimators.trained import Fit
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.features.base import DecodingTransformer
 from skvae.mask_layouts import gathered
@@ -21,16 +30,15 @@ from skvae.objectives.batch import Objective, Trace
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS, squared_error
 from skvae.objectives.sparse_scales import SparseScales
 from skvae.objectives.sparsity import QuietUnits
-from skvae.training.data import DIAGNOSTIC_ROWS, Data, explained_variance, spaced_rows
+from skvae.training.data import DIAGNOSTIC_ROWS, explained_variance, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.patches import RandomPatches
-from skvae.training.recipe import Phase, Recipe
+from skvae.training.recipe import Recipe
 
 # Diagnostics read at most so many pixels of the training images.
 DIAGNOSTIC_PIXELS = 2**24
 
 
-@dataclass(eq=False, repr=False)
 class ConvolutionalSparseAutoencoder(DecodingTransformer):
     """Features of each pixel, at several scales, of which few are active at a time.
 
@@ -159,43 +167,33 @@ default="relu"
     (20, 24)
     """
 
-    n_components: int = 24
-    _: KW_ONLY
+    n_components: int = positional(24)
     learning_rate_init: float = 0.02
     batch_size: int = 8
     layer: str | list[str] = "features"
-    hidden_layer_sizes: tuple[int, ...] = ()
-    kernel_size: int = 7
-    scales: tuple[int, ...] = (1, 2, 4)
-    pool_size: int = 9
-    whitening: float | None = 0.1
-    sparsity_target: float = 0.1
-    lifetime_weight: float = 0.3
-    population_weight: float = 0.1
-    patch_size: int | None = 32
-    n_patches: int = 1
+    hidden_layer_sizes: Sizes = ()
+    kernel_size: Count = 7
+    scales: Sizes = (1, 2, 4)
+    pool_size: Count = 9
+    whitening: Annotated[float | None, Interval(Real, 0, None, closed="neither"), None] = (
+        0.1
+    )
+    sparsity_target: InnerShare = 0.1
+    lifetime_weight: NonNegative = 0.3
+    population_weight: NonNegative = 0.1
+    patch_size: CountOrNone = 32
+    n_patches: Count = 1
 
-    _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": [list, tuple],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "scales": [list, tuple],
-        "pool_size": [Interval(Integral, 1, None, closed="left")],
-        "whitening": [Interval(Real, 0, None, closed="neither"), None],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "lifetime_weight": [Interval(Real, 0, None, closed="left")],
-        "population_weight": [Interval(Real, 0, None, closed="left")],
-        "patch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "n_patches": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         scales = self._scales(sample_shape)
         if self.pool_size % 2 == 0:
             raise ValueError(
                 f"Got pool_size={self.pool_size}, but expected an odd number: a window has "
                 "a pixel in its middle."
             )
-        self._refuse_small_images(sample_shape[1:], scales[-1])
+        refuse_small_images(
+            sample_shape[1:], int(self.kernel_size), scales, self.patch_size
+        )
         return Builder(
             MultiScaleAutoencoder,
             sample_shape=sample_shape,
@@ -226,19 +224,7 @@ default="relu"
             )
         return scales if len(sample_shape) > 1 else (1,)
 
-    def _refuse_small_images(self, spatial: tuple[int, ...], scale: int) -> None:
-        """Refuse what is at the coarsest scale smaller than half a kernel."""
-        sizes = spatial if self.patch_size is None else (*spatial, self.patch_size)
-        # Mirrored at its border, an axis gives one pixel less than it has.
-        needed = self.kernel_size // 2 * scale + 1
-        if spatial and min(sizes) < needed:
-            raise ValueError(
-                f"Got scales={self.scales!r} with kernel_size={self.kernel_size}, "
-                f"patch_size={self.patch_size} and images of {spatial}, but expected at "
-                f"least {needed} pixels along every axis of images and patches."
-            )
-
-    def _objective(self) -> Objective:
+    def _objective(self, learned: Any) -> Objective:
         return SparseScales(
             likelihood=PLAIN_LIKELIHOODS[self.likelihood],
             lifetime=QuietUnits(float(self.sparsity_target), float(self.lifetime_weight)),
@@ -246,32 +232,30 @@ default="relu"
         )
 
     def _scoring_objective(self) -> Objective:
-        return SparseScales(PLAIN_LIKELIHOODS[self.likelihood])
+        return SparseScales(self._fitted_objective.likelihood)
 
-    def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
-    ) -> Recipe:
-        recipe = super()._recipe(sample_shape, seed, phases)
+    def _recipe(self, sample_shape: tuple[int, ...], *settled: Any) -> Recipe:
+        recipe = super()._recipe(sample_shape, *settled)
         if len(sample_shape) == 1 or self.patch_size is None:
             return recipe
         patches = RandomPatches(int(self.patch_size), int(self.n_patches), recipe.augment)
         return replace(recipe, augment=patches)
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
-        attributes = super()._attributes(fitted, recipe, data)
-        network = attributes["network_"]
-        n_rows = max(1, DIAGNOSTIC_PIXELS // math.prod(data.x.shape[1:]))
-        some, weight = spaced_rows(data, min(DIAGNOSTIC_ROWS, n_rows))
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        results = super()._results(fitted, fit)
+        network = results["network_"]
+        n_rows = max(1, DIAGNOSTIC_PIXELS // math.prod(fit.data.x.shape[1:]))
+        some, weight = spaced_rows(fit.data, min(DIAGNOSTIC_ROWS, n_rows))
 
         def summary(rows: Tensor) -> Tensor:
             trace, scales = network.module(rows), network.module.scales
             found = network.module.reconstruct(trace["code"])
             return activity_of_each(trace, squared_error(found, rows), scales)
 
-        rows = network.apply(summary, some, recipe.n_threads).astype(np.float64)
+        rows = network.apply(summary, some, fit.recipe.n_threads).astype(np.float64)
         n_units = int(self.n_components)
         mean, highest, l0, error = np.split(rows, [n_units, 2 * n_units, -1], axis=1)
-        return attributes | {
+        return results | {
             "mean_activation_": np.average(mean, axis=0, weights=weight),
             "dead_units_": int((highest.max(axis=0) <= ACTIVE_SIGMOID).sum()),
             "l0_": float(np.average(l0[:, 0], weights=weight)),
@@ -312,11 +296,12 @@ default="relu"
                     "as an image."
                 )
         images, reading = images_of(self, X), (layers, None, self.n_threads)
+        module = self.network_.module
         if isinstance(images, np.ndarray):
             rows = self.network_.read(images, *reading)
             return rows.reshape(len(rows), -1, *spatial)
         for image in images:
-            self._refuse_small_images(image.shape[1:], self.scales[-1])
+            refuse_small_images(image.shape[1:], module.kernel_size, module.scales)
         return gathered(
             self.network_.read(as_image(image)[None], *reading, block_size=1).reshape(
                 -1, *image.shape[1:]
@@ -339,3 +324,27 @@ def activity_of_each(trace: Trace, error: Tensor, scales: tuple[int, ...]) -> Te
     active = [(code > ACTIVE_SIGMOID).sum(dim=1).float().mean(dim=1) for code in codes]
     l0 = torch.stack(active).mean(dim=0)
     return torch.cat([mean, highest, l0.unsqueeze(1), error.unsqueeze(1)], dim=1)
+
+
+def refuse_small_images(
+    spatial: tuple[int, ...],
+    kernel_size: int,
+    scales: tuple[int, ...],
+    patch_size: int | None = None,
+) -> None:
+    """Refuse what is at the coarsest scale smaller than half a kernel.
+
+    Raises
+    ------
+    ValueError
+        If an axis of an image, or of a patch, is.
+    """
+    sizes = spatial if patch_size is None else (*spatial, patch_size)
+    # Mirrored at its border, an axis gives one pixel less than it has.
+    needed = kernel_size // 2 * scales[-1] + 1
+    if spatial and min(sizes) < needed:
+        raise ValueError(
+            f"Got scales={scales!r} with kernel_size={kernel_size}, "
+            f"patch_size={patch_size} and images of {spatial}, but expected at least "
+            f"{needed} pixels along every axis of images and patches."
+        )

@@ -1,14 +1,13 @@
 """The denoising autoencoder: a corrupted input, a clean target."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from torch import Tensor
 
-from skvae._compat import Interval, StrOptions
+from skvae._compat import StrOptions
+from skvae.estimators.declared import NonNegative
 from skvae.features.base import BaseAutoencoder
 from skvae.networks.builder import Builder
 from skvae.networks.staged import Noise, Stages, WrappedAutoencoder
@@ -74,7 +73,6 @@ class Corrupted(WrappedAutoencoder):
         return {"corrupted": self.kind} | self.body.noise_kinds()
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class DenoisingAutoencoder(BaseAutoencoder):
     """Features of an autoencoder that has learned to undo a corruption of its input.
 
@@ -111,15 +109,10 @@ default="gaussian"
     True
     """
 
-    corruption: str = "gaussian"
-    corruption_level: float = 0.3
+    corruption: Annotated[str, StrOptions(set(CORRUPTIONS))] = "gaussian"
+    corruption_level: NonNegative = 0.3
 
-    _parameter_constraints: ClassVar[dict] = {
-        "corruption": [StrOptions(set(CORRUPTIONS))],
-        "corruption_level": [Interval(Real, 0, None, closed="left")],
-    }
-
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         if self.corruption != "gaussian" and self.corruption_level > 1:
             raise ValueError(
                 f"Got corruption_level={self.corruption_level}, but with "
@@ -127,7 +120,7 @@ default="gaussian"
             )
         return Builder(
             Corrupted,
-            body=super()._network_builder(sample_shape),
+            body=super()._network_builder(sample_shape, learned),
             corruption=self.corruption,
             level=float(self.corruption_level),
         )

@@ -1,11 +1,8 @@
 """Features from any layer of any torch module."""
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
 from difflib import get_close_matches
-from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -17,14 +14,20 @@ from torch import nn
 
 from skvae._compat import (
     HasMethods,
-    Interval,
     StrOptions,
     check_feature_names_in,
     fit_context,
 )
-from skvae.estimators.inputs import as_array, check_rows, find_sample_shape
-from skvae.estimators.parameters import DocumentedParameters
+from skvae.estimators.declared import (
+    Count,
+    CountOrNone,
+    DeclaredEstimator,
+    SizesOrNone,
+    positional,
+)
+from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
 from skvae.estimators.trained import listed
+from skvae.exceptions import warn_caller
 from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.taps import Address, LayerRow, Survey, parse_address
 from skvae.training.borrowed_network import (
@@ -38,8 +41,7 @@ from skvae.training.reading import FittedNetwork
 N_NEAREST = 5
 
 
-@dataclass(eq=False, repr=False)
-class LayerExtractor(TransformerMixin, DocumentedParameters):
+class LayerExtractor(TransformerMixin, DeclaredEstimator):
     """Features from any layer of any torch module, which stays as it was.
 
     `fit` trains nothing: it takes a private copy of the network and runs it once, to
@@ -121,30 +123,18 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
     2 ReLU (4, 6, 6) 4 False
     """
 
-    model: Any = None
-    _: KW_ONLY
-    layer: str | Sequence[str] | None = None
-    preprocess: str | Preprocess | None = None
-    pool: str | None = "avg"
-    image_shape: tuple[int, ...] | None = None
-    batch_size: int = 16
-    device: str = "auto"
-    n_threads: int | None = None
-    random_state: Any = None
-    memory: Any = None
-
-    _parameter_constraints: ClassVar[dict] = {
-        "model": "no_validation",
-        "layer": [str, list, tuple],
-        "preprocess": [StrOptions(set(PREPROCESSING)), callable, None],
-        "pool": [StrOptions({"avg", "max", "avg+max"}), None],
-        "image_shape": [list, tuple, None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-        "random_state": ["random_state"],
-        "memory": [str, HasMethods(["cache"]), None],
-    }
+    model: Any = positional(None)
+    layer: Annotated[str | Sequence[str] | None, str, list, tuple] = None
+    preprocess: Annotated[
+        str | Preprocess | None, StrOptions(set(PREPROCESSING)), callable, None
+    ] = None
+    pool: Annotated[str | None, StrOptions({"avg", "max", "avg+max"}), None] = "avg"
+    image_shape: SizesOrNone = None
+    batch_size: Count = 16
+    device: Annotated[str, str] = "auto"
+    n_threads: CountOrNone = None
+    random_state: Annotated[Any, "random_state"] = None
+    memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -172,13 +162,12 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         """
         source = self._source()
         shape = self._image_shape(X, source)
-        x = check_rows(self, X, reset=True, min_samples=1, image_shape=shape)
+        x, found = check_new(self, X, check_rows, min_samples=1, image_shape=shape)
         network = self._network(source)
         surveyed = network.survey(x, self.n_threads)
         self._addresses(surveyed, x.shape[1:])
-        self.network_ = network
-        self.sample_shape_ = x.shape[1:]
-        self._survey = surveyed
+        shape = {"sample_shape_": x.shape[1:]}
+        self._become(found | shape | {"network_": network, "_survey": surveyed})
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -239,9 +228,8 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         if surveyed.error is not None:
             if not surveyed.layers:
                 raise self._not_taken(surveyed, shape)
-            warnings.warn(
+            warn_caller(
                 f"{self._not_taken(surveyed, shape)} Listed are the layers before that.",
-                stacklevel=2,
             )
         return [
             row._replace(n_features=pooled_size(row.shape, self.pool))
@@ -290,7 +278,7 @@ class LayerExtractor(TransformerMixin, DocumentedParameters):
         model = self.model
         if isinstance(model, FrozenEstimator):
             model = model.estimator
-        if isinstance(model, DocumentedParameters):
+        if isinstance(model, DeclaredEstimator):
             network = getattr(model, "network_", None)
             if isinstance(network, FittedNetwork):
                 return network

@@ -1,14 +1,13 @@
 """The sparse autoencoder: many code units, few of them busy."""
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from skvae._compat import Interval, StrOptions
+from skvae._compat import StrOptions
+from skvae.estimators.declared import Count, InnerShare, NonNegative, positional
+from skvae.estimators.trained import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.networks.activity import ACTIVE_SIGMOID
 from skvae.networks.builder import Builder
@@ -20,24 +19,24 @@ from skvae.networks.sparse_codes import (
     TopKCode,
     WatchedAutoencoder,
 )
-from skvae.objectives.batch import Objective, Trace
+from skvae.objectives.batch import Objective
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 from skvae.objectives.sparsity import (
     FewActive,
+    Penalty,
     QuietUnits,
     SmallActivations,
     SparseReconstruction,
 )
-from skvae.training.data import Data, explained_variance, spaced_rows
+from skvae.training.data import explained_variance, spaced_rows
 from skvae.training.fitting import Fitted
-from skvae.training.recipe import Recipe
 
 
 class Sparsity(NamedTuple):
     """How a code is kept sparse: its units, and what they cost."""
 
     code: Builder
-    penalty: Callable[[Trace], Tensor] | None = None
+    penalty: Penalty | None = None
     # Sigmoid units are never quite silent, and never dead.
     bounded: bool = False
 
@@ -88,7 +87,6 @@ SPARSITIES: dict[str, Callable[["SparseAutoencoder"], Sparsity]] = {
 }
 
 
-@dataclass(eq=False, repr=False)
 class SparseAutoencoder(BaseAutoencoder):
     """Features of an autoencoder with many code units, few of which are active.
 
@@ -165,22 +163,13 @@ class SparseAutoencoder(BaseAutoencoder):
     np.float64(5.0)
     """
 
-    n_components: int = 100
-    _: KW_ONLY
+    n_components: int = positional(100)
     hidden_layer_sizes: tuple[int, ...] = ()
-    sparsity: str = "kl"
-    sparsity_target: float = 0.05
-    sparsity_weight: float = 1.0
-    k: int = 10
-    revival_weight: float = 1e-3
-
-    _parameter_constraints: ClassVar[dict] = {
-        "sparsity": [StrOptions(set(SPARSITIES))],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
-        "k": [Interval(Integral, 1, None, closed="left")],
-        "revival_weight": [Interval(Real, 0, None, closed="left")],
-    }
+    sparsity: Annotated[str, StrOptions(set(SPARSITIES))] = "kl"
+    sparsity_target: InnerShare = 0.05
+    sparsity_weight: NonNegative = 1.0
+    k: Count = 10
+    revival_weight: NonNegative = 1e-3
 
     def _sparsity(self) -> Sparsity:
         return SPARSITIES[self.sparsity](self)
@@ -188,29 +177,26 @@ class SparseAutoencoder(BaseAutoencoder):
     def _bottleneck(self) -> Builder:
         return self._sparsity().code
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
-        body = super()._network_builder(sample_shape)
+    def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
+        body = super()._network_builder(sample_shape, learned)
         if self._sparsity().bounded:
             return body
         return Builder(WatchedAutoencoder, body=body, n_components=int(self.n_components))
 
-    def _objective(self) -> Objective:
+    def _objective(self, learned: Any) -> Objective:
         sparsity = self._sparsity()
         weight = 0.0 if sparsity.bounded else float(self.revival_weight)
         likelihood = PLAIN_LIKELIHOODS[self.likelihood]
         return SparseReconstruction(likelihood, sparsity.penalty, weight)
 
-    def _scoring_objective(self) -> Objective:
-        return super()._objective()
-
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
-        attributes = super()._attributes(fitted, recipe, data)
-        some, weight = spaced_rows(data)
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        results = super()._results(fitted, fit)
+        some, weight = spaced_rows(fit.data)
         layers = ["code", "reconstruction"]
-        code, rows = attributes["network_"].read_each(some, layers, recipe.n_threads)
+        code, rows = results["network_"].read_each(some, layers, fit.recipe.n_threads)
         active = np.abs(code) > (ACTIVE_SIGMOID if self._sparsity().bounded else 0)
         error = np.square(rows - some.reshape(len(some), -1)).sum(axis=1)
-        return attributes | {
+        return results | {
             "mean_activation_": np.average(code, axis=0, weights=weight),
             "dead_units_": int((~active.any(axis=0)).sum()),
             "l0_": float(np.average(active.sum(axis=1), weights=weight)),

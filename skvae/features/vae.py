@@ -1,12 +1,11 @@
 """The (beta-)variational autoencoder."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from skvae.features.variational import BaseVAE
 from skvae.objectives.elbo import BetaELBO
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class VAEFeatureExtractor(BaseVAE):
     """Features of a (beta-)variational autoencoder of rows or images.
 
@@ -50,5 +49,5 @@ class VAEFeatureExtractor(BaseVAE):
     (1797, 136)
     """
 
-    def _objective(self) -> BetaELBO:
+    def _objective(self, learned: Any) -> BetaELBO:
         return self._elbo()

@@ -1,17 +1,16 @@
 """What every variational autoencoder shares, whatever else it learns."""
 
-import warnings
-from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import Interval
+from skvae.estimators.declared import NonNegative, Share
 from skvae.estimators.inputs import check_rows
-from skvae.exceptions import PosteriorCollapseWarning
+from skvae.estimators.trained import Fit
+from skvae.exceptions import PosteriorCollapseWarning, warn_caller
 from skvae.features.base import BaseAutoencoder, weighted_score
 from skvae.features.lower_bound import (
     N_DRAWS,
@@ -28,11 +27,11 @@ from skvae.objectives.reconstruction import (
     BernoulliLikelihood,
     GaussianLikelihood,
     Likelihood,
+    SquaredError,
 )
-from skvae.training.data import Data, spaced_rows
+from skvae.training.data import spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.reading import FittedNetwork
-from skvae.training.recipe import Recipe
 
 LIKELIHOODS: dict[str, Likelihood] = {
     "gaussian": GaussianLikelihood(),
@@ -43,7 +42,6 @@ LIKELIHOODS: dict[str, Likelihood] = {
 ACTIVE_VARIANCE = 0.01
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class BaseVAE(BaseAutoencoder):
     """An autoencoder with a Gaussian code.
 
@@ -73,15 +71,9 @@ class BaseVAE(BaseAutoencoder):
     """
 
     layer: str | list[str] = "mean"
-    beta: float = 1.0
-    kl_warmup: float = 0.0
-    free_bits: float = 0.0
-
-    _parameter_constraints: ClassVar[dict] = {
-        "beta": [Interval(Real, 0, None, closed="left")],
-        "kl_warmup": [Interval(Real, 0, 1, closed="both")],
-        "free_bits": [Interval(Real, 0, None, closed="left")],
-    }
+    beta: NonNegative = 1.0
+    kl_warmup: Share = 0.0
+    free_bits: NonNegative = 0.0
 
     def _bottleneck(self) -> Builder:
         return Builder(GaussianCode)
@@ -95,10 +87,13 @@ class BaseVAE(BaseAutoencoder):
         return LIKELIHOODS[self.likelihood]
 
     def _density(self) -> Likelihood:
-        """Return what the decoder says of a sample's density, given its code."""
-        if self.likelihood == "gaussian":
+        """Return the density of a sample, given its code, as the fitted decoder has it."""
+        likelihood = self._fitted_objective.likelihood
+        if isinstance(likelihood, SquaredError):  # exp(-factor ‖x - x̂‖²), normalised
+            return GaussianLikelihood(1 / (2 * likelihood.factor))
+        if isinstance(likelihood, GaussianLikelihood) and likelihood.variance is None:
             return GaussianLikelihood(self.noise_variance_)
-        return LIKELIHOODS[self.likelihood]
+        return likelihood
 
     def _scoring_objective(self) -> BetaELBO:
         return BetaELBO(likelihood=self._density())
@@ -244,11 +239,12 @@ class BaseVAE(BaseAutoencoder):
         noise = check_random_state(random_state).standard_normal(mean.shape)
         return (mean + np.exp(log_var / 2) * noise).astype(np.float32)
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
-        attributes = super()._attributes(fitted, recipe, data)
-        network: FittedNetwork = attributes["network_"]
-        some, weight = spaced_rows(data)
-        mean, log_var = network.read_each(some, ["mean", "log_var"], recipe.n_threads)
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        results = super()._results(fitted, fit)
+        network: FittedNetwork = results["network_"]
+        some, weight = spaced_rows(fit.data)
+        n_threads = fit.recipe.n_threads
+        mean, log_var = network.read_each(some, ["mean", "log_var"], n_threads)
         kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
         centre = np.average(mean, axis=0, weights=weight)
         variance = np.average(np.square(mean - centre), axis=0, weights=weight)
@@ -260,24 +256,23 @@ class BaseVAE(BaseAutoencoder):
                     network.module, x, *posterior(network.module, x), draws
                 ),
                 some,
-                recipe.n_threads,
+                n_threads,
             )
             error = float(np.average(errors, weights=weight))
             noise_variance = max(error / some[0].size, 1e-8)
-        return attributes | {
+        return results | {
             "kl_per_component_": np.average(kl, axis=0, weights=weight),
             "active_units_": int((variance > ACTIVE_VARIANCE).sum()),
             "noise_variance_": noise_variance,
         }
 
-    def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
-        super()._keep(fitted, recipe, data)
+    def _keep(self, fitted: Fitted, fit: Fit) -> None:
+        super()._keep(fitted, fit)
         if self.active_units_ == 0:
-            warnings.warn(
+            warn_caller(
                 f"The posterior of {type(self).__name__} collapsed: none of its "
                 f"{self.n_components} latent units is active, so its features carry no "
                 f"information. Try a smaller beta (now {self.beta}), kl_warmup=0.5, "
                 "free_bits=0.1, more epochs, or scale X.",
                 PosteriorCollapseWarning,
-                stacklevel=5,
             )

@@ -1,7 +1,6 @@
 """From which layer to extract features: a simple model on each, cross-validated."""
 
 import copy
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from skvae._compat import take_rows
+from skvae.exceptions import warn_caller
 from skvae.extras import import_extra
 from skvae.inspection.linear_probe import Target, class_target, number_target
 from skvae.statistics.columns import attribute_columns, count_known
@@ -297,9 +297,8 @@ def _warn_undefined(scores: Sequence[FoldScore]) -> None:
             folds.append(score.fold)
     for target, folds in undefined.items():
         if folds:
-            warnings.warn(
+            warn_caller(
                 f"The target {target!r} is constant in the folds "
                 f"{', '.join(map(str, folds))}, whose scores are NaN.",
                 UndefinedMetricWarning,
-                stacklevel=3,
             )

@@ -109,6 +109,7 @@ class MultiScaleAutoencoder(StagedAutoencoder):
             return nn.Sequential(layer(n_in, n_out), *normalized, ACTIVATIONS[activation]())
 
         self.scales = scales
+        self.kernel_size = kernel_size
         self.pool_size = pool_size
         self.sigmoid_output = sigmoid_output
         self.down = nn.ModuleList(block(*sizes) for sizes in pairwise(down))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.elbo import BetaELBO
+from skvae.objectives.reconstruction import Likelihood
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.objectives.weighting import quotient
 
@@ -109,6 +110,17 @@ class AttributeELBO:
     stage: str = "z"
     counted_entries: int | None = None
     start: float = 0.0
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        head = () if self.prediction is None else self.prediction.stages
+        return (*self.elbo.stages, *head, self.stage)
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The reconstruction term."""
+        return self.elbo.likelihood
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         terms = self.elbo(trace, batch)

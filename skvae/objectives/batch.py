@@ -40,8 +40,13 @@ class Objective(Protocol):
     """Maps a trace and a batch to named, weighted terms that are to be minimised.
 
     A term is per sample, of shape ``(n,)``; one whose equation is over the batch is
-    0-d and weighs for itself.
+    0-d and weighs for itself. ``stages`` are those of the trace that it reads.
     """
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages."""
+        ...
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         """Return the named terms."""

@@ -15,6 +15,11 @@ class Reconstruction:
 
     likelihood: Likelihood = SquaredError()
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return self.likelihood.stages
+
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         return {"reconstruction": self.likelihood(trace, batch)}
 
@@ -42,6 +47,11 @@ class BetaELBO:
     kl_warmup: float = 0.0
     free_bits: float = 0.0
     likelihood: Likelihood = GaussianLikelihood()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("mean", "log_var", *self.likelihood.stages)
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         divergence = self.divergence(trace, batch.sample_weight)

@@ -100,6 +100,11 @@ class MaskOverlap:
     first_foreground: int = 1
     multilabel: bool = False
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("mask", "mask_logits")
+
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         assert batch.mask is not None
         n_labels = trace["mask_logits"].shape[1]

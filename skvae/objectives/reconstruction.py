@@ -57,6 +57,11 @@ class SquaredError:
 
     factor: float = 0.5
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("reconstruction",)
+
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         return self.factor * squared_error(trace["reconstruction"], batch.x)
 
@@ -75,6 +80,11 @@ class GaussianLikelihood:
 
     variance: float | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("reconstruction",)
+
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         error = squared_error(trace["reconstruction"], batch.x)
         n_entries = math.prod(batch.x.shape[1:])
@@ -87,6 +97,11 @@ class GaussianLikelihood:
 @dataclass(frozen=True)
 class BernoulliLikelihood:
     """Negative log-likelihood of inputs in [0, 1] under the reconstructed probabilities."""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("reconstruction_logits",)
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         return bernoulli_nll(trace["reconstruction_logits"], batch.x)

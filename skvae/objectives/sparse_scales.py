@@ -33,6 +33,11 @@ class SparseScales:
     lifetime: QuietUnits | None = None
     population_weight: float = 0.0
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("code", "window", *(f"window_{stage}" for stage in self.likelihood.stages))
+
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         scales = list(by_scale(trace))
         terms = {"reconstruction": mean_of([self.per_value(each) for each in scales])}

@@ -1,7 +1,6 @@
 """How far the units of a code are from being quiet."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -76,6 +75,11 @@ class QuietUnits:
     target: float
     weight: float
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("mean_activation",)
+
     def __call__(self, trace: Trace) -> Tensor:
         divergence = bernoulli_kl(self.target, trace["mean_activation"][0])
         return self.weight * divergence.sum()
@@ -86,6 +90,11 @@ class SmallActivations:
     """Activations are to be small, as the decoder sees them."""
 
     weight: float
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("code", "decoder_norm")
 
     def __call__(self, trace: Trace) -> Tensor:
         return self.weight * decoded_magnitude(trace["code"], trace["decoder_norm"][0])
@@ -98,8 +107,16 @@ class FewActive:
     target: int
     weight: float
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("active",)
+
     def __call__(self, trace: Trace) -> Tensor:
         return self.weight * count_deviation(trace["active"], self.target)
+
+
+Penalty = QuietUnits | SmallActivations | FewActive
 
 
 @dataclass(frozen=True)
@@ -110,15 +127,22 @@ class SparseReconstruction:
     ----------
     likelihood : Likelihood
         The reconstruction term.
-    penalty : callable, optional
+    penalty : Penalty, optional
         What keeps the code sparse, if its network does not.
     revival_weight : float
         Weight with which the pre-activations of dead units are pulled up.
     """
 
     likelihood: Likelihood
-    penalty: Callable[[Trace], Tensor] | None = None
+    penalty: Penalty | None = None
     revival_weight: float = 0.0
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        penalty = () if self.penalty is None else self.penalty.stages
+        revival = ("pre_activation", "dead") if self.revival_weight else ()
+        return (*self.likelihood.stages, *penalty, *revival)
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         terms = {"reconstruction": self.likelihood(trace, batch)}

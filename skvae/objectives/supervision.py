@@ -62,6 +62,11 @@ class CrossEntropy:
 
     class_weight: tuple[float, ...] | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("logits",)
+
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         assert batch.y is not None
         logits = trace["logits"]
@@ -73,6 +78,11 @@ class CrossEntropy:
 @dataclass(frozen=True)
 class SquaredResidual:
     """Half the squared residual of the stage ``prediction`` over the rows with a target."""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return ("prediction",)
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         assert batch.y is not None

@@ -1,25 +1,16 @@
 """What predicts classes with a pretrained encoder."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 
 from skvae._compat import StrOptions
-from skvae.estimators.targets import (
-    class_probabilities,
-    class_weights,
-    decision_values,
-    encode_classes,
-    labelled_score,
-)
-from skvae.objectives.supervision import UNLABELLED, CrossEntropy
-from skvae.prediction.pretrained import PretrainedPredictor, Supervised
+from skvae.estimators.targets import Classes, class_probabilities, decision_values
+from skvae.estimators.trained import Learned
+from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
     """A pretrained encoder whose head gives the logits of classes.
 
@@ -34,24 +25,12 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         The classes.
     """
 
-    class_weight: Any = None
+    class_weight: Annotated[Any, dict, StrOptions({"balanced"}), None] = None
 
-    _parameter_constraints: ClassVar[dict] = {
-        "class_weight": [dict, StrOptions({"balanced"}), None]
-    }
+    _unfitted: ClassVar[Learned] = LearnedTarget(Classes(np.array([0, 1])))
 
-    def _output(self) -> tuple[str, int]:
-        n_classes = len(getattr(self, "classes_", (0, 1)))
-        return "logits", n_classes if n_classes > 2 else 1
-
-    def _objective(self) -> Supervised:
-        weight = getattr(self, "_class_weight", None)
-        return Supervised(CrossEntropy(weight))
-
-    def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self.classes_, index = encode_classes(y, x, type(self).__name__)
-        self._class_weight = class_weights(self.class_weight, self.classes_, index)
-        return index, index != UNLABELLED
+    def _targets(self, y: Any, x: np.ndarray) -> tuple[Classes, np.ndarray]:
+        return Classes.learn(y, x, type(self).__name__, self.class_weight)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits.
@@ -96,8 +75,8 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         y : ndarray of shape (n_samples,)
             Classes, of the type that y had.
         """
-        most_probable = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[most_probable]
+        predicted = self._predicted(X)
+        return self._learned.target.predict(predicted)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of `predict` on the samples with a label.
@@ -116,5 +95,4 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         score : float
             Share of the labelled samples that are predicted right.
         """
-        predicted = self.predict(X)
-        return labelled_score(accuracy_score, y, predicted, sample_weight, self.classes_)
+        return self._learned.target.score(y, self.predict(X), sample_weight)

@@ -1,11 +1,8 @@
 """A classifier on an autoencoder's features, fine-tuned."""
 
-from dataclasses import dataclass
-
 from skvae.prediction.classification import PretrainedClassifier
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class AutoencoderClassifier(PretrainedClassifier):
     """Classify rows or images with a pretrained and fine-tuned encoder.
 

@@ -1,21 +1,23 @@
 """What classifier and regressor share: an autoencoder, then a head, then both."""
 
-import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from numbers import Integral
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import fit_context
+from skvae._compat import Interval, StrOptions, fit_context
+from skvae.estimators.declared import Flag, NonNegative, Positive, ShareBelowOne, Sizes
 from skvae.estimators.held_estimators import refuse_fitted, with_shared
-from skvae.estimators.trained import TrainedTransformer
-from skvae.exceptions import PretrainingLostWarning
+from skvae.estimators.targets import Target
+from skvae.estimators.trained import Fit, Learned, Start, TrainedTransformer
+from skvae.exceptions import PretrainingLostWarning, warn_caller
+from skvae.features.attri_vae import AttriVAE
 from skvae.features.base import BaseAutoencoder
 from skvae.features.denoising import DenoisingAutoencoder
-from skvae.features.predictive import PredictiveVAE
 from skvae.networks.builder import Builder
 from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
@@ -24,7 +26,6 @@ from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.prediction.diagnosis import diagnoses, relative_move
 from skvae.prediction.phases import check_kinds, check_names
-from skvae.prediction.pretraining_parameters import PretrainingParameters
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
 from skvae.training.phase_report import hashes
@@ -52,8 +53,23 @@ class Supervised:
 
     loss: CrossEntropy | SquaredResidual
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the trace that it reads."""
+        return self.loss.stages
+
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         return {"prediction": self.loss(trace, batch)}
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedTarget(Learned):
+    """What y teaches: what is predicted."""
+
+    target: Target
+
+    def attributes(self) -> dict[str, Any]:
+        return self.target.attributes()
 
 
 class Encoder(NamedTuple):
@@ -65,12 +81,52 @@ class Encoder(NamedTuple):
     n_features: int
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
+class PretrainedPredictor(TrainedTransformer):
     """An autoencoder's encoder with a head, trained in phases.
 
     Parameters
     ----------
+    autoencoder : autoencoder of skvae, FrozenEstimator or None, default=None
+        What is pretrained, on all rows, with or without a label. Its ``layer`` and
+        ``pool`` say which features the head takes. An unfitted one is cloned; a fitted
+        one comes as ``FrozenEstimator(autoencoder)`` and is not trained again.
+        ``None`` is, for rows, ``DenoisingAutoencoder(64, normalization="batch",
+        max_iter=50)``; for images, ``DenoisingAutoencoder(64, normalization="batch",
+        downsampling="max", corruption="dropout_blocks", corruption_level=0.5,
+        layer=["conv_3", "code"], pool="avg+max", max_iter=20)``. Where it leaves
+        ``image_shape``, ``augment``, ``precision``, ``device``, ``n_threads``,
+        ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
+        given here.
+    pretrain : bool, default=True
+        Whether the encoder is pretrained. Without, as a baseline, the same network is
+        trained from scratch: all of it for the epochs of both phases, at the rate of
+        fine-tuning.
+    head_layer_sizes : tuple of int, default=()
+        Sizes of the hidden layers of the head.
+    head_normalization : {"batch", "group"} or None, default="batch"
+        Normalisation of the features and of the hidden layers of the head.
+    head_dropout : float, default=0.0
+        Share of the features and of each hidden layer of the head that is dropped while
+        training.
+    head_max_iter : int, default=10
+        Epochs of the head, while the encoder is frozen: neither its weights nor its
+        normalisation buffers change.
+    head_learning_rate_init : float, default=1e-2
+        Step size of the head while it learns alone.
+    finetune_max_iter : int, default=40
+        Epochs of encoder and head together; with 0 the encoder stays frozen.
+    finetune_learning_rate_init : float, default=2e-3
+        Step size of the head then; it falls to zero over the phase, along a cosine.
+    encoder_learning_rate_scale : float, default=1.0
+        The encoder's step size as a share of the head's.
+    unfreeze_from : str or None, default=None
+        First stage of the encoder that fine-tuning changes; ``None`` for all. With
+        ``pretrain=False``, all of it is trained all the same.
+    phases : tuple of Phase or None, default=None
+        For experts, in place of the phases of head and fine-tuning and their
+        parameters. The parts of the network are called ``encoder`` and ``head``. A
+        phase that unfreezes the encoder behind one that trained the head is judged as
+        fine-tuning is: see ``diagnosis`` in ``phases_``.
     layer : str or list of str, default="features"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can
         be changed after `fit`. ``"features"`` is what the head takes.
@@ -91,18 +147,29 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         ``pretrain=False``.
     """
 
+    autoencoder: Annotated[Any, BaseAutoencoder, FrozenEstimator, None] = None
+    pretrain: Flag = True
+    head_layer_sizes: Sizes = ()
+    head_normalization: Annotated[str | None, StrOptions({"batch", "group"}), None] = (
+        "batch"
+    )
+    head_dropout: ShareBelowOne = 0.0
+    head_max_iter: Annotated[int, Interval(Integral, 0, None, closed="left")] = 10
+    head_learning_rate_init: Positive = 1e-2
+    finetune_max_iter: Annotated[int, Interval(Integral, 0, None, closed="left")] = 40
+    finetune_learning_rate_init: Positive = 2e-3
+    encoder_learning_rate_scale: NonNegative = 1.0
+    unfreeze_from: Annotated[str | None, str, None] = None
+    phases: Annotated[tuple[Phase, ...] | None, list, tuple, None] = None
+
     layer: str | list[str] = "features"
 
     # Whether the rate falls in fine-tuning, and from scratch.
     _annealed: ClassVar[bool] = True
 
     @abstractmethod
-    def _output(self) -> tuple[str, int]:
-        """Return the name and the size of what the head predicts."""
-
-    @abstractmethod
-    def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Check y; return the targets of training, and where there are any."""
+    def _targets(self, y: Any, x: np.ndarray) -> tuple[Target, np.ndarray]:
+        """Check y; return what is predicted, and the targets of training."""
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
@@ -135,22 +202,24 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         columns = {"sample_weight": sample_weight, "groups": groups}
         return self._fit(X, self._phases(), y=y, **columns)
 
-    def _data(self, x: np.ndarray, y: Any = None, **columns: Any) -> Data:
-        """Check the columns, and return the rows with a label."""
-        data = super()._data(x, **columns)
-        targets, labelled = self._targets(y, x)
-        data = replace(data, y=targets)
+    def _data(
+        self, x: np.ndarray, known: Any, y: Any = None, **columns: Any
+    ) -> tuple[Data, LearnedTarget]:
+        """Check the columns; return the rows with a label, and what they teach."""
+        data, _ = super()._data(x, known, **columns)
+        target, targets = self._targets(y, x)
+        learned, data = LearnedTarget(target), replace(data, y=targets)
+        labelled = target.labelled(targets)
         if labelled.sum() < 2 and self.head_normalization == "batch":
             raise ValueError(
                 "Got y with a single label and head_normalization='batch', which needs at "
                 "least 2 labelled rows to normalise over; expected more labels, or "
                 "head_normalization=None or 'group'."
             )
-        if labelled.all():
-            return data
-        names = ("x", "y", "sample_weight", "groups")
-        chosen = {name: getattr(data, name) for name in names}
-        return Data(**{k: v[labelled] for k, v in chosen.items() if v is not None})
+        return data if labelled.all() else data.rows(labelled), learned
+
+    def _objective(self, learned: LearnedTarget) -> Supervised:
+        return Supervised(learned.target.loss)
 
     def _phases(self) -> tuple[Phase, ...]:
         if self.phases is not None:
@@ -190,10 +259,8 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             )
         return phases
 
-    def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
-    ) -> Recipe:
-        recipe = super()._recipe(sample_shape, seed, phases)
+    def _recipe(self, sample_shape: tuple[int, ...], *settled: Any) -> Recipe:
+        recipe = super()._recipe(sample_shape, *settled)
         frozen = self._always_frozen(recipe.builder, sample_shape)
         phases = tuple(
             replace(
@@ -201,7 +268,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 frozen=(*phase.frozen, *frozen),
                 encode_once="encoder" in phase.frozen and recipe.augment is None,
             )
-            for phase in phases
+            for phase in recipe.phases
         )
         check_names(phases, recipe.builder)
         return replace(recipe, phases=phases)
@@ -226,23 +293,24 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 fixed |= modules_behind(builder, sample_shape, before)
         return tuple(sorted(fixed))
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedTarget
+    ) -> Builder:
         encoder = self._encoder(sample_shape)
         return Builder(
             EncoderWithHead,
             encoder=encoder.builder,
             layers=encoder.layers,
             pool=encoder.pool,
-            head=self._head(encoder.n_features),
+            head=self._head(encoder.n_features, learned.target),
         )
 
-    def _head(self, n_features: int) -> Builder:
-        output, n_outputs = self._output()
+    def _head(self, n_features: int, target: Target) -> Builder:
         return Builder(
             Head,
             n_features=n_features,
-            n_outputs=n_outputs,
-            output=output,
+            n_outputs=target.n_outputs,
+            output=target.output,
             hidden_layer_sizes=self._sizes("head_layer_sizes"),
             normalization=self.head_normalization,
             dropout=float(self.head_dropout),
@@ -259,7 +327,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 )
             autoencoder, builder = fitted, fitted.network_.builder
         else:
-            builder = autoencoder._network_builder(sample_shape)
+            builder = autoencoder._network_builder(sample_shape, autoencoder._unfitted)
         shapes, pool = stage_shapes(builder, sample_shape), autoencoder.pool
         layers = tuple(autoencoder._selected_layers(shapes))
         n_features = sum(pooled_size(shapes[layer], pool) for layer in layers)
@@ -280,7 +348,7 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             check_is_fitted(autoencoder.estimator, "network_")
         else:
             refuse_fitted("autoencoder", autoencoder)
-            if self.pretrain and isinstance(autoencoder, PredictiveVAE):
+            if self.pretrain and isinstance(autoencoder, AttriVAE):
                 raise ValueError(
                     f"Got autoencoder={autoencoder!r}, but pretraining has neither labels "
                     "nor attributes for it; fit it with these, and pass "
@@ -298,12 +366,10 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         """Return what the autoencoder is fitted on: by default all samples."""
         return x, columns
 
-    def _pretrained(
-        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
-    ) -> Fitted | None:
-        self.__dict__.pop("autoencoder_", None)
+    def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
+        """Begin with the weights of an autoencoder, pretrained here or before."""
         if not self.pretrain:
-            return None
+            return Start()
         autoencoder = self._autoencoder(x.shape[1:])
         if isinstance(autoencoder, FrozenEstimator):
             fitted, history = autoencoder.estimator, []
@@ -315,17 +381,16 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 {"epoch": row["epoch"], "phase": "pretrain"} | row
                 for row in fitted.history_
             ]
-        self.autoencoder_ = fitted
         state = {f"encoder.{name}": v for name, v in fitted.network_.state.items()}
-        n_weights = sum(p.numel() for p in fitted.network_.module.parameters())
         report = {
             "phase": "pretrain",
             "n_epochs": len(history),
-            "n_trainable": n_weights,
+            "n_trainable": sum(p.numel() for p in fitted.network_.module.parameters()),
             "n_frozen": 0,
             **hashes(state, "after"),
         }
-        return Fitted(state, history, phases=[report] if history else [])
+        start = Fitted(state, history, phases=[report] if history else [])
+        return Start(start, {"autoencoder_": fitted})
 
     def _with_shared(self, autoencoder: BaseAutoencoder, seed: int) -> BaseAutoencoder:
         """Clone an autoencoder with what it shares with the estimator around it."""
@@ -334,10 +399,10 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
             shared["memory"] = self.memory
         return with_shared(autoencoder, shared)
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         move = 0.0
-        if hasattr(self, "autoencoder_"):
-            move = relative_move(self.autoencoder_.network_, fitted.state)
+        if autoencoder := fit.start.attributes.get("autoencoder_"):
+            move = relative_move(autoencoder.network_, fitted.state)
         # Training names its phase where there are several; here, pretraining is one.
         history = [
             {"epoch": row["epoch"], "phase": Phase.name} | row for row in fitted.history
@@ -349,19 +414,18 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
                 fitted.phases, diagnoses(fitted.phases, history, move), strict=True
             )
         ]
-        return super()._attributes(fitted, recipe, data) | {"phases_": phases}
+        return super()._results(fitted, fit) | {"phases_": phases}
 
-    def _keep(self, fitted: Fitted, recipe: Recipe, data: Data) -> None:
-        super()._keep(fitted, recipe, data)
+    def _keep(self, fitted: Fitted, fit: Fit) -> None:
+        super()._keep(fitted, fit)
         # Pretraining is no phase of the recipe; before it, there are no weights.
         own = [report for report in self.phases_ if "encoder_before" in report]
-        for report, phase in zip(own, recipe.phases, strict=False):
+        for report, phase in zip(own, fit.recipe.phases, strict=False):
             if report["diagnosis"]:
-                warnings.warn(
+                warn_caller(
                     f"{report['diagnosis']} The encoder has lost what it had learned. Try "
                     f"a smaller {self._rates_of(phase)}.",
                     PretrainingLostWarning,
-                    stacklevel=5,
                 )
 
     def _rates_of(self, phase: Phase) -> str:
@@ -380,5 +444,4 @@ class PretrainedPredictor(TrainedTransformer, PretrainingParameters):
         """Read what the head predicts, one row per sample."""
         check_is_fitted(self, "network_")
         x = self._check(X, reset=False)
-        output, _ = self._output()
-        return self.network_.read(x, [output], None, self.n_threads)
+        return self.network_.read(x, [self._learned.target.output], None, self.n_threads)

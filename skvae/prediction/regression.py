@@ -1,18 +1,15 @@
 """What predicts a number with a pretrained encoder."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
-from skvae.estimators.targets import check_targets, labelled_score
-from skvae.objectives.supervision import SquaredResidual
-from skvae.prediction.pretrained import PretrainedPredictor, Supervised
+from skvae.estimators.targets import TargetScale
+from skvae.estimators.trained import Learned
+from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
     """A pretrained encoder whose head gives a number.
 
@@ -23,19 +20,10 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
         units.
     """
 
-    def _output(self) -> tuple[str, int]:
-        return "prediction", 1
+    _unfitted: ClassVar[Learned] = LearnedTarget(TargetScale(0.0, 1.0))
 
-    def _objective(self) -> Supervised:
-        return Supervised(SquaredResidual())
-
-    def _targets(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        targets = check_targets(y, x, type(self).__name__)
-        labelled = ~np.isnan(targets)
-        self.target_mean_ = float(targets[labelled].mean(dtype=np.float64))
-        # A constant target is predicted by its mean.
-        self.target_scale_ = float(targets[labelled].std(dtype=np.float64)) or 1.0
-        return (targets - self.target_mean_) / self.target_scale_, labelled
+    def _targets(self, y: Any, x: np.ndarray) -> tuple[TargetScale, np.ndarray]:
+        return TargetScale.learn(y, x, type(self).__name__)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target.
@@ -47,11 +35,11 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,), float32
+        y : ndarray of shape (n_samples,), float64
             In the units of y.
         """
-        standardised = self._predicted(X)[:, 0]
-        return standardised * self.target_scale_ + self.target_mean_
+        predicted = self._predicted(X)
+        return self._learned.target.predict(predicted)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² of `predict` on the samples with a target.
@@ -70,4 +58,4 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
         score : float
             1 is perfect; 0 is what the mean of y would give.
         """
-        return labelled_score(r2_score, y, self.predict(X), sample_weight)
+        return self._learned.target.score(y, self.predict(X), sample_weight)

@@ -1,11 +1,8 @@
 """A regressor on an autoencoder's features, fine-tuned."""
 
-from dataclasses import dataclass
-
 from skvae.prediction.regression import PretrainedRegressor
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class AutoencoderRegressor(PretrainedRegressor):
     """Predict a number for rows or images with a pretrained and fine-tuned encoder.
 

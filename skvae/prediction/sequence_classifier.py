@@ -1,12 +1,9 @@
 """A classifier of sequences of frames."""
 
-from dataclasses import dataclass
-
 from skvae.prediction.classification import PretrainedClassifier
 from skvae.prediction.sequence_predictor import SequencePredictor
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class SequenceClassifier(SequencePredictor, PretrainedClassifier):
     """Classify sequences of frames, such as images over time.
 

@@ -1,29 +1,27 @@
 """What predicts from sequences of frames: an encoder, a recurrent network, a head."""
 
-from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
-from skvae._compat import Interval, StrOptions
+from skvae._compat import StrOptions
+from skvae.estimators.declared import Count
+from skvae.estimators.trained import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.features.vae import VAEFeatureExtractor
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled_size
 from skvae.networks.recurrent import RECURRENT, TIME_POOLINGS, Recurrent, SequenceNetwork
-from skvae.prediction.pretrained import PretrainedPredictor
+from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
 from skvae.prediction.sequences import check_sequences, frames_of, sequence_shape
 from skvae.training.augmentation import PerSequence
-from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.recipe import Augment, Recipe
+from skvae.training.recipe import Augment
 
 # Without the warm-up, a VAE of few frames may collapse before it has learned to decode.
 DEFAULT_VAE = {"kl_warmup": 0.5, "learning_rate_init": 2e-3, "max_iter": 30}
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class SequencePredictor(PretrainedPredictor):
     """An autoencoder's encoder on each frame, a recurrent network, and a head.
 
@@ -101,20 +99,14 @@ class SequencePredictor(PretrainedPredictor):
     finetune_max_iter: int = 30
     finetune_learning_rate_init: float = 5e-4
     encoder_learning_rate_scale: float = 0.1
-    rnn: str = "gru"
-    hidden_size: int = 64
-    n_layers: int = 1
-    pool_time: str = "last"
+    rnn: Annotated[str, StrOptions(set(RECURRENT))] = "gru"
+    hidden_size: Count = 64
+    n_layers: Count = 1
+    pool_time: Annotated[str, StrOptions(set(TIME_POOLINGS))] = "last"
 
     # Its small rate, falling, would leave the network from scratch unfinished, and
     # pretraining would look better than it is: R2 .84 against .90 on moving blobs.
     _annealed: ClassVar[bool] = False
-    _parameter_constraints: ClassVar[dict] = {
-        "rnn": [StrOptions(set(RECURRENT))],
-        "hidden_size": [Interval(Integral, 1, None, closed="left")],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "pool_time": [StrOptions(set(TIME_POOLINGS))],
-    }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Pretrain the autoencoder on all frames, train on top of it, fine-tune all.
@@ -208,7 +200,9 @@ class SequencePredictor(PretrainedPredictor):
         each = {name: np.broadcast_to(np.asarray(v), len(x)) for name, v in each.items()}
         return frames, {name: np.repeat(v, lengths) for name, v in each.items()}
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedTarget
+    ) -> Builder:
         encoder = self._encoder(sample_shape[1:])
         recurrent = Builder(
             Recurrent,
@@ -224,10 +218,10 @@ class SequencePredictor(PretrainedPredictor):
             layers=encoder.layers,
             pool=encoder.pool,
             recurrent=recurrent,
-            head=self._head(int(self.hidden_size)),
+            head=self._head(int(self.hidden_size), learned.target),
         )
 
-    def _attributes(self, fitted: Fitted, recipe: Recipe, data: Data) -> dict[str, Any]:
-        n_frames, *frame_shape = data.x.shape[1:]
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        n_frames, *frame_shape = fit.data.x.shape[1:]
         own = {"sample_shape_": tuple(frame_shape), "n_frames_": n_frames}
-        return super()._attributes(fitted, recipe, data) | own
+        return super()._results(fitted, fit) | own

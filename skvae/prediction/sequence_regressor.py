@@ -1,12 +1,9 @@
 """A regressor on sequences of frames."""
 
-from dataclasses import dataclass
-
 from skvae.prediction.regression import PretrainedRegressor
 from skvae.prediction.sequence_predictor import SequencePredictor
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class SequenceRegressor(SequencePredictor, PretrainedRegressor):
     """Predict a number for sequences of frames, such as images over time.
 

@@ -1,8 +1,8 @@
 """An organ first, then lesions in the crop around it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from numbers import Integral
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn import config_context
@@ -11,13 +11,18 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import check_feature_names_in, fit_context
-from skvae.estimators.inputs import check_rows
-from skvae.estimators.unchanged import unchanged_on_error
+from skvae._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+)
+from skvae.estimators.declared import CountOrNone, DeclaredEstimator, Flag, SizesOrNone
+from skvae.estimators.inputs import check_new, check_rows
 from skvae.estimators.unequal_sizes import as_image, images_of, ragged
 from skvae.mask_layouts import field_names, gathered
 from skvae.objectives.overlap import IGNORED
-from skvae.segmentation.cascade_parameters import CascadeParameters
 from skvae.segmentation.cascade_stages import LEFT_OUT, fitted_stage, stage_to_fit
 from skvae.segmentation.dice import mean_dice
 from skvae.segmentation.involvement import coded, involvement
@@ -29,8 +34,9 @@ from skvae.segmentation.locating import (
     report_empty,
     roundtrip_dice,
 )
-from skvae.segmentation.masks import encode_masks, in_layout, listed, of_one_size
+from skvae.segmentation.masks import LearnedMasks, encode_masks, listed, of_one_size
 from skvae.segmentation.out_of_fold import cross_val_predict_masks
+from skvae.segmentation.segmenter import BaseSegmenter
 from skvae.segmentation.stratified_folds import MaskStratifiedKFold
 from skvae.training.data import row_blocks
 
@@ -41,8 +47,7 @@ MOST_LABELS = IGNORED
 SMALLEST = np.finfo(np.float32).tiny
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class CascadeSegmenter(TransformerMixin, CascadeParameters):
+class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
     """Segment an organ, and lesions in the crop around it.
 
     The first stage finds the organ; a box around it, with a margin, is cropped and, if
@@ -55,6 +60,81 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
     lesions, or is a structured array with the fields ``organ`` and ``lesion``. Where there
     is no lesion label, the second stage finds the organ once more, on the crop; without
     the labels 0 and 1, there would be no telling the organ.
+
+    Parameters
+    ----------
+    stage1, stage2 : segmenter of skvae, FrozenEstimator or None, default=None
+        What finds the organ in an image, and what tells lesions, organ and background
+        apart in the crop around it. An unfitted one is cloned; a fitted one comes as
+        ``FrozenEstimator(segmenter)`` and is not trained again: for ``stage1``, all but
+        its label 0 is the organ; the labels of ``stage2`` are 0 for the background, 1 for
+        the organ, and lesions. ``None`` is ``UNetSegmenter()``. Where they leave
+        ``device``, ``n_threads``, ``precision``, ``verbose``, ``random_state`` and
+        ``memory`` at their defaults, they take those given here; ``ignore_label`` they
+        always take.
+    margin : int, default=4
+        Pixels that the box around the organ is larger on every side, for context. Can be
+        changed after `fit`, as can ``size``, ``mask_input`` and ``on_empty``; the second
+        stage has learned from crops as they were then.
+    size : int, tuple of int or None, default=None
+        Pixels along each axis that crops are resampled to; with None they keep the
+        resolution of the image.
+    mask_input : bool, default=False
+        Whether the second stage sees 0 where the first one finds no organ.
+    stage1_for_training : {"cv", "truth", "insample"}, default="cv"
+        What says where the organ is in the images that the second stage learns from: the
+        first stage fitted on other images, as it will be in use; the true mask; or the
+        first stage fitted on the same images, which is better than it will be. A frozen
+        ``stage1`` predicts as it is.
+    cv : int, splitter or iterable, default=5
+        Folds for ``stage1_for_training="cv"``; a number of them makes a
+        ``MaskStratifiedKFold``, in which those of a patient stay together where `fit`
+        gets ``groups``.
+    on_empty : {"full", "raise"}, default="full"
+        Where the first stage finds no organ, to search the whole image for lesions, with
+        an ``EmptyOrganWarning``; or to raise an error.
+    ignore_label : int or None, default=-1
+        Pixels of y with this label do not count, for masks that are drawn in part. No
+        other label may be below 0.
+    image_shape : tuple of int or None, default=None
+        Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the forward passes while training.
+    device : str, default="auto"
+        Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+    n_threads : int or None, default=None
+        Torch's threads while fitting and reading; ``None`` inherits.
+    random_state : int, RandomState instance or None, default=None
+        Draws the seed of both stages.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted networks are kept, so that a search over ``stage2`` trains the first
+        stage once per fold. Not used with ``random_state=None``.
+    verbose : bool, default=False
+        Whether both stages show their progress bars.
+
+    Attributes
+    ----------
+    stage1_, stage2_ : segmenter
+        The fitted stages.
+    classes_ : ndarray of shape (n_classes,)
+        Labels that y has: background, organ, and lesions; of fields, 0, 1 and 2.
+    crop_size_ : tuple of int
+        Size of the largest box in training along each axis. All crops are as large, as
+        far as their images are: with padding, normalisation would see other images while
+        training than later.
+    roundtrip_dice_ : float
+        Mean Dice coefficient of the true lesions of the training images with what is left
+        of them when they are cropped, resampled and mapped back: more is not within reach
+        of the second stage. Parts that lie outside of a box are lost as well.
+    n_empty_ : int
+        Number of training images in which the first stage found no organ.
+    sample_shape_ : tuple of int
+        ``(n_features,)`` or ``(channels, *spatial)``; of images of unequal sizes, the
+        largest along each axis.
+    n_features_in_ : int
+        Number of entries of a sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has any.
 
     See Also
     --------
@@ -96,6 +176,29 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
     ((4,), (4,))
     """
 
+    stage1: Annotated[Any, BaseSegmenter, FrozenEstimator, None] = None
+    stage2: Annotated[Any, BaseSegmenter, FrozenEstimator, None] = None
+    margin: Annotated[int, Interval(Integral, 0, None, closed="left")] = 4
+    size: Annotated[
+        int | tuple[int, ...] | None,
+        Interval(Integral, 1, None, closed="left"),
+        list,
+        tuple,
+        None,
+    ] = None
+    mask_input: Flag = False
+    stage1_for_training: Annotated[str, StrOptions({"cv", "truth", "insample"})] = "cv"
+    cv: Annotated[Any, "cv_object"] = 5
+    on_empty: Annotated[str, StrOptions({"full", "raise"})] = "full"
+    ignore_label: Annotated[int | None, Integral, None] = -1
+    image_shape: SizesOrNone = None
+    precision: Annotated[str, StrOptions({"float32", "bfloat16"})] = "float32"
+    device: Annotated[str, str] = "auto"
+    n_threads: CountOrNone = None
+    random_state: Annotated[Any, "random_state"] = None
+    memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
+    verbose: Annotated[bool, "verbose"] = False
+
     __metadata_request__fit: ClassVar = {"groups": True}
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -132,69 +235,75 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
         """
         given = {"sample_weight": sample_weight, "groups": groups}
         columns = {k: np.asarray(v) for k, v in given.items() if v is not None}
-        with unchanged_on_error(self, "stage2_"):
-            images, codes = self._checked(X, y)
-            random = check_random_state(self.random_state)
-            first, second = (int(seed) for seed in random.randint(2**31 - 1, size=2))
-            left_out = np.int8(LEFT_OUT)
-            in_organ = [np.where(c == LEFT_OUT, left_out, c > 0) for c in codes]
-            stage1 = self._stage("stage1", first, self.sample_shape_)
-            stage1 = fitted_stage(stage1, images, in_organ, columns)
-            organs = list(self._organs_for_training(stage1, images, in_organ, columns))
+        images, codes, learned, found = self._checked(X, y)
+        sample_shape, n_classes = found["sample_shape_"], len(learned.classes)
+        random = check_random_state(self.random_state)
+        first, second = (int(seed) for seed in random.randint(2**31 - 1, size=2))
+        left_out = np.int8(LEFT_OUT)
+        in_organ = [np.where(c == LEFT_OUT, left_out, c > 0) for c in codes]
+        stage1 = self._stage("stage1", first, sample_shape, MOST_LABELS)
+        stage1 = fitted_stage(stage1, images, in_organ, columns)
+        organs = list(self._organs_for_training(stage1, images, in_organ, columns))
 
-            self.crop_size_ = largest_box(organs, self.margin)
-            located = self._located(images, organs)
-            report_empty([where.found for where in located], self.on_empty)
-            crops = [each.crop.labels(c) for each, c in zip(located, codes, strict=True)]
-            shape = np.max([where.inner.shape for where in located], axis=0)
-            stage2 = self._stage("stage2", second, tuple(shape.tolist()))
-            seen = gathered(where.inner for where in located)
-            stage2 = fitted_stage(stage2, seen, crops, columns)
-            self.stage1_, self.stage2_ = stage1, stage2
-            self.n_empty_ = sum(not where.found for where in located)
-            wanted = range(min(2, len(self.classes_) - 1), len(self.classes_))
-            self.roundtrip_dice_ = roundtrip_dice(located, codes, wanted, LEFT_OUT)
+        crop_size = largest_box(organs, self.margin)
+        located = self._located(images, organs, crop_size)
+        report_empty([where.found for where in located], self.on_empty)
+        crops = [each.crop.labels(c) for each, c in zip(located, codes, strict=True)]
+        shape = np.max([where.inner.shape for where in located], axis=0)
+        stage2 = self._stage("stage2", second, tuple(shape.tolist()), n_classes - 1)
+        seen = gathered(where.inner for where in located)
+        stage2 = fitted_stage(stage2, seen, crops, columns)
+        wanted = range(min(2, n_classes - 1), n_classes)
+        results = {
+            "stage1_": stage1,
+            "stage2_": stage2,
+            "crop_size_": crop_size,
+            "n_empty_": sum(not where.found for where in located),
+            "roundtrip_dice_": roundtrip_dice(located, codes, wanted, LEFT_OUT),
+        }
+        self._become(found | learned.attributes() | results | {"_learned": learned})
         return self
 
-    def _checked(self, X: Any, y: Any) -> tuple[Any, list[np.ndarray]]:
-        """Return images, and for each pixel the index of its label."""
+    def _checked(
+        self, X: Any, y: Any
+    ) -> tuple[Any, list[np.ndarray], LearnedMasks, dict[str, Any]]:
+        """Return images, the index of each pixel's label, the labels, and the input."""
         name = type(self).__name__
         # With fields, each code means the same whichever of them y has.
         known = () if field_names(y) is None else (0, 1)
         images, y = ragged(X), coded(y, self.ignore_label)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
-        x = check_rows(self, X, reset=True, image_shape=shape)
-        masks = encode_masks(y, x, self.ignore_label, name, known)
-        if masks.multilabel:
+        x, found = check_new(self, X, check_rows, image_shape=shape)
+        index, learned = encode_masks(y, x, self.ignore_label, name, known)
+        if learned.multilabel:
             raise ValueError(
                 f"Got y of shape {np.shape(y)}, but {name} expects a label "
                 "of each pixel, or fields organ and lesion."
             )
         # In rows, which are images of a single pixel, there is no organ to find.
-        if x.ndim > 2 and not np.isin((0, 1), masks.classes).all():
+        if x.ndim > 2 and not np.isin((0, 1), learned.classes).all():
             raise ValueError(
-                f"Got y with the labels {listed(masks.classes)}, but {name} expects 0 for "
-                "the background, 1 for the organ, and larger numbers for lesions in it."
+                f"Got y with the labels {listed(learned.classes)}, but {name} expects 0 "
+                "for the background, 1 for the organ, and larger numbers for lesions."
             )
-        self.sample_shape_, self.classes_ = x.shape[1:], masks.classes
-        self._flat_masks = masks.flat
-        codes = np.where(masks.index == IGNORED, LEFT_OUT, masks.index.astype(np.int16))
+        found["sample_shape_"] = x.shape[1:]
+        codes = np.where(index == IGNORED, LEFT_OUT, index.astype(np.int16))
         codes = codes if x.ndim > 2 else codes[:, 0]
         if images is None:
-            return x, list(codes)
+            return x, list(codes), learned, found
         sizes = [tuple(slice(n) for n in image.shape[1:]) for image in images]
-        return [as_image(image) for image in images], [
-            code[size] for code, size in zip(codes, sizes, strict=True)
-        ]
+        codes = [code[size] for code, size in zip(codes, sizes, strict=True)]
+        return [as_image(image) for image in images], codes, learned, found
 
-    def _stage(self, name: str, seed: int, sample_shape: tuple[int, ...]) -> Any:
+    def _stage(
+        self, name: str, seed: int, sample_shape: tuple[int, ...], n_labels: int
+    ) -> Any:
         """Return a stage to fit, or the one that is."""
         shared = {name: getattr(self, name) for name in SHARED} | {"random_state": seed}
         if self.random_state is not None:
             shared["memory"] = self.memory
         if len(sample_shape) > 1:
             shared["image_shape"] = sample_shape
-        n_labels = MOST_LABELS if name == "stage1" else len(self.classes_) - 1
         return stage_to_fit(name, getattr(self, name), shared, n_labels)
 
     def _organs_for_training(
@@ -217,10 +326,10 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
             )
         return organs_of(maps)
 
-    def _located(self, images: Any, organs: Any) -> list[Located]:
+    def _located(self, images: Any, organs: Any, least: tuple[int, ...]) -> list[Located]:
         """Return the crop around the organ of each image."""
         options = {k: getattr(self, k) for k in ("margin", "size", "mask_input")}
-        return list(locate(images, organs, least=self.crop_size_, **options))
+        return list(locate(images, organs, least=least, **options))
 
     def _read(self, X: Any) -> Iterator[list[Located]]:
         """Yield a few images at a time, with what the first stage finds in them."""
@@ -233,7 +342,7 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
         found: list[bool] = []
         for block in blocks:
             organs = organs_of(self.stage1_.predict_proba(block))
-            located = self._located(block, organs)
+            located = self._located(block, organs, self.crop_size_)
             found += [where.found for where in located]
             if self.on_empty == "raise":
                 report_empty(found, self.on_empty)
@@ -279,7 +388,8 @@ class CascadeSegmenter(TransformerMixin, CascadeParameters):
             Labels, flat if the y of `fit` was. For images of unequal sizes, an array of
             arrays.
         """
-        return in_layout(self._labels(X), self._flat_masks)
+        labels = self._labels(X)
+        return self._learned.in_layout(labels)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.

@@ -43,7 +43,11 @@ def stage_to_fit(name: str, stage: Any, shared: Mapping[str, Any], n_labels: int
         raise ValueError(f"Got {name}={stage!r}, but expected a segmenter of skvae.")
     check_is_fitted(fitted, "network_")
     labels = set(fitted.classes_.tolist())
-    if fitted._multilabel or 0 not in labels or not labels <= set(range(n_labels + 1)):
+    if (
+        fitted._learned.multilabel
+        or 0 not in labels
+        or not labels <= set(range(n_labels + 1))
+    ):
         raise ValueError(
             f"Got {name}={stage!r} with the classes {fitted.classes_}, but expected 0 for "
             f"the background, and labels up to {n_labels} that do not overlap."

@@ -1,12 +1,11 @@
 """Where the organ is in an image, and what a second stage sees of it."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from skvae.exceptions import EmptyOrganWarning
+from skvae.exceptions import EmptyOrganWarning, warn_caller
 from skvae.segmentation.crops import Crop, bounding_box, grown, size_along_axes
 from skvae.segmentation.dice import dice_scores
 
@@ -97,11 +96,10 @@ def report_empty(found: Sequence[bool], on_empty: str) -> None:
         raise ValueError(
             f"Got on_empty='raise', and no organ is found in the image {empty[0]}."
         )
-    warnings.warn(
+    warn_caller(
         f"No organ is found in {len(empty)} of {len(found)} images; the second stage takes "
         "them whole.",
         EmptyOrganWarning,
-        stacklevel=3,
     )
 
 

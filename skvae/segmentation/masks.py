@@ -1,11 +1,13 @@
 """Masks as y: a label for each pixel of each image, of which some may not count."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
+from skvae.estimators.trained import Learned
 from skvae.estimators.unequal_sizes import ragged, refuse_other_axes
 from skvae.mask_layouts import (
     as_masks,
@@ -19,13 +21,35 @@ from skvae.objectives.overlap import IGNORED
 from skvae.training.data import release, row_blocks
 
 
-class Masks(NamedTuple):
-    """Masks as training takes them, and how the labels that were given read."""
+@dataclass(frozen=True, eq=False)
+class LearnedMasks(Learned):
+    """What masks teach: their labels, whether these overlap, and how masks are laid out.
 
-    index: np.ndarray
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels; of overlapping ones, their numbers or names.
+    multilabel : bool
+        Whether they overlap.
+    flat : bool
+        Whether masks came as rows.
+    """
+
     classes: np.ndarray
-    multilabel: bool
-    flat: bool
+    multilabel: bool = False
+    flat: bool = False
+
+    def attributes(self) -> dict[str, Any]:
+        return {"classes_": self.classes}
+
+    @property
+    def first_foreground(self) -> int:
+        """Index of the first class that is not the background, 0."""
+        return int(not self.multilabel and self.classes[0] == 0)
+
+    def in_layout(self, labels: np.ndarray) -> np.ndarray:
+        """Return predicted masks in the layout of the y of `fit`."""
+        return in_layout(labels, self.flat, label_names(self.classes))
 
 
 def of_one_size(
@@ -113,8 +137,8 @@ def encode_masks(
     ignore_label: int | None,
     name: str,
     known: Sequence[int] = (),
-) -> Masks:
-    """Return the index of each pixel's class, 255 where it does not count.
+) -> tuple[np.ndarray, LearnedMasks]:
+    """Return the index of each pixel's class, 255 where it does not count, and the classes.
 
     Parameters
     ----------
@@ -173,7 +197,7 @@ def encode_masks(
         classes = np.arange(maps.shape[1]) if names is None else np.array(names)
     else:
         classes = labels.astype(np.int64) if labels.dtype.kind == "f" else labels
-    return Masks(index, classes, multilabel, flat)
+    return index, LearnedMasks(classes, multilabel, flat)
 
 
 def laid_out(

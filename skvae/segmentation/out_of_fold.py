@@ -1,6 +1,5 @@
 """Maps that a model gives for images that it was not trained on."""
 
-import warnings
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from skvae.exceptions import warn_caller
 from skvae.mask_layouts import as_entries, gathered
 
 __all__ = ["cross_val_predict_masks"]
@@ -145,12 +145,11 @@ def _with_all_classes(predicted: np.ndarray, method: str) -> list[np.ndarray]:
         return [each.values for each in predicted]
     classes = np.unique(np.concatenate(list(own.values())))
     fewest = min(own, key=len)
-    warnings.warn(
+    warn_caller(
         f"Of the {len(classes)} classes, a fold was trained on {len(fewest)} "
         f"({', '.join(map(str, fewest))}): the others have {method} {ABSENT[method]:.3g} "
         "in its maps. MaskStratifiedKFold spreads rare classes over the folds.",
         RuntimeWarning,
-        stacklevel=3,
     )
     return [_spread(each, classes, ABSENT[method]) for each in predicted]
 

@@ -1,8 +1,8 @@
 """Any classifier of pixels on features that were learned without labels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from numbers import Integral
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -14,16 +14,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skvae._compat import check_sample_weight, fit_context
+from skvae._compat import HasMethods, Interval, check_sample_weight, fit_context
+from skvae.estimators.declared import Count, CountOrNone, DeclaredEstimator, SizesOrNone
 from skvae.estimators.held_estimators import refuse_fitted, with_seed, with_shared
-from skvae.estimators.inputs import check_rows
-from skvae.estimators.unchanged import unchanged_on_error
+from skvae.estimators.inputs import check_new, check_rows
 from skvae.estimators.unequal_sizes import as_image, images_of, middle_parts, ragged
 from skvae.features.convolutional_sparse import ConvolutionalSparseAutoencoder
 from skvae.mask_layouts import gathered
 from skvae.segmentation.dice import mean_dice
-from skvae.segmentation.masks import Masks, encode_masks, in_layout, of_one_size
-from skvae.segmentation.pixel_parameters import PixelParameters
+from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
 from skvae.segmentation.pixels import PixelFeatures, draw_pixels, share_of
 
 # What features that leave them at their defaults take from the estimator around them.
@@ -38,8 +37,7 @@ def _classifier_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelParameters):
+class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeclaredEstimator):
     """Segment images by classifying each pixel by its features.
 
     The features are learned from all images without labels, by a convolutional sparse
@@ -47,6 +45,67 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
     scikit-learn's, and learns from a few thousand labelled pixels. Masks may be drawn in
     part, and most images may have none at all. `density` is the share of dense tissue in
     a breast.
+
+    Parameters
+    ----------
+    features : estimator with ``transform_pixels``, FrozenEstimator or None, default=None
+        What gives features of each pixel: its ``transform_pixels`` makes maps ``(n,
+        n_features, *spatial)`` of images ``(n, channels, *spatial)``. An unfitted one is
+        cloned and fitted on all images, with labels or without; a fitted one comes as
+        ``FrozenEstimator(features)`` and is not trained again. ``None`` is
+        ``ConvolutionalSparseAutoencoder()``. Where it leaves ``device``, ``n_threads``,
+        ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
+        given here.
+    classifier : classifier or None, default=None
+        What tells classes apart by the features of a pixel; cloned. ``None`` is
+        ``make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))``. Weights of
+        classes are its own affair: ``LogisticRegression(class_weight="balanced")``.
+    n_pixels : int, default=6000
+        How many labelled pixels the classifier learns from: the same share of each class
+        of each image, rounded up.
+    ignore_label : int or None, default=-1
+        Pixels of y with this label do not count, for masks that are drawn in part. An
+        image that has no other label takes part in learning the features alone. No other
+        label may be below 0.
+    window_size : int or None, default=None
+        Pixels along each axis of the windows in which large images are read, one after
+        the other; None takes images whole. Can be changed after `fit`.
+    window_margin : int, default=64
+        So many pixels around a window are read as well, for what its pixels see of
+        their surroundings. With multiples of the scales for both, and a margin as wide
+        as pixels see, windows give the features of the whole image.
+    image_shape : tuple of int or None, default=None
+        Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
+    device : str, default="auto"
+        Torch device of the features: ``"auto"`` takes CUDA, then MPS, then the CPU.
+    n_threads : int or None, default=None
+        Torch's threads of the features; ``None`` inherits.
+    random_state : int, RandomState instance or None, default=None
+        Draws the pixels, and the seed of every ``random_state`` of features and
+        classifier that is left at None.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted networks are kept, so that a search over the classifier trains one
+        per fold. Not used with ``random_state=None``.
+    verbose : bool, default=False
+        Whether the features show a progress bar.
+
+    Attributes
+    ----------
+    features_ : estimator
+        What gives the features of a pixel, fitted.
+    classifier_ : classifier
+        The fitted classifier.
+    classes_ : ndarray of shape (n_classes,)
+        Labels that y has.
+    n_pixels_ : int
+        Number of pixels that the classifier has learned from.
+    sample_shape_ : tuple of int
+        ``(n_features,)`` or ``(channels, *spatial)``; of images of unequal sizes, the
+        largest along each axis.
+    n_features_in_ : int
+        Number of entries of a sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where it has any.
 
     See Also
     --------
@@ -99,6 +158,19 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
     True
     """
 
+    features: Any = None
+    classifier: Annotated[Any, HasMethods(["fit", "predict"]), None] = None
+    n_pixels: Count = 6000
+    ignore_label: Annotated[int | None, Integral, None] = -1
+    window_size: CountOrNone = None
+    window_margin: Annotated[int, Interval(Integral, 0, None, closed="left")] = 64
+    image_shape: SizesOrNone = None
+    device: Annotated[str, str] = "auto"
+    n_threads: CountOrNone = None
+    random_state: Annotated[Any, "random_state"] = None
+    memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
+    verbose: Annotated[bool, "verbose"] = False
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the features on all images, and the classifier on labelled pixels.
@@ -126,51 +198,51 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
         ValueError
             If X, y or a parameter is not as expected; the estimator stays as it was.
         """
-        with unchanged_on_error(self, "classifier_"):
-            self._fit(X, y, sample_weight)
-        return self
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         images = ragged(X)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
-        x = check_rows(self, X, reset=True, min_samples=1, image_shape=shape)
-        masks = self._masks(y, x)
+        x, found = check_new(self, X, check_rows, min_samples=1, image_shape=shape)
+        masks, learned = self._masks(y, x)
         if sample_weight is not None:
             sample_weight = check_sample_weight(
                 sample_weight, x.reshape(len(x), -1), ensure_non_negative=True
             )
-        self.sample_shape_, self._flat_masks = x.shape[1:], masks.flat
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3)
         for_features, for_classifier, for_pixels = (int(seed) for seed in seeds)
 
         if images is None:
-            images, index = x, list(masks.index)
+            images, index = x, list(masks)
         else:
             images = [as_image(image) for image in images]
             index = [
                 mask[tuple(slice(n) for n in image.shape[1:])]
-                for image, mask in zip(images, masks.index, strict=True)
+                for image, mask in zip(images, masks, strict=True)
             ]
-        self.features_ = self._fitted_features(images, for_features)
+        features = self._fitted_features(images, for_features)
         drawn = draw_pixels(index, self.n_pixels, np.random.default_rng(for_pixels))
-        pixels = self._pixels(images).drawn(index, drawn)
+        pixels = self._pixels(images, features, x.shape[1:]).drawn(index, drawn)
         weight = None if sample_weight is None else sample_weight[pixels.image]
-        labels = masks.classes[pixels.index]
-        self.classes_, self.n_pixels_ = masks.classes, len(labels)
-        self._n_features_out = pixels.rows.shape[1]
-        self.classifier_ = self._fitted_classifier(
-            pixels.rows, labels, weight, for_classifier
-        )
+        labels = learned.classes[pixels.index]
+        classifier = self._fitted_classifier(pixels.rows, labels, weight, for_classifier)
+        results = {
+            "features_": features,
+            "classifier_": classifier,
+            "n_pixels_": len(labels),
+            "sample_shape_": x.shape[1:],
+            "_n_features_out": pixels.rows.shape[1],
+            "_learned": learned,
+        }
+        self._become(found | learned.attributes() | results)
+        return self
 
-    def _masks(self, y: Any, x: np.ndarray) -> Masks:
+    def _masks(self, y: Any, x: np.ndarray) -> tuple[np.ndarray, LearnedMasks]:
         name = type(self).__name__
-        masks = encode_masks(y, x, self.ignore_label, name)
-        if masks.multilabel:
+        index, learned = encode_masks(y, x, self.ignore_label, name)
+        if learned.multilabel:
             raise ValueError(
-                f"Got y with {len(masks.classes)} labels that overlap, but {name} expects "
-                "one class for each pixel."
+                f"Got y with {len(learned.classes)} labels that overlap, but {name} "
+                "expects one class for each pixel."
             )
-        return masks
+        return index, learned
 
     def _fitted_features(self, images: Any, seed: int) -> Any:
         features = self.features
@@ -213,14 +285,16 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
             )
         return classifier.fit(rows, labels, **{f"{prefix}sample_weight": weight})
 
-    def _pixels(self, images: Any) -> PixelFeatures:
+    def _pixels(
+        self, images: Any, features: Any, sample_shape: tuple[int, ...]
+    ) -> PixelFeatures:
         """Return what reads features of the pixels of checked images, or of rows."""
         window = self.window_size, self.window_margin
-        if len(self.sample_shape_) > 1:
-            return PixelFeatures(self.features_.transform_pixels, images, *window)
+        if len(sample_shape) > 1:
+            return PixelFeatures(features.transform_pixels, images, *window)
 
         def of_rows(x: np.ndarray) -> np.ndarray:
-            return np.asarray(self.features_.transform(x[..., 0]))[..., np.newaxis]
+            return np.asarray(features.transform(x[..., 0]))[..., np.newaxis]
 
         return PixelFeatures(of_rows, images[..., np.newaxis], *window)
 
@@ -229,7 +303,7 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
         images = images_of(self, X)
         if isinstance(images, list):
             images = [as_image(image) for image in images]
-        return self._pixels(images)
+        return self._pixels(images, self.features_, self.sample_shape_)
 
     def _labels(self, X: Any) -> np.ndarray:
         """Predict masks with an axis for each of the image."""
@@ -252,7 +326,8 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PixelPa
             Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
             an array of arrays.
         """
-        return in_layout(self._labels(X), self._flat_masks)
+        labels = self._labels(X)
+        return self._learned.in_layout(labels)
 
     @available_if(_classifier_has("predict_proba"))
     def predict_proba(self, X: Any) -> np.ndarray:

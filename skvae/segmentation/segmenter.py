@@ -2,29 +2,30 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from numbers import Integral
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skvae._compat import fit_context
+from skvae._compat import Interval, StrOptions, fit_context
+from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
-from skvae.estimators.trained import TrainedTransformer
+from skvae.estimators.trained import Learned, Start, TrainedTransformer
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import gathered
+from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
 from skvae.networks.unet import UNet
 from skvae.objectives.overlap import MaskOverlap
 from skvae.segmentation.dice import mean_dice
 from skvae.segmentation.encoder_weights import frozen_modules, transferred
-from skvae.segmentation.masks import encode_masks, in_layout, label_names, of_one_size
-from skvae.segmentation.segmentation_parameters import SegmentationParameters
+from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
 from skvae.training.data import Data
-from skvae.training.fitting import Fitted
 from skvae.training.patches import MaskPatches
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.windows import apply_by_windows, n_windows
@@ -32,8 +33,7 @@ from skvae.training.windows import apply_by_windows, n_windows
 LOSSES = {"dice": (1.0, 0.0), "cross_entropy": (0.0, 1.0), "both": (1.0, 1.0)}
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class BaseSegmenter(TrainedTransformer, SegmentationParameters):
+class BaseSegmenter(TrainedTransformer):
     """A network that labels each pixel; a kind says how decoder and encoder meet.
 
     Parameters
@@ -49,35 +49,50 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         stay together when `fit` gets ``groups``; without, it cannot know.
     """
 
+    width: Count = 16
+    normalization: Annotated[
+        str | None, StrOptions({"batch", "instance", "group"}), None
+    ] = "batch"
+    activation: Annotated[str, StrOptions(set(ACTIVATIONS))] = "relu"
+    loss: Annotated[str, StrOptions({"dice", "cross_entropy", "both"})] = "both"
+    ignore_label: Annotated[int | None, Integral, None] = -1
+    max_iter: Count = 50
+    learning_rate_init: Positive = 2e-3
+    encoder_weights: Any = None
+    freeze: Annotated[
+        str | int | None,
+        StrOptions({"encoder"}),
+        Interval(Integral, 1, None, closed="left"),
+        None,
+    ] = None
+    patch_size: CountOrNone = None
+    n_patches: Count = 4
+    foreground_fraction: Share = 0.5
+    overlap: ShareBelowOne = 0.5
+
     layer: str | list[str] = "bottleneck"
 
+    _unfitted: ClassVar[Learned] = LearnedMasks(np.array([0, 1]))
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
 
     @abstractmethod
     def _architecture(self) -> dict[str, Any]:
         """Return what a kind decides of the network."""
 
-    def _network_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedMasks
+    ) -> Builder:
         return Builder(
             UNet,
             in_channels=sample_shape[0],
             n_axes=len(sample_shape) - 1,
-            n_outputs=len(getattr(self, "classes_", (0, 1))),
-            multilabel=self._multilabel,
+            n_outputs=len(learned.classes),
+            multilabel=learned.multilabel,
             width=int(self.width),
             normalization=self.normalization,
             activation=self.activation,
             **self._architecture(),
         )
-
-    @property
-    def _multilabel(self) -> bool:
-        return getattr(self, "_overlapping", False)
-
-    @property
-    def _first_foreground(self) -> int:
-        """Return the index of the first class that is not the background, 0."""
-        return int(not self._multilabel and getattr(self, "classes_", (0,))[0] == 0)
 
     def _counts(self, n_levels: int) -> tuple[int, ...]:
         """Return the number of convolutions of each level."""
@@ -91,17 +106,22 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             )
         return counts
 
-    def _objective(self) -> MaskOverlap:
-        return MaskOverlap(*LOSSES[self.loss], self._first_foreground, self._multilabel)
+    def _objective(self, learned: LearnedMasks) -> MaskOverlap:
+        weights = LOSSES[self.loss]
+        return MaskOverlap(*weights, learned.first_foreground, learned.multilabel)
 
     def _phases(self) -> tuple[Phase, ...]:
         rate = float(self.learning_rate_init)
         return (Phase(int(self.max_iter), rate, annealed=True),)
 
     def _recipe(
-        self, sample_shape: tuple[int, ...], seed: int, phases: tuple[Phase, ...]
+        self,
+        sample_shape: tuple[int, ...],
+        learned: LearnedMasks,
+        seed: int,
+        phases: tuple[Phase, ...],
     ) -> Recipe:
-        recipe = super()._recipe(sample_shape, seed, phases)
+        recipe = super()._recipe(sample_shape, learned, seed, phases)
         borrowed = self.freeze, self.encoder_weights
         frozen = frozen_modules(recipe.builder, sample_shape, *borrowed)
         recipe = replace(
@@ -113,20 +133,18 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             int(self.patch_size),
             int(self.n_patches),
             float(self.foreground_fraction),
-            1 if self._multilabel else self._first_foreground,
-            self._multilabel,
+            1 if learned.multilabel else learned.first_foreground,
+            learned.multilabel,
             recipe.augment,
         )
         return replace(recipe, augment=patches)
 
-    def _pretrained(
-        self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
-    ) -> Fitted | None:
-        self.transfer_report_ = None
+    def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
+        """Begin with the encoder's weights of another network, where there is one."""
         if self.encoder_weights is None:
-            return None
-        start, self.transfer_report_ = transferred(recipe.builder, self.encoder_weights)
-        return start
+            return Start(attributes={"transfer_report_": None})
+        fitted, report = transferred(recipe.builder, self.encoder_weights)
+        return Start(fitted, {"transfer_report_": report})
 
     def _check(
         self, X: Any, *, reset: bool, image_shape: tuple[int, ...] | None = None
@@ -179,13 +197,13 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         columns = {"sample_weight": sample_weight, "groups": groups}
         return self._fit(X, self._phases(), image_shape=shape, y=y, **columns)
 
-    def _data(self, x: np.ndarray, y: Any = None, **columns: Any) -> Data:
+    def _data(
+        self, x: np.ndarray, known: Any, y: Any = None, **columns: Any
+    ) -> tuple[Data, LearnedMasks]:
         """Check the columns, and learn which labels there are."""
-        data = super()._data(x, **columns)
-        masks = encode_masks(y, x, self.ignore_label, type(self).__name__)
-        self.classes_, self._overlapping = masks.classes, masks.multilabel
-        self._flat_masks = masks.flat
-        return replace(data, mask=masks.index)
+        data, _ = super()._data(x, known, **columns)
+        index, learned = encode_masks(y, x, self.ignore_label, type(self).__name__)
+        return replace(data, mask=index), learned
 
     def _maps(
         self, X: Any, function: Callable[[Tensor], Tensor], dtype: type = np.float32
@@ -221,7 +239,8 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
 
     def _labels(self, X: Any) -> np.ndarray:
         """Predict masks with an axis for each of the image."""
-        if self._multilabel:
+        check_is_fitted(self, "network_")
+        if self._learned.multilabel:
             return self._maps(X, lambda p: (p > 0.5).to(torch.uint8), np.uint8)
         found = self._maps(X, lambda p: p.argmax(dim=1).to(torch.uint8), np.uint8)
         if found.dtype == object:
@@ -243,7 +262,8 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
             Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
             an array of arrays.
         """
-        return in_layout(self._labels(X), self._flat_masks, label_names(self.classes_))
+        labels = self._labels(X)
+        return self._learned.in_layout(labels)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
@@ -328,12 +348,13 @@ class BaseSegmenter(TrainedTransformer, SegmentationParameters):
         ValueError
             If y or weights are not as expected, or no pixel of y counts.
         """
+        labels = self._labels(X)
         return mean_dice(
             y,
-            self._labels(X),
+            labels,
             self.classes_,
             self.ignore_label,
-            multilabel=self._multilabel,
+            multilabel=self._learned.multilabel,
             single_pixel=len(self.sample_shape_) == 1,
             sample_weight=sample_weight,
         )

@@ -1,14 +1,13 @@
 """The SegNet: a decoder that knows where the encoder's maxima were."""
 
-from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 from skvae._compat import Interval
+from skvae.estimators.declared import Count
 from skvae.segmentation.segmenter import BaseSegmenter
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class SegNetSegmenter(BaseSegmenter):
     """Segment images with a SegNet, whose decoder puts maxima back to their places.
 
@@ -46,13 +45,10 @@ class SegNetSegmenter(BaseSegmenter):
     True
     """
 
-    depth: int = 5
-    n_convolutions: int | tuple[int, ...] = (2, 2, 3, 3, 3)
-
-    _parameter_constraints: ClassVar[dict] = {
-        "depth": [Interval(Integral, 1, None, closed="left")],
-        "n_convolutions": [Interval(Integral, 1, None, closed="left"), list, tuple],
-    }
+    depth: Count = 5
+    n_convolutions: Annotated[
+        int | tuple[int, ...], Interval(Integral, 1, None, closed="left"), list, tuple
+    ] = (2, 2, 3, 3, 3)
 
     def _architecture(self) -> dict[str, Any]:
         return {

@@ -1,14 +1,13 @@
 """The U-Net: an encoder whose maps join those of the decoder at every level."""
 
-from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 from skvae._compat import Interval, Options, StrOptions
+from skvae.estimators.declared import Count
 from skvae.segmentation.segmenter import BaseSegmenter
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class UNetSegmenter(BaseSegmenter):
     """Segment images with a U-Net, and read its layers as features.
 
@@ -74,19 +73,13 @@ class UNetSegmenter(BaseSegmenter):
     (4, 32)
     """
 
-    depth: int = 4
-    n_convolutions: int | tuple[int, ...] = 2
-    first_stride: int = 1
-    skip: str | None = "concat"
-    up: str = "transpose"
-
-    _parameter_constraints: ClassVar[dict] = {
-        "depth": [Interval(Integral, 1, None, closed="left")],
-        "n_convolutions": [Interval(Integral, 1, None, closed="left"), list, tuple],
-        "first_stride": [Options(Integral, {1, 2})],
-        "skip": [StrOptions({"concat", "add"}), None],
-        "up": [StrOptions({"transpose", "resize", "unpool"})],
-    }
+    depth: Count = 4
+    n_convolutions: Annotated[
+        int | tuple[int, ...], Interval(Integral, 1, None, closed="left"), list, tuple
+    ] = 2
+    first_stride: Annotated[int, Options(Integral, {1, 2})] = 1
+    skip: Annotated[str | None, StrOptions({"concat", "add"}), None] = "concat"
+    up: Annotated[str, StrOptions({"transpose", "resize", "unpool"})] = "transpose"
 
     def _architecture(self) -> dict[str, Any]:
         return {

@@ -109,7 +109,7 @@ def associations(
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     s = Associations(units.values, columns.values, mutual_info, seed)
     refuse_classes(columns)
-    warn_undefined(columns.names, columns.values, stacklevel=4)
+    warn_undefined(columns.names, columns.values)
     return s
 
 

@@ -1,12 +1,13 @@
 """Units and attributes: columns with names, of rows that belong together."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skvae.exceptions import warn_caller
 
 # Below, neither a test of a correlation nor nearest neighbours mean anything.
 LEAST_ROWS = 5
@@ -140,15 +141,14 @@ def count_known(values: np.ndarray) -> np.ndarray:
     return np.count_nonzero(~np.isnan(values), axis=0)
 
 
-def warn_undefined(names: Sequence[str], values: np.ndarray, stacklevel: int = 3) -> None:
+def warn_undefined(names: Sequence[str], values: np.ndarray) -> None:
     """Warn of attributes that no unit can know, where the public function was called."""
     for name, n, known in zip(names, count_known(values), varies(values), strict=True):
         if not known:
             why = "is constant" if n >= LEAST_ROWS else f"is known in {n} rows"
-            warnings.warn(
+            warn_caller(
                 f"The attribute {name!r} {why}: what is said of it is NaN.",
                 UndefinedMetricWarning,
-                stacklevel=stacklevel,
             )
 
 

@@ -4,7 +4,6 @@ Each is a function of arrays. What they say by chance depends on the numbers of 
 units and attributes, so read them beside their permutation null: `disentanglement_scores`.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from skvae.exceptions import warn_caller
 from skvae.statistics.associations import Associations, associations, check_units
 from skvae.statistics.score_formulas import (
     gaps,
@@ -357,9 +357,8 @@ def _averaged(values: np.ndarray, s: Associations) -> float:
     if not np.isnan(values).all():
         return float(np.nanmean(values))
     if s.varies.any():
-        warnings.warn(
+        warn_caller(
             "Modularity is not defined for a single attribute: it is NaN.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )
     return float("nan")

@@ -1,6 +1,5 @@
 """One arm of a study: a pipeline, and the grid that is searched inside each fold."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils.metadata_routing import get_routing_for_object
+
+from skvae.exceptions import warn_caller
 
 __all__ = ["Arm", "named_arms"]
 
@@ -53,11 +54,10 @@ class Arm:
             if key != "cv" and not key.endswith("__cv"):
                 continue
             if value != "prefit" and not _sees_groups(value):
-                warnings.warn(
+                warn_caller(
                     f"Got arms[{self.name!r}] with {key}={value!r}, which splits patients: "
                     "the study's groups do not reach it. Give (estimator, param_grid) "
                     "for a search, or a splitter that uses groups.",
-                    stacklevel=4,
                 )
 
 

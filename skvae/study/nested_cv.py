@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from threadpoolctl import threadpool_limits
 
 from skvae._compat import take_rows
+from skvae.exceptions import warn_caller
 from skvae.extras import import_extra
 from skvae.study.arm import Arm, named_arms
 from skvae.study.cohort import Cohort
@@ -185,7 +186,10 @@ def _warn_once(outcomes: list[_Outcome], n_folds: int) -> None:
     where = Counter((o.row["arm"], *warned) for o in outcomes for warned in o.warned)
     for (arm, category, message), count in where.items():
         text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
-        warnings.warn(text, category, stacklevel=3)
+        warn_caller(
+            text,
+            category,
+        )
 
 
 def _fit_and_score(

@@ -1,6 +1,5 @@
 """Repeated stratified folds that keep every patient on one side."""
 
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, ClassVar
@@ -9,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
+
+from skvae.exceptions import warn_caller
 
 __all__ = ["RepeatedStratifiedGroupKFold"]
 
@@ -137,10 +138,9 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         n_with_class = np.count_nonzero(counts, axis=0)
         if n_with_class.min() < self.n_splits:
             rarest = classes[n_with_class.argmin()]
-            warnings.warn(
+            warn_caller(
                 f"Got n_splits={self.n_splits!r}, but class {rarest} is in only "
                 f"{n_with_class.min()} groups: some folds lack it.",
-                stacklevel=3,
             )
 
 

@@ -37,6 +37,11 @@ class Data:
     def __len__(self) -> int:
         return len(self.x)
 
+    def rows(self, chosen: np.ndarray) -> "Data":
+        """Return the rows that a mask chooses, with their columns."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Data(**{k: v[chosen] for k, v in given.items() if v is not None})
+
     def columns(self) -> dict[str, np.ndarray]:
         """Name and array of each column of a batch that is given."""
         names = (field.name for field in fields(self) if field.name != "groups")

@@ -19,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import AttriVAE, VAEFeatureExtractor
 from skvae.datasets import make_sprites
+from skvae.estimators.targets import Classes
+from skvae.features.attri_vae import LearnedAttributes
 from skvae.networks.staged import stage_shapes
 
 # Some of these are trained for an epoch or two.
@@ -318,7 +320,8 @@ def test_published_settings(setting, weights):
     published = AttriVAE.published(setting, random_state=0)
     found = published.beta, published.gamma, published.delta, published.max_iter
     assert found == weights
-    builder = published._network_builder((1, 80, 80, 80))
+    learned = LearnedAttributes(Classes(np.array([0, 1])))
+    builder = published._network_builder((1, 80, 80, 80), learned)
     shapes = stage_shapes(builder, (1, 80, 80, 80))
     assert shapes["conv_5"] == (2, 5, 5, 5)
     assert shapes["logits"] == (1,)

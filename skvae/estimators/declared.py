@@ -1,0 +1,102 @@
+"""Estimators whose class body declares each parameter once: type, constraint, default."""
+
+import inspect
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
+
+from sklearn.base import BaseEstimator
+
+from skvae._compat import Interval
+from skvae.estimators.docstrings import complete_docstrings, merge_docstrings
+
+# What several parameters may be: a type for the reader, constraints for scikit-learn.
+Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
+CountOrNone = Annotated[int | None, Interval(Integral, 1, None, closed="left"), None]
+Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
+NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]
+Share = Annotated[float, Interval(Real, 0, 1, closed="both")]
+ShareBelowOne = Annotated[float, Interval(Real, 0, 1, closed="left")]
+InnerShare = Annotated[float, Interval(Real, 0, 1, closed="neither")]
+Sizes = Annotated[tuple[int, ...], list, tuple]
+SizesOrNone = Annotated[tuple[int, ...] | None, list, tuple, None]
+Flag = Annotated[bool, "boolean"]
+
+
+def positional(default: Any) -> Any:
+    """Declare a parameter that may be given by its place."""
+    return field(default=default, kw_only=False)
+
+
+@dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(positional,))
+class DeclaredEstimator(BaseEstimator):
+    """Hyper-parameters that are typed, constrained and documented where they are declared.
+
+    Every subclass is a keyword dataclass: ``k: Annotated[int, constraint, ...] = 10``
+    declares a parameter, with the constraints that scikit-learn validates; a plain
+    ``k: int = 20`` gives it another default. Parameters, attributes and methods that a
+    subclass does not document have the documentation of its bases, in the order of the
+    signature; arguments of methods that neither does, that of ``_arguments``.
+    """
+
+    _arguments: ClassVar[str] = ""
+    _own_docstring: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._own_docstring = cls.__doc__ or ""
+        constraints = dict(getattr(cls, "_parameter_constraints", {}))
+        constraints |= own_constraints(cls, constraints)
+        cls._parameter_constraints = constraints
+        dataclass(eq=False, repr=False, kw_only=True, match_args=False)(cls)
+        signature = own_first(cls)
+        cls.__init__.__signature__ = signature  # type: ignore[attr-defined]
+        bases = declared(cls)
+        docstring = ""
+        for base in reversed(bases):
+            own, order = base._own_docstring, list(signature.parameters)
+            docstring = merge_docstrings(docstring, own, order)
+        cls.__doc__ = docstring
+        complete_docstrings(cls, [base._arguments for base in bases])
+
+    def _become(self, results: dict[str, Any]) -> None:
+        """Take the attributes of what was fitted: here alone, `fit` writes to itself."""
+        for name in [k for k in vars(self) if k.endswith("_") and not k.startswith("_")]:
+            delattr(self, name)
+        vars(self).update(results)
+
+
+def declared(cls: type) -> list[type[DeclaredEstimator]]:
+    """Return a class and those of its bases that declare parameters, itself first."""
+    return [
+        base
+        for base in cls.__mro__
+        if issubclass(base, DeclaredEstimator) and base is not DeclaredEstimator
+    ]
+
+
+def own_first(cls: type) -> inspect.Signature:
+    """Return the signature with the parameters of a class before those of its bases."""
+    order = [name for base in declared(cls) for name in inspect.get_annotations(base)]
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    itself, *parameters = signature.parameters.values()
+    parameters.sort(key=lambda each: (each.kind, order.index(each.name)))
+    return signature.replace(parameters=[itself, *parameters])
+
+
+def own_constraints(cls: type, inherited: dict[str, Any]) -> dict[str, Any]:
+    """Take the constraints out of a class body, and leave the types for signatures.
+
+    A parameter without any is not validated, unless a base constrains it.
+    """
+    own: dict[str, Any] = {}
+    for name, hint in inspect.get_annotations(cls).items():
+        if hint is ClassVar or get_origin(hint) is ClassVar:
+            continue
+        if get_origin(hint) is Annotated:
+            kind, *constraints = get_args(hint)
+            own[name] = constraints
+            cls.__annotations__[name] = kind
+        elif name not in inherited:
+            own[name] = "no_validation"
+    return own
