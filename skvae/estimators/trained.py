@@ -371,11 +371,6 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def transform(self, X: Any) -> np.ndarray:
         """Read the features of `layer`; never sampled, so always the same.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out), float32

@@ -360,23 +360,11 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images. Columns of a table should be standardised, images scaled to
-            about [0, 1]. A float32 memory map is streamed from its file.
         y : array-like of shape (n_samples,), default=None
             Classes or numbers, as ``task`` says, some of which may be missing. Without,
             there is no head.
         attributes : array-like of shape (n_samples, n_attributes), default=None
             Attributes in any units, NaN where missing; the k-th orders the k-th unit.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
-        groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; early stopping never splits a patient.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
 
         Raises
         ------
@@ -409,21 +397,12 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
         y : array-like of shape (n_samples,), default=None
             Classes or numbers.
         attributes : array-like of shape (n_samples, n_attributes), default=None
             Attributes. Their maps are those of the last call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
         classes : array-like of shape (n_classes,), default=None
             All classes, at the first call, where its y does not have them all.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
         """
         return self._fit(
             X,
@@ -465,11 +444,6 @@ class AttriVAE(BaseVAE):
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
@@ -481,11 +455,6 @@ class AttriVAE(BaseVAE):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes), float32
@@ -495,11 +464,6 @@ class AttriVAE(BaseVAE):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict y from the code.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
 
         Returns
         -------
@@ -522,8 +486,6 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
         y : array-like of shape (n_samples,), default=None
             Classes or numbers. Rows where they are missing do not count.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -566,18 +528,9 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of samples.
         attributes : dict or array-like of shape (n_samples, n_attributes), default=None
             Attributes that the samples should have, in their own units: values by name,
             or a column for each, with NaN where a unit is to be drawn.
-        random_state : int, RandomState instance or None, default=None
-            Draws the codes.
-
-        Returns
-        -------
-        X : ndarray, float32
-            Expected samples (no pixel noise), flat or images as X was in `fit`.
 
         Raises
         ------

@@ -92,12 +92,6 @@ default="relu"
         X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
             Rows or images. Columns of a table should be standardised, images scaled to
             about [0, 1]. A float32 memory map is streamed from its file.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
-        groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; early stopping never splits a patient.
 
         Returns
         -------
@@ -117,15 +111,6 @@ default="relu"
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch on X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
 
         Returns
         -------
@@ -184,11 +169,6 @@ default="relu"
     def reconstruct(self, X: Any) -> np.ndarray:
         """Encode and decode X, without sampling.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         reconstruction : ndarray of the shape of X, float32
@@ -201,11 +181,6 @@ default="relu"
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Score each sample; higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
 
         Returns
         -------
@@ -227,10 +202,6 @@ default="relu"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-        y : None
-            Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the mean.
 

@@ -128,11 +128,6 @@ default="gaussian"
     def denoise(self, X: Any) -> np.ndarray:
         """Reconstruct X, which may be corrupted as the network has learned to undo.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         denoised : ndarray of the shape of X, float32

@@ -110,8 +110,6 @@ class BaseVAE(BaseAutoencoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
         n_draws : int, default=16
             Codes drawn from each posterior. The expectation over a linear Gaussian
             decoder is exact and takes none.
@@ -147,11 +145,6 @@ class BaseVAE(BaseAutoencoder):
         posterior is missing: no bound of anything, and not to be compared between models
         of different size. See `score_samples`.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-
         Returns
         -------
         values : ndarray of shape (n_samples,), float32
@@ -173,12 +166,6 @@ class BaseVAE(BaseAutoencoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
-        y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the mean.
         n_draws : int, default=16
             Codes drawn from each posterior.
         random_state : int, RandomState instance or None, default=0
@@ -223,8 +210,6 @@ class BaseVAE(BaseAutoencoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
-            Rows or images.
         random_state : int, RandomState instance or None, default=None
             Draws the codes.
 

@@ -184,8 +184,6 @@ class PretrainedPredictor(TrainedTransformer):
             What to predict. Rows where it is missing take part in pretraining alone.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the loss of every phase.
-        groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; early stopping never splits a patient.
 
         Returns
         -------

@@ -127,18 +127,6 @@ class SequencePredictor(PretrainedPredictor):
         groups : array-like of shape (n_samples,), default=None
             Patient of each sequence; early stopping never splits a patient, nor the
             frames of a sequence.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, y or a parameter is not as expected; the estimator stays as it was.
-        NonFiniteLossError
-            If the loss becomes NaN or infinite.
         """
         return super().fit(X, y, sample_weight=sample_weight, groups=groups)
 
@@ -149,11 +137,6 @@ class SequencePredictor(PretrainedPredictor):
         ----------
         X : array-like or list of array-like
             Sequences, as `fit` takes them.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out), float32
-            The pooled features of each layer, side by side.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from skvae._compat import (
 )
 from skvae.estimators.declared import CountOrNone, DeclaredEstimator, Flag, SizesOrNone
 from skvae.estimators.inputs import check_new, check_rows
-from skvae.estimators.unequal_sizes import as_image, images_of, ragged
+from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of, ragged
 from skvae.mask_layouts import field_names, gathered
 from skvae.objectives.overlap import IGNORED
 from skvae.segmentation.cascade_stages import LEFT_OUT, fitted_stage, stage_to_fit
@@ -199,6 +199,7 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
     verbose: Annotated[bool, "verbose"] = False
 
+    _arguments: ClassVar[str] = IMAGES
     __metadata_request__fit: ClassVar = {"groups": True}
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -376,12 +377,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Predict the label of each pixel.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
-
         Returns
         -------
         y : ndarray of shape (n_samples, *spatial)
@@ -394,12 +389,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
-
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes, *spatial), float32
@@ -409,12 +398,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
 
     def quantify(self, X: Any) -> Bunch:
         """Return how much of the organ lesions cover, image by image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
 
         Returns
         -------
@@ -426,12 +409,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
 
     def transform(self, X: Any) -> np.ndarray:
         """Read the features that the second stage has of the crop around the organ.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
 
         Returns
         -------
@@ -463,9 +440,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
         y : array-like of shape (n_samples, *spatial)
             True masks, in a layout that `fit` takes.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -18,7 +18,7 @@ from skvae._compat import HasMethods, Interval, check_sample_weight, fit_context
 from skvae.estimators.declared import Count, CountOrNone, DeclaredEstimator, SizesOrNone
 from skvae.estimators.held_estimators import refuse_fitted, with_seed, with_shared
 from skvae.estimators.inputs import check_new, check_rows
-from skvae.estimators.unequal_sizes import as_image, images_of, middle_parts, ragged
+from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of, middle_parts, ragged
 from skvae.features.convolutional_sparse import ConvolutionalSparseAutoencoder
 from skvae.mask_layouts import gathered
 from skvae.segmentation.dice import mean_dice
@@ -170,6 +170,8 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Declare
     random_state: Annotated[Any, "random_state"] = None
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
     verbose: Annotated[bool, "verbose"] = False
+
+    _arguments: ClassVar[str] = IMAGES
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

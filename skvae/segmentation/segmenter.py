@@ -16,7 +16,7 @@ from skvae.estimators.declared import Count, CountOrNone, Positive, Share, Share
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
 from skvae.estimators.trained import Learned, Start, TrainedTransformer
-from skvae.estimators.unequal_sizes import as_image, images_of
+from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of
 from skvae.mask_layouts import gathered
 from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
@@ -72,6 +72,7 @@ class BaseSegmenter(TrainedTransformer):
 
     layer: str | list[str] = "bottleneck"
 
+    _arguments: ClassVar[str] = IMAGES
     _unfitted: ClassVar[Learned] = LearnedMasks(np.array([0, 1]))
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
 
@@ -250,12 +251,6 @@ class BaseSegmenter(TrainedTransformer):
     def predict(self, X: Any) -> np.ndarray:
         """Predict the label of each pixel.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
-
         Returns
         -------
         y : ndarray of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
@@ -267,12 +262,6 @@ class BaseSegmenter(TrainedTransformer):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
 
         Returns
         -------
@@ -290,11 +279,6 @@ class BaseSegmenter(TrainedTransformer):
         X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
             Images of any size, or their flat rows. A list may have images of unequal
             sizes.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out), float32
-            The pooled features of each layer, side by side.
 
         Raises
         ------
@@ -328,9 +312,6 @@ class BaseSegmenter(TrainedTransformer):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size, or their flat rows. A list may have images of unequal
-            sizes.
         y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
             True masks, in a layout that `fit` takes.
         sample_weight : array-like of shape (n_samples,), default=None
