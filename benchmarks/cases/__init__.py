@@ -1,0 +1,1 @@
+"""Cases for `fingerprints.py`: what is computed, with public names alone."""
