@@ -59,14 +59,13 @@ def main():
     expected = expectations(arguments.expected)
     with ThreadPoolExecutor() as threads:
         one, other = threads.map(fingerprints, arguments.roots)
-    names = dict.fromkeys([*one, *other])
-    differ = {name for name in names if one.get(name) != other.get(name)}
+    names = list(dict.fromkeys([*one, *other]))
+    differ = [name for name in names if one.get(name) != other.get(name)]
     unexpected = 0
-    for name in names:
-        if name in differ:
-            why = reason(name, expected)
-            unexpected += why is None
-            print(name, one.get(name, "-"), other.get(name, "-"), why or "UNEXPECTED")
+    for name in differ:
+        why = reason(name, expected)
+        unexpected += why is None
+        print(name, one.get(name, "-"), other.get(name, "-"), why or "UNEXPECTED")
     for name in expected:
         if not any(fnmatchcase(each, name) for each in differ):
             print(f"Expected to differ, but does not: {name}")

@@ -2,7 +2,6 @@
 
 import tempfile
 
-import numpy as np
 import pandas as pd
 
 from cases.samples import (
@@ -12,8 +11,8 @@ from cases.samples import (
     IMAGES,
     INPUTS,
     LACKING,
+    LARGE,
     NUMBERS,
-    RNG,
     ROWS,
     SOME,
     THREE,
@@ -108,6 +107,5 @@ def attributes():
     yield "AttriVAE/partial/y", fit("AttriVAE", ROWS, Y, **again)
     few = {"attributes": LACKING[:24]}
     yield "AttriVAE/images/y", fit("AttriVAE", IMAGES, Y[:24], columns=few)
-    X = RNG.random((6, 1, 80, 80), dtype=np.float32)
     published = {"architecture": "published", "max_iter": 1}
-    yield "AttriVAE/published", fit("AttriVAE", X, Y[:6], **published)
+    yield "AttriVAE/published", fit("AttriVAE", LARGE, Y[:6], **published)

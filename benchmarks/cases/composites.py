@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 from torch import nn
 
 import skvae
@@ -11,8 +10,8 @@ from cases.samples import (
     GROUPS,
     IMAGES,
     NUMBERS,
-    RNG,
     ROWS,
+    SEQUENCES,
     SOME,
     THREE,
     VOLUMES,
@@ -61,10 +60,9 @@ def sequences():
     blobs = skvae.datasets.make_moving_blobs(12, n_frames=(2, 4), size=8, random_state=0)
     targets = {"SequenceClassifier": Y[:12], "SequenceRegressor": blobs.target}
     small = {"autoencoder": partial(make, "Autoencoder")}
-    rows = RNG.random((12, 3, 5), dtype=np.float32)
     for kind, y in targets.items():
         yield f"{kind}/unequal", fit(kind, blobs.images, y, **small)
-        yield f"{kind}/rows", fit(kind, rows, y, **small)
+        yield f"{kind}/rows", fit(kind, SEQUENCES, y, **small)
         yield f"{kind}/single", fit(kind, ROWS[:12], y, **small)
         for name, own in {
             "lstm": {"rnn": "lstm", "n_layers": 2},

@@ -26,7 +26,9 @@ def refusals():
     for kind in kinds():
         for name, (X, wrong) in broken.items():
             known = inspect.signature(getattr(skvae, kind)).parameters
-            wrong = {k: v for k, v in wrong.items() if k in known}
+            asked, wrong = wrong, {k: v for k, v in wrong.items() if k in known}
+            if asked and not wrong:
+                continue
             masked = "ignore_label" in known
             y = np.resize(Y, X[:, 0].shape) if masked and X.ndim > 1 else Y[: len(X)]
             yield f"{kind}/refused/{name}", fit(kind, X, y, **wrong)

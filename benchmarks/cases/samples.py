@@ -10,29 +10,19 @@ from sklearn.frozen import FrozenEstimator
 import skvae
 
 RNG = np.random.default_rng(0)
-
 ROWS = RNG.random((40, 12), dtype=np.float32)
-
 IMAGES = RNG.random((24, 1, 12, 10), dtype=np.float32)
-
 VOLUMES = RNG.random((16, 2, 6, 8, 5), dtype=np.float32)
-
+SEQUENCES = RNG.random((12, 3, 5), dtype=np.float32)
+LARGE = RNG.random((6, 1, 80, 80), dtype=np.float32)
 INPUTS = {"rows": ROWS, "images": IMAGES, "volumes": VOLUMES}
-
 FRAME = pd.DataFrame(ROWS, columns=[f"x{i}" for i in range(12)])
-
 Y, THREE = np.arange(40) % 2, np.arange(40) % 3
-
 NUMBERS = ROWS[:, 0] + 2 * ROWS[:, 1]
-
 GROUPS = np.arange(40) // 2
-
 WEIGHTS = 0.5 + RNG.random(40)
-
 ATTRIBUTES = np.column_stack([ROWS[:, 0] * 100, ROWS[:, 1] > 0.5])
-
 LACKING = np.where(RNG.random((40, 2)) < 0.2, np.nan, ATTRIBUTES)
-
 SOME = np.where(RNG.random(40) < 0.3, -1, Y)
 
 COMMON = {
@@ -45,17 +35,15 @@ COMMON = {
     "max_iter": 3,
     "batch_size": 16,
 }
-
-
 PHASES = {"head_max_iter": 2, "finetune_max_iter": 2}
-SEQUENCES = ("SequenceClassifier", "SequenceRegressor")
-
+PREDICTORS = ("AutoencoderClassifier", "AutoencoderRegressor")
+RECURRENT = ("SequenceClassifier", "SequenceRegressor")
 SMALL = {
     "ConvolutionalSparseAutoencoder": {"kernel_size": 3, "scales": (1, 2)},
     "SegNetSegmenter": {"depth": 2, "width": 4, "n_convolutions": 1, "batch_size": 4},
     "UNetSegmenter": {"depth": 2, "width": 4, "n_convolutions": 1, "batch_size": 4},
-    **dict.fromkeys(("AutoencoderClassifier", "AutoencoderRegressor"), PHASES),
-    **{kind: PHASES | {"hidden_size": 4} for kind in SEQUENCES},
+    **dict.fromkeys(PREDICTORS, PHASES),
+    **{kind: PHASES | {"hidden_size": 4} for kind in RECURRENT},
 }
 
 # What is read of a fitted estimator that has it.
