@@ -3,9 +3,12 @@
 import ast
 import dataclasses
 import inspect
+import io
 import subprocess
 import sys
 import textwrap
+import tokenize
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,49 @@ from contract import KINDS
 import skvae
 
 FILES = sorted(Path(skvae.__file__).parent.rglob("*.py"))
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
 DRAWERS = {"utils", "helpers", "common", "misc"}
+
+
+def code_lines(path):
+    """Return the number of lines with code: docstrings, comments and blanks are none."""
+    source = path.read_text()
+    docstrings = set()
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            text = body[0].value
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                docstrings |= set(range(text.lineno, text.end_lineno + 1))
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NO_CODE:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstrings)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_files_are_short_and_no_drawers(path):
-    assert len(path.read_text().splitlines()) <= 400
+    assert code_lines(path) <= 300
     assert path.stem.strip("_") not in DRAWERS
+
+
+def test_no_two_files_have_one_name():
+    names = Counter(path.name for path in FILES if path.name != "__init__.py")
+    assert max(names.values()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_few_classes_stand_above_a_kind(kind):
+    own = [c for c in kind.__mro__[1:] if c.__module__.startswith("skvae.")]
+    assert len(own) <= 5
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

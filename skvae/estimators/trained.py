@@ -224,7 +224,12 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         return find_sample_shape(as_array(X), self.image_shape)
 
     def _data(
-        self, x: np.ndarray, known: Any, sample_weight: Any = None, groups: Any = None
+        self,
+        x: np.ndarray,
+        known: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        groups: Any = None,
     ) -> tuple[Data, Learned]:
         """Check the columns that `fit` got; return them with the rows, and what they teach.
 
@@ -381,14 +386,16 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         x = self._check(X, reset=False)
         return self.network_.read(x, layers, self.pool, self.n_threads)
 
-    def list_layers(self, X: Any = None) -> list[Layer]:
+    def list_layers(self, X: Any = None, y: Any = None) -> list[Layer]:
         """List the stages that ``layer`` can name, in the order of computation.
 
         Parameters
         ----------
         X : array-like, default=None
-            Before `fit`: rows or images, of which only the shape counts. What y decides
-            is as for two classes or, where `fit` needs no y, without any.
+            Before `fit`: rows or images, of which only the shape counts.
+        y : array-like, default=None
+            Before `fit`: what it will get as y, where the network depends on that.
+            Without, layers are as for two classes or, where `fit` needs no y, without any.
 
         Returns
         -------
@@ -401,7 +408,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             shapes = self.network_.shapes
         else:
             sample_shape = self._sample_shape(X)
-            builder = self._network_builder(sample_shape, self._unfitted)
+            learned: Learned = self._unfitted
+            if y is not None:
+                x, _ = check_new(self, X, type(self)._check)
+                _, learned = self._data(x, None, y=y)
+            builder = self._network_builder(sample_shape, learned)
             shapes = stage_shapes(builder, sample_shape)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))

@@ -1,13 +1,12 @@
 """The attribute-regularised variational autoencoder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -24,7 +23,7 @@ from skvae.estimators.targets import (
 )
 from skvae.estimators.trained import Fit, Learned
 from skvae.features.attribute_columns import (
-    check_attributes,
+    LearnedAttributes,
     one_for_each,
     refuse_unseen,
     wanted_attributes,
@@ -59,21 +58,6 @@ def _classifies(estimator: "AttriVAE") -> bool:
             f"Got task={task!r}, but only task='classification' has classes."
         )
     return True
-
-
-@dataclass(frozen=True, eq=False)
-class LearnedAttributes(Learned):
-    """What y and the attributes teach: their names, and the scales of both."""
-
-    target: Target | None = None
-    names: tuple[str, ...] = ()
-    scaler: StandardScaler | None = None
-
-    def attributes(self) -> dict[str, Any]:
-        classes = {}
-        if isinstance(self.target, Classes):
-            classes["classes_"] = self.target.classes
-        return {"attribute_names_": list(self.names), **classes}
 
 
 class AttriVAE(BaseVAE):
@@ -316,10 +300,9 @@ class AttriVAE(BaseVAE):
             learned, data = replace(learned, target=target), replace(data, y=scaled)
         if attributes is None:
             return data, learned
-        names, scaler, values = self._scaled_attributes(attributes, x, learned)
-        return replace(data, attributes=values), replace(
-            learned, names=names, scaler=scaler
-        )
+        name = type(self).__name__
+        learned, values = learned.scaled(attributes, x, self.n_components, name)
+        return replace(data, attributes=values), learned
 
     def _targets(
         self, y: Any, x: np.ndarray, known: Target | None, classes: Any
@@ -332,20 +315,6 @@ class AttriVAE(BaseVAE):
         if isinstance(known, Classes):
             classes = known.classes
         return Classes.learn(y, x, name, self.class_weight, classes)
-
-    def _scaled_attributes(
-        self, attributes: Any, x: np.ndarray, known: LearnedAttributes
-    ) -> tuple[tuple[str, ...], StandardScaler, np.ndarray]:
-        """Return the attributes as numbers that float32 can tell apart."""
-        name = type(self).__name__
-        names, values = check_attributes(attributes, x, self.n_components, name)
-        if known.names and tuple(names) != known.names:
-            raise ValueError(
-                f"Got the attributes {', '.join(names)}, but {name} has been trained with "
-                f"{', '.join(known.names)}."
-            )
-        scaler = known.scaler or StandardScaler().fit(values)
-        return tuple(names), scaler, scaler.transform(values).astype(np.float32)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -1,11 +1,53 @@
 """Attributes: known quantities of each sample, some of which may be missing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length
+
+from skvae.estimators.targets import Target
+from skvae.estimators.trained import Learned
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedAttributes(Learned):
+    """What y and the attributes teach: their names, and the scales of both.
+
+    Parameters
+    ----------
+    target : Classes or TargetScale, optional
+        What y is, where there is one.
+    names : tuple of str
+        Of the attributes.
+    scaler : StandardScaler, optional
+        Brings the attributes to numbers that float32 can tell apart.
+    """
+
+    target: Target | None = None
+    names: tuple[str, ...] = ()
+    scaler: StandardScaler | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        target = {} if self.target is None else self.target.attributes()
+        return {"attribute_names_": list(self.names), **target}
+
+    def scaled(
+        self, attributes: Any, x: np.ndarray, n_components: int, name: str
+    ) -> tuple["LearnedAttributes", np.ndarray]:
+        """Learn attributes, if none are known; return them scaled, in single precision."""
+        names, values = check_attributes(attributes, x, n_components, name)
+        if self.names and tuple(names) != self.names:
+            raise ValueError(
+                f"Got the attributes {', '.join(names)}, but {name} has been trained with "
+                f"{', '.join(self.names)}."
+            )
+        scaler = self.scaler or StandardScaler().fit(values)
+        learned = replace(self, names=tuple(names), scaler=scaler)
+        return learned, scaler.transform(values).astype(np.float32)
 
 
 def check_attributes(

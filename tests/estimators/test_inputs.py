@@ -118,7 +118,7 @@ def test_bad_parameters_are_named(kind, parameters, message):
 
 @each_trained
 def test_a_wrong_layer_is_named_beside_all_there_are(kind):
-    layers = [layer.name for layer in small(kind).list_layers(ROWS)]
+    layers = [layer.name for layer in small(kind).list_layers(ROWS, y_of(ROWS))]
     listed = f"{kind.__name__} has the layers {', '.join(layers)}."
     with pytest.raises(ValueError, match=re.escape(f"layer='cod', but {listed}")):
         small(kind, layer="cod").fit(ROWS, y_of(ROWS))

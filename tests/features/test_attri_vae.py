@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from skvae import AttriVAE, VAEFeatureExtractor
 from skvae.datasets import make_sprites
 from skvae.estimators.targets import Classes
-from skvae.features.attri_vae import LearnedAttributes
+from skvae.features.attribute_columns import LearnedAttributes
 from skvae.networks.staged import stage_shapes
 
 # Some of these are trained for an epoch or two.
