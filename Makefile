@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
 
-.PHONY: test study lint types tests install clean
+.PHONY: test nightly study lint types tests install clean
 
 install: .venv/installed
 
@@ -25,8 +25,14 @@ lint:
 types:
 	$(BIN)/mypy
 
+# A worker per core, each with one thread; one that has nothing left takes from the other.
+WORKERS = -n 2 --dist worksteal
+
 tests:
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
+
+nightly: install  ## what trains to a mark, which takes minutes
+	$(BIN)/python -m pytest $(WORKERS) -m nightly --table benchmarks/results/nightly.csv
 
 clean:
 	rm -rf .venv skvae-study .pytest_cache .ruff_cache .mypy_cache

@@ -1,11 +1,37 @@
+import csv
 import os
 from pathlib import Path
 
 # Read when scipy is first imported; without it a check of scikit-learn is skipped.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Read when torch is first imported: there is a worker per core, which is enough.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--table", help="CSV file of each test's outcome, time and figures")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Write the table: a line a test, with what it recorded as a property."""
+    if not config.getoption("table"):
+        return
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+    ]
+    with open(config.getoption("table"), "w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["test", "outcome", "seconds", "figures"])
+        for report in sorted(reports, key=lambda report: report.nodeid):
+            figures = " ".join(f"{name}={value}" for name, value in report.user_properties)
+            seconds = round(report.duration, 1)
+            table.writerow([report.nodeid, report.outcome, seconds, figures])
 
 
 @pytest.fixture(scope="session")
