@@ -40,18 +40,17 @@ PRETRAINED = {
     "autoencoder": skvae.Autoencoder(
         3, hidden_layer_sizes=(8,), channels=(2, 4), max_iter=2, batch_size=16
     ),
-    "head_max_iter": 10,
+    "head_max_iter": 3,
     "head_learning_rate_init": 0.03,
-    "finetune_max_iter": 3,
+    "finetune_max_iter": 2,
     "finetune_learning_rate_init": 0.03,
     "encoder_learning_rate_scale": 0.5,
 }
 
 
 SEQUENCE = PRETRAINED | {
-    "autoencoder": skvae.Autoencoder(8, channels=(2, 4), max_iter=5, batch_size=16),
+    "autoencoder": skvae.Autoencoder(8, channels=(2, 4), max_iter=2, batch_size=16),
     "hidden_size": 8,
-    "head_max_iter": 15,
     "finetune_learning_rate_init": 0.001,
 }
 
@@ -76,8 +75,6 @@ SEGMENTER = {"depth": 2, "width": 4, "n_convolutions": 1}
 SPARSE = {"kernel_size": 3, "scales": (1, 2), "learning_rate_init": 0.05}
 
 OWN = {
-    # As scikit-learn's checks of classifiers want it.
-    "AttriVAE": {"max_iter": 30, "learning_rate_init": 0.01, "alpha": 100.0},
     "AutoencoderClassifier": PRETRAINED,
     "AutoencoderRegressor": PRETRAINED,
     "CascadeSegmenter": {
@@ -100,6 +97,21 @@ OWN = {
     "UNetSegmenter": SEGMENTER,
 }
 
+# What scikit-learn's checks want to learn well is learned in large steps: one of these
+# checks sets a thousand epochs.
+CHECKED = {
+    "AttriVAE": {
+        "max_iter": 15,
+        "batch_size": 64,
+        "learning_rate_init": 0.03,
+        "alpha": 100.0,
+    },
+    "AutoencoderClassifier": {"head_max_iter": 10, "batch_size": 64},
+    "AutoencoderRegressor": {"head_max_iter": 10, "batch_size": 64},
+    "SequenceClassifier": {"head_max_iter": 15, "batch_size": 64},
+    "SequenceRegressor": {"head_max_iter": 15, "batch_size": 32},
+}
+
 # Training of a single step, in whatever phases a kind has, or an estimator that it holds.
 ONE_STEP = {
     "max_iter": 1,
@@ -118,6 +130,11 @@ def small(kind, **parameters):
     known = kind().get_params()
     chosen = {k: v for k, v in SMALL.items() if k in known} | OWN.get(kind.__name__, {})
     return kind(**{**chosen, **parameters})
+
+
+def checked(kind):
+    """Return an instance that learns enough for the checks of scikit-learn."""
+    return small(kind, **CHECKED.get(kind.__name__, {}))
 
 
 def one_step(kind, n_rows, **parameters):

@@ -12,6 +12,7 @@ from contract import (
     LAYERED,
     OTHER,
     TRAINED,
+    checked,
     columns,
     given,
     inputs,
@@ -64,7 +65,7 @@ NOT_YIELDED = (
 
 
 @parametrize_with_checks(
-    [small(kind) for kind in KINDS],
+    [checked(kind) for kind in KINDS],
     expected_failed_checks=lambda estimator: CANNOT_PASS,
     xfail_strict=True,
 )

@@ -46,8 +46,26 @@ def nan_padded(sequences, n_frames=6):
     return x
 
 
+def test_the_speed_of_a_small_blob():
+    images, speed = make_moving_blobs(
+        160, size=12, noise=0.0, random_state=1, return_X_y=True
+    )
+    quiet = QUIET | {"random_state": 1, "head_max_iter": 40}
+    code = autoencoder(max_iter=6, **QUIET | {"random_state": 1})
+    code.fit(images[:100].reshape(-1, 1, 12, 12))
+    scores = {}
+    for n_epochs in (0, 5):
+        fitted = SequenceRegressor(
+            autoencoder=FrozenEstimator(code), finetune_max_iter=n_epochs, **quiet
+        ).fit(images[:100], speed[:100])
+        scores[n_epochs] = fitted.score(images[100:], speed[100:])
+    assert min(scores.values()) >= 0.8
+    assert scores[5] > scores[0] - 0.02
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("state", [0, 1, 2])
-def test_the_speed_of_a_blob(state):
+def test_the_speed_of_a_blob(state, record_property):
     images, speed = make_moving_blobs(310, noise=0.0, random_state=state, return_X_y=True)
     quiet = QUIET | {"random_state": state}
     autoencoder = (
@@ -63,6 +81,7 @@ def test_the_speed_of_a_blob(state):
             autoencoder=FrozenEstimator(autoencoder), finetune_max_iter=n_epochs, **quiet
         ).fit(images[:160], speed[:160])
         scores[n_epochs] = fitted.score(images[160:], speed[160:])
+        record_property(f"r2 after {n_epochs}", f"{scores[n_epochs]:.3f}")
     assert min(scores.values()) >= 0.9
     assert scores[10] > scores[0] - 0.02
 
@@ -75,13 +94,22 @@ def test_a_collapse_is_a_warning_and_the_features_say_nothing():
     assert fitted.score(X[60:], Y[60:]) < 0.2
 
 
-@pytest.mark.parametrize("state", [0, 1, 2])
-def test_with_the_warm_up_the_default_vae_does_not_collapse(state):
-    frames = make_moving_blobs(100, random_state=state).images.reshape(-1, 1, 24, 24)
+# A quarter of the sequences is enough for the first two of these states.
+@pytest.mark.parametrize(
+    ("state", "n_sequences"),
+    [(0, 25), (1, 25)]
+    + [pytest.param(state, 100, marks=pytest.mark.nightly) for state in (0, 1, 2)],
+)
+def test_with_the_warm_up_the_default_vae_does_not_collapse(
+    state, n_sequences, record_property
+):
+    blobs = make_moving_blobs(n_sequences, random_state=state)
+    frames = blobs.images.reshape(-1, 1, 24, 24)
     vae = SequenceRegressor()._default_autoencoder((1, 24, 24))
     assert vae.kl_warmup == 0.5
     vae.set_params(**QUIET | {"random_state": state})
-    assert vae.fit(frames).active_units_ >= 12
+    record_property("active units", str(vae.fit(frames).active_units_))
+    assert vae.active_units_ >= 12
 
 
 @EACH_POOLING

@@ -56,6 +56,18 @@ def test_folds_of_patients_are_the_same_under_metadata_routing():
     )
 
 
+def test_it_finds_lesions_as_well_as_one_network_and_says_how_much_they_cover(fitted):
+    one = UNetSegmenter(**NET | SHARED, max_iter=15).fit(X[TRAIN], Y[TRAIN])
+    dice = [
+        dice_scores(Y[TEST], each.predict(X[TEST]), labels=[2]).mean()
+        for each in (one, fitted)
+    ]
+    found, expected = fitted.quantify(X[TEST]), involvement(Y[TEST])
+    assert dice[1] >= max(dice[0] - 0.01, 0.4)
+    assert fitted.roundtrip_dice_ >= 0.95
+    assert np.abs(found.fraction - expected.fraction).mean() <= 0.15
+
+
 def test_probabilities_are_those_of_the_stages(fitted):
     lungs = fitted.stage1_.predict_proba(X[TEST])[:, 1]
     probability = fitted.predict_proba(X[TEST])
