@@ -19,7 +19,8 @@ def digits():
 
 @pytest.fixture(scope="module")
 def quiet(digits):
-    return SparseAutoencoder(100, random_state=0, n_threads=1, max_iter=60).fit(digits)
+    quick = {"max_iter": 30, "learning_rate_init": 2e-3}
+    return SparseAutoencoder(100, random_state=0, n_threads=1, **quick).fit(digits)
 
 
 def test_mean_activations_reach_their_target(quiet, digits):
@@ -30,7 +31,7 @@ def test_mean_activations_reach_their_target(quiet, digits):
 
 def test_without_weight_the_code_is_dense(digits):
     dense = SparseAutoencoder(100, sparsity_weight=0.0, random_state=0, n_threads=1)
-    activation = dense.set_params(max_iter=60).fit_transform(digits).mean()
+    activation = dense.set_params(max_iter=15).fit_transform(digits).mean()
     assert activation > 0.2
 
 
