@@ -135,7 +135,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
     n_threads : int or None, default=None
         Torch's threads while fitting and reading; ``None`` inherits. The last bits of
-        the results depend on the number of threads.
+        the results depend on the number of threads. A forked process has one, since
+        torch's threads do not outlive a fork.
     random_state : int, RandomState instance or None, default=None
         Draws the seed of the fit's own generators; torch's and numpy's global ones
         are never touched.

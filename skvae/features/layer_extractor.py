@@ -76,7 +76,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     device : str, default="auto"
         Torch device: ``"auto"`` takes CUDA, then MPS, then the CPU.
     n_threads : int or None, default=None
-        Torch's threads while reading; ``None`` inherits.
+        Torch's threads while reading; ``None`` inherits. A forked process has one.
     random_state : int, RandomState instance or None, default=None
         Draws the weights that a function initialises; no other use.
     memory : str, joblib.Memory or None, default=None
