@@ -113,6 +113,26 @@ def test_a_pickle_holds_numpy_arrays_and_no_tensors(kind):
 
 
 @each_kind
+def test_a_fitted_kind_is_made_of_states_that_formats_of_text_can_hold(kind):
+    """Of dictionaries with keys of text or numbers, all the way down."""
+    pending = [small(kind).fit(INPUTS["rows"], labels(kind, INPUTS["rows"]))]
+    met = []
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            assert {type(key) for key in value} <= {str, int}
+            pending += value.values()
+        elif isinstance(value, list | tuple):
+            pending += value
+        elif type(value).__module__.startswith("skvae."):
+            met.append(type(value).__name__)
+            state = value.__getstate__()
+            assert isinstance(state, dict | None), f"{value!r} has slots"
+            pending.append(state or {})
+    assert {"FittedNetwork", "ForeignNetwork"} & set(met)
+
+
+@each_kind
 @each_input
 def test_global_random_state_is_untouched(kind, X):
     torch.manual_seed(3)

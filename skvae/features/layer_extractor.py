@@ -233,7 +233,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
             )
         return [
             row._replace(n_features=pooled_size(row.shape, self.pool))
-            for address, row in surveyed.layers.items()
+            for address, row in dict(surveyed.layers).items()  # older pickles have these
             if address.side == "output"
         ]
 
@@ -253,10 +253,11 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         """
         check_is_fitted(self, "network_")
         check_feature_names_in(self, input_features, generate_names=False)
+        rows = dict(self._survey.layers)
         names = [
             f"{address}_{i}"
             for address in self._addresses(self._survey, self.sample_shape_)
-            for i in range(pooled_size(self._survey.layers[address].shape, self.pool))
+            for i in range(pooled_size(rows[address].shape, self.pool))
         ]
         return np.asarray(names, dtype=object)
 
@@ -324,15 +325,15 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         return addresses
 
     def _address(self, name: str, surveyed: Survey, shape: tuple[int, ...]) -> Address:
-        address = parse_address(name)
+        address, layers = parse_address(name), dict(surveyed.layers)
         if address is not None and address.call == 0:
             only = address._replace(call=None)
-            address = only if only in surveyed.layers else address
-        if address in surveyed.layers:
+            address = only if only in layers else address
+        if address in layers:
             return address
         if surveyed.error is not None:
             raise self._not_taken(surveyed, shape)
-        known = [row.name for row in surveyed.layers.values()]
+        known = [row.name for row in layers.values()]
         nearest = get_close_matches(name, known, n=N_NEAREST, cutoff=0.0)
         raise ValueError(
             f"Got layer={name!r}, but the network has no such layer; the nearest of its "
@@ -341,7 +342,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
 
     @staticmethod
     def _not_taken(surveyed: Survey, shape: tuple[int, ...]) -> ValueError:
-        last = next(reversed(surveyed.layers), None)
+        last = next(reversed(dict(surveyed.layers)), None)
         where = f" behind {last}" if last is not None else ""
         return ValueError(
             f"Got X with samples of shape {shape}, which the network does not take{where}: "

@@ -28,8 +28,6 @@ class Builder:
     Linear(in_features=3, out_features=2, bias=False)
     """
 
-    __slots__ = ("cls", "kwargs")
-
     cls: type[nn.Module]
     kwargs: tuple[tuple[str, Any], ...]
 

@@ -300,10 +300,11 @@ def taps(module: nn.Module, layers: Sequence[Address]) -> Taps | StagedTaps:
 class Survey(NamedTuple):
     """All layers that a forward pass met, and the error that ended it, if one did.
 
-    The error is its text: an exception holds the tensors of the pass that it ended.
+    The layers are pairs, not a dictionary, whose keys formats of text would have to be
+    text. The error is its text: an exception holds the tensors of the pass that it ended.
     """
 
-    layers: dict[Address, LayerRow]
+    layers: list[tuple[Address, LayerRow]]
     error: str | None = None
 
 
@@ -331,11 +332,11 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
             tapped(x)
         except Exception as raised:
             error = repr(raised)
-    rows = {}
+    rows = []
     for address, (shape, version, before, part) in met.items():
         n_calls = watch.calls[address.module, address.side]
         named = address._replace(call=None) if n_calls == 1 else address
-        rows[named] = LayerRow(
+        row = LayerRow(
             str(named),
             address.activation or type(part).__name__,
             shape,
@@ -344,17 +345,19 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
             version._version != before,
             0 if address.activation else sum(p.numel() for p in part.parameters()),
         )
+        rows.append((named, row))
     return Survey(rows, error)
 
 
 def _stages(module: StagedNetwork, x: Tensor) -> Survey:
-    rows, error = {}, None
+    rows: list[tuple[Address, LayerRow]] = []
+    error = None
     with torch.no_grad():
         try:
             for name, value in module.stages(x):
                 shape = tuple(value.shape[1:])
                 row = LayerRow(name, "stage", shape, _numel(shape), 1, False, 0)
-                rows[Address(name)] = row
+                rows.append((Address(name), row))
         except Exception as raised:
             error = repr(raised)
     return Survey(rows, error)

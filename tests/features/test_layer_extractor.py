@@ -1,3 +1,4 @@
+import copy
 import pickle
 from functools import partial
 
@@ -325,6 +326,16 @@ def test_a_device_that_is_not_there_is_refused(small, digits):
     fitted.network_.device = "cuda:99"
     copied = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copied.transform(digits[0]), fitted.transform(digits[0]))
+
+
+def test_a_pickle_with_a_dictionary_of_layers_is_read(digits):
+    X, _ = digits
+    fitted = extractor(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), "1").fit(X)
+    older = copy.deepcopy(fitted)
+    older._survey = older._survey._replace(layers=dict(older._survey.layers))
+    np.testing.assert_array_equal(older.transform(X), fitted.transform(X))
+    assert older.list_layers() == fitted.list_layers()
+    assert list(older.get_feature_names_out()) == list(fitted.get_feature_names_out())
 
 
 class TwoPartError(Exception):

@@ -57,6 +57,16 @@ def test_a_copy_is_the_same_value(copied):
     assert repr(twin) == repr(original)
 
 
+def test_a_builder_is_made_of_its_state():
+    """As skops makes it, which calls no function that a file names."""
+    original = vae(hidden_layer_sizes=(3,))
+    twin = Builder.__new__(Builder)
+    twin.__dict__.update(original.__getstate__())
+    assert twin == original
+    assert hash(twin) == hash(original)
+    assert twin().state_dict().keys() == original().state_dict().keys()
+
+
 def test_building_leaves_the_value_and_its_hash_alone():
     builder = vae(hidden_layer_sizes=(3,))
     before = joblib.hash(builder)
