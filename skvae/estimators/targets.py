@@ -285,12 +285,20 @@ Target = Classes | TargetScale
 
 
 def decision_values(logits: np.ndarray) -> np.ndarray:
-    """Return logits as scikit-learn has them: of two classes, that of the second alone."""
+    """Return logits as scikit-learn has them: of two classes, that of the second alone.
+
+    In double precision, which what works with scores of scikit-learn may assign to them.
+    """
+    logits = logits.astype(np.float64)
     return logits[:, 0] if logits.shape[1] == 1 else logits
 
 
 def class_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return a column per class; a single logit is that of the second of two classes."""
+    """Return a column per class; a single logit is that of the second of two classes.
+
+    In double precision, in which a probability near 1 is not yet 1.
+    """
+    logits = logits.astype(np.float64)
     if logits.shape[1] == 1:
         logits = np.hstack([np.zeros_like(logits), logits])
     return softmax(logits, axis=1)

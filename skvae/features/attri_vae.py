@@ -415,7 +415,7 @@ class AttriVAE(BaseVAE):
 
         Returns
         -------
-        logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
             Of two classes, the logit of the second.
         """
         return decision_values(self._predicted(X))
@@ -426,7 +426,7 @@ class AttriVAE(BaseVAE):
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_classes), float32
+        probabilities : ndarray of shape (n_samples, n_classes), float64
             In the order of ``classes_``.
         """
         return class_probabilities(self._predicted(X))

@@ -7,6 +7,7 @@ from skvae.estimators.targets import (
     TargetScale,
     check_targets,
     class_probabilities,
+    decision_values,
     encode_classes,
     labelled_score,
 )
@@ -155,3 +156,12 @@ def test_a_score_of_numbers_and_weights():
     assert found == pytest.approx(expected)
     with pytest.raises(ValueError, match="without a single label"):
         labelled_score(r2_score, [np.nan] * 4, predicted)
+
+
+def test_scores_are_doubles_in_which_a_probability_near_1_is_not_1():
+    logits = np.array([[20.0], [-20.0]], dtype=np.float32)
+    assert decision_values(logits).dtype == np.float64
+    found = class_probabilities(logits)
+    rare = 1 / (1 + np.exp(20.0))
+    np.testing.assert_allclose(found, [[rare, 1 - rare], [1 - rare, rare]], rtol=1e-12)
+    assert found.max() < 1

@@ -93,7 +93,7 @@ def test_probabilities_scores_and_classes_agree(names):
     labels = np.array(names)[Y[:300] % len(names)]
     fitted = classifier(finetune_max_iter=10).fit(X[:300], labels)
     score, p = fitted.decision_function(X[:300]), fitted.predict_proba(X[:300])
-    assert p.dtype == np.float32
+    assert p.dtype == np.float64
     if len(names) == 2:
         np.testing.assert_allclose(p[:, 1], expit(score), atol=1e-6)
         np.testing.assert_array_equal(fitted.predict(X[:300]) == names[1], score > 0)
