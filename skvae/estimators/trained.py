@@ -122,7 +122,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         autoencoder reconstructs the changed images.
     early_stopping : bool, default=False
         Whether to hold rows out and keep the epoch that is best on them. Rows of a
-        patient stay together when `fit` gets ``groups``; without, it cannot know.
+        patient stay together when `fit` gets ``groups``; without, it cannot know. Which
+        patients are held out depends on the order in which they first appear, not on
+        their names.
     validation_fraction : float, default=0.1
         Share of rows (of groups) held out for early stopping.
     n_iter_no_change : int, default=10

@@ -10,6 +10,7 @@ from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skvae.mask_layouts import as_masks, by_field
+from skvae.statistics.grouping import numbered
 
 __all__ = ["MaskStratifiedKFold"]
 
@@ -46,7 +47,9 @@ class MaskStratifiedKFold(BaseCrossValidator):
     overlap are told apart in a structured array alone; in an array, their axis looks like
     one of space, and all of them count as foreground.
 
-    Under metadata routing the splitter requests ``groups``, as scikit-learn's do.
+    Patients of equal masks are told apart by the order in which they first appear, never by
+    their names. Under metadata routing the splitter requests ``groups``, as scikit-learn's
+    do.
 
     Examples
     --------
@@ -121,7 +124,7 @@ class MaskStratifiedKFold(BaseCrossValidator):
         y = as_masks(y)
         check_consistent_length(X, y, groups)
         rows = np.arange(len(y))
-        group = rows if groups is None else _numbered(groups)
+        group = rows if groups is None else numbered(column_or_1d(groups))
         n_groups = group.max() + 1
         if n_groups < folds.n_splits:
             kind = "images" if groups is None else "groups"
@@ -142,10 +145,6 @@ class MaskStratifiedKFold(BaseCrossValidator):
         return StratifiedKFold(
             self.n_splits, shuffle=self.shuffle, random_state=self.random_state
         )
-
-
-def _numbered(groups: Any) -> NDArray[np.intp]:
-    return np.unique(column_or_1d(groups), return_inverse=True)[1]
 
 
 def _ranked(y: Any, group: NDArray[np.intp], ignore_label: int | None) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skvae.exceptions import warn_caller
+from skvae.statistics.grouping import numbered
 
 # Below, neither a test of a correlation nor nearest neighbours mean anything.
 LEAST_ROWS = 5
@@ -85,10 +86,10 @@ def _names(table: Any, default: str, n: int) -> list[str]:
 
 
 def group_numbers(groups: Any, n_samples: int) -> np.ndarray:
-    """Return the number of each row's group."""
+    """Return the number of each row's group, in the order in which groups appear."""
     groups = column_or_1d(groups)
     check_consistent_length(groups, np.empty(n_samples))
-    return np.unique(groups, return_inverse=True)[1]
+    return numbered(groups)
 
 
 def one_row_a_group(columns: Columns, group: np.ndarray) -> Columns:

@@ -10,6 +10,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from skvae.exceptions import warn_caller
+from skvae.statistics.grouping import numbered
 
 __all__ = ["RepeatedStratifiedGroupKFold"]
 
@@ -37,8 +38,9 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
 
     Notes
     -----
-    Without `groups`, each row is a group of its own: stratified folds. Under
-    metadata routing the splitter requests `groups`, as scikit-learn's do.
+    Without `groups`, each row is a group of its own: stratified folds. The folds depend
+    on the order in which groups first appear, not on their names. Under metadata routing
+    the splitter requests `groups`, as scikit-learn's do.
 
     Examples
     --------
@@ -116,10 +118,8 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         y = np.asarray(y)
         rng = check_random_state(self.random_state)
         classes, class_of_row = np.unique(y, return_inverse=True)
-        names, group_of_row = np.unique(
-            np.arange(len(y)) if groups is None else np.asarray(groups), return_inverse=True
-        )
-        counts = np.zeros((len(names), len(classes)))
+        group_of_row = np.arange(len(y)) if groups is None else numbered(groups)
+        counts = np.zeros((group_of_row.max(initial=-1) + 1, len(classes)))
         np.add.at(counts, (group_of_row, class_of_row), 1)
         self._check_counts(counts, classes)
         for _ in range(self.n_repeats):

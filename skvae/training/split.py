@@ -4,12 +4,16 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from skvae.training.data import Data
+from skvae.statistics.grouping import numbered
 
 
 def validation_split(
     data: Data, fraction: float | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return indices of training and validation rows; groups stay on one side.
+
+    Which groups are held out depends on the order in which they first appear, not on
+    their names.
 
     Raises
     ------
@@ -19,7 +23,7 @@ def validation_split(
     rows = data.weighing
     if fraction is None:
         return rows, None
-    groups = None if data.groups is None else data.groups[rows]
+    groups = None if data.groups is None else numbered(data.groups[rows])
     kind = ShuffleSplit if groups is None else GroupShuffleSplit
     try:
         splits = kind(n_splits=1, test_size=fraction, random_state=seed)

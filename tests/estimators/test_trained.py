@@ -210,6 +210,14 @@ def test_verbose_shows_a_bar(rows, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_patients_by_name_and_by_number_give_the_same_features(rows):
+    numbers = np.arange(len(rows)) % 20
+    names = np.array([f"Patient {11 * i % 20}" for i in numbers])
+    vae = small(VAEFeatureExtractor, early_stopping=True, validation_fraction=0.3)
+    first, second = (vae.fit(rows, groups=g).transform(rows) for g in (numbers, names))
+    np.testing.assert_array_equal(second, first)
+
+
 def test_groups_reach_early_stopping_through_a_search(rows, monkeypatch):
     seen = []
     original = trained.Data

@@ -44,6 +44,23 @@ def test_folds_are_parts_of_equal_numbers_that_keep_patients_together(
             np.testing.assert_array_equal(np.sort([*train, *test]), np.arange(n))
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, 9), min_size=8, max_size=30),
+    names=st.permutations([f"P{i}" for i in range(10)]),
+    shuffle=st.booleans(),
+)
+def test_what_patients_are_called_does_not_change_the_folds(numbers, names, shuffle):
+    numbers = [0, 1, *numbers]
+    y = squares(np.arange(len(numbers)) % 3)
+    cv = MaskStratifiedKFold(2, shuffle=shuffle, random_state=0 if shuffle else None)
+    called = np.array([names[i] for i in numbers])
+    for test, expected in zip(
+        parts(cv, y, called), parts(cv, y, np.array(numbers)), strict=True
+    ):
+        np.testing.assert_array_equal(test, expected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rare=st.integers(1, 6), empty=st.integers(0, 6), seed=st.integers(0, 99), n=st.just(25)

@@ -49,6 +49,24 @@ def test_repeats_differ_even_where_all_patients_differ_in_size():
     assert len({tuple(test) for _, test in cv.split(y, y, groups)}) == 30
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(10, 40), st.integers(0, 10**6), st.sampled_from([-1, "P{}", None]))
+def test_what_patients_are_called_does_not_change_the_folds(n_patients, seed, name):
+    y, groups = cohort(n_patients, seed)
+    if name is None:
+        called = [(i, str(i))[i % 2] for i in groups.tolist()]
+        called = np.array(called, dtype=object)
+    elif name == -1:
+        called = -groups
+    else:
+        called = np.array([name.format(i * 7 % 41) for i in groups])
+    cv = RepeatedStratifiedGroupKFold(3, 2, seed)
+    for (_, test), (_, expected) in zip(
+        cv.split(y, y, called), cv.split(y, y, groups), strict=True
+    ):
+        np.testing.assert_array_equal(test, expected)
+
+
 def test_random_state_decides():
     y, groups = cohort(30, seed=0)
 

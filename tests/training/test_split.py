@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import GroupShuffleSplit
 
 from skvae.training.data import Data
 from skvae.training.split import validation_split
@@ -39,6 +40,45 @@ def test_a_patient_is_never_on_both_sides(groups):
     assert sorted([*index, *held_out]) == list(range(len(groups)))
     assert set(groups[index]).isdisjoint(groups[held_out])
     assert len(index) > 0 < len(held_out)
+
+
+# One-to-one maps of numbers below 12 that keep their order, reverse it, and mix it.
+NAMES = {
+    "numbers": lambda i: i,
+    "reversed": lambda i: -i,
+    "floats": lambda i: (5 * i % 13) / 4,
+    "names": lambda i: f"P{7 * i % 13}",
+    "objects": lambda i: ["A", 3, 2.5, "b", -1, True, "0", 7, None, 9, "z", 11][i],
+}
+
+
+@few
+@given(
+    numbers=st.lists(st.integers(0, 11), min_size=4, max_size=30),
+    name=st.sampled_from(list(NAMES)),
+    seed=st.integers(0, 2**31),
+)
+def test_what_patients_are_called_does_not_change_the_split(numbers, name, seed):
+    if len(set(numbers)) < 2:
+        return
+    called = list(map(NAMES[name], numbers))
+    kind = object if name == "objects" else None
+    x = np.zeros((len(numbers), 2))
+    split, relabelled = (
+        validation_split(Data(x, groups=np.array(groups, dtype=dtype)), 0.3, seed)
+        for groups, dtype in ((numbers, None), (called, kind))
+    )
+    np.testing.assert_array_equal(relabelled[0], split[0])
+    np.testing.assert_array_equal(relabelled[1], split[1])
+
+
+def test_patients_in_the_order_of_their_numbers_are_split_as_scikit_learn_does():
+    groups = np.repeat(np.arange(10), 3)
+    splitter = GroupShuffleSplit(1, test_size=0.3, random_state=5)
+    ((train, held_out),) = splitter.split(groups, groups=groups)
+    split = validation_split(Data(np.zeros((30, 2)), groups=groups), 0.3, 5)
+    np.testing.assert_array_equal(split[0], train)
+    np.testing.assert_array_equal(split[1], held_out)
 
 
 def test_the_seed_decides_the_split():
