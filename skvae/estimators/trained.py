@@ -117,7 +117,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         flips, moves, turns, scales and shades them as :class:`~skvae.RandomAugment` does
         by default, a ``RandomAugment`` as it says; a random transform of MONAI is
         applied image by image (slowly), where y are masks to dictionaries of ``image``
-        and ``mask``, as in ``RandFlipd(["image", "mask"])``; any other callable maps a
+        and ``mask``, as in ``RandFlipd(["image", "mask"])``, and one of TorchIO to subjects
+        of these; any other callable maps a
         ``skvae.objectives.batch.Batch`` and a ``torch.Generator`` to a new batch. An
         autoencoder reconstructs the changed images.
     early_stopping : bool, default=False

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch
 from skvae.training.recipe import Augment
+from skvae.training.subjects import PerSubject, draws, of_torchio
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def as_augment(augment: Any) -> Augment | None:
     Raises
     ------
     ValueError
-        If it is a transform of MONAI without randomness.
+        If it is a transform of MONAI or TorchIO without randomness.
     """
     if augment is None:
         return None
@@ -241,10 +242,14 @@ def as_augment(augment: Any) -> Augment | None:
         return RandomAugment() if augment else None
     if hasattr(augment, "set_random_state"):
         return PerImage(augment)
-    if isinstance(augment, transforms_of_monai()):
+    if of_torchio(augment) and draws(augment):
+        return PerSubject(augment)
+    of_monai = isinstance(augment, transforms_of_monai())
+    if of_monai or of_torchio(augment):
+        library, example = ("MONAI", "RandFlip") if of_monai else ("TorchIO", "RandomFlip")
         raise ValueError(
-            f"Got augment={augment!r}, a transform of MONAI that changes every image "
-            "alike; expected a random one, such as RandFlip."
+            f"Got augment={augment!r}, a transform of {library} that changes every image "
+            f"alike; expected a random one, such as {example}."
         )
     return augment
 

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
-from skvae.training.data import Data
 from skvae.statistics.grouping import numbered
+from skvae.training.data import Data
 
 
 def validation_split(
