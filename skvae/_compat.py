@@ -1,6 +1,8 @@
 """The one shim for what is private or experimental in scikit-learn."""
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
@@ -23,6 +25,7 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "may_stop",
+    "shown_with_documentation",
     "take_rows",
 ]
 
@@ -56,3 +59,19 @@ def may_stop(estimator: Any) -> bool:
     """Whether a callback is set that could end a fit early: all but progress bars."""
     callbacks = getattr(estimator, "_skl_callbacks", [])
     return any(not isinstance(callback, ProgressBar) for callback in callbacks)
+
+
+def shown_with_documentation(show: Callable[..., Any], *args: Any, doc_link: str) -> Any:
+    """Return the parameters or attributes of an estimator, as HTML shows them.
+
+    scikit-learn shows what a docstring says of each only where the class has a page on
+    the web; where there is none, the links that lead nowhere are taken out again.
+    """
+    shown = show(*args, doc_link=doc_link or "#")
+    if not doc_link:
+        shown._html_repr = partial(_without_links, shown._html_repr)
+    return shown
+
+
+def _without_links(html: Callable[[], str]) -> str:
+    return re.sub(r'\s(rel="noreferrer"|target="_blank"|href="#[^"]*")', "", html())

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_
 
 from sklearn.base import BaseEstimator
 
-from skvae._compat import Interval
+from skvae._compat import Interval, shown_with_documentation
 from skvae.estimators.docstrings import complete_docstrings, merge_docstrings
 
 # What several parameters may be: a type for the reader, constraints for scikit-learn.
@@ -64,6 +64,13 @@ class DeclaredEstimator(BaseEstimator):
         for name in [k for k in vars(self) if k.endswith("_") and not k.startswith("_")]:
             delattr(self, name)
         vars(self).update(results)
+
+    def _get_params_html(self, deep: bool = True, doc_link: str = "") -> Any:
+        show = super()._get_params_html
+        return shown_with_documentation(show, deep, doc_link=doc_link)
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        return shown_with_documentation(super()._get_fitted_attr_html, doc_link=doc_link)
 
 
 def declared(cls: type) -> list[type[DeclaredEstimator]]:

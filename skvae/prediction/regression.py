@@ -15,9 +15,10 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
 
     Attributes
     ----------
-    target_mean_, target_scale_ : float
-        Mean and standard deviation of the targets; the stage ``prediction`` is in these
-        units.
+    target_mean_ : float
+        Mean of the targets, from which the stage ``prediction`` counts.
+    target_scale_ : float
+        Standard deviation of the targets, the unit of the stage ``prediction``.
     """
 
     _unfitted: ClassVar[Learned] = LearnedTarget(TargetScale(0.0, 1.0))

@@ -63,15 +63,16 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
 
     Parameters
     ----------
-    stage1, stage2 : segmenter of skvae, FrozenEstimator or None, default=None
-        What finds the organ in an image, and what tells lesions, organ and background
-        apart in the crop around it. An unfitted one is cloned; a fitted one comes as
-        ``FrozenEstimator(segmenter)`` and is not trained again: for ``stage1``, all but
-        its label 0 is the organ; the labels of ``stage2`` are 0 for the background, 1 for
-        the organ, and lesions. ``None`` is ``UNetSegmenter()``. Where they leave
-        ``device``, ``n_threads``, ``precision``, ``verbose``, ``random_state`` and
-        ``memory`` at their defaults, they take those given here; ``ignore_label`` they
-        always take.
+    stage1 : segmenter of skvae, FrozenEstimator or None, default=None
+        What finds the organ in an image. An unfitted one is cloned; a fitted one comes as
+        ``FrozenEstimator(segmenter)`` and is not trained again: all but its label 0 is
+        the organ. ``None`` is ``UNetSegmenter()``. Where it leaves ``device``,
+        ``n_threads``, ``precision``, ``verbose``, ``random_state`` and ``memory`` at
+        their defaults, it takes those given here; ``ignore_label`` it always takes.
+    stage2 : segmenter of skvae, FrozenEstimator or None, default=None
+        What tells lesions, organ and background apart in the crop around the organ, given
+        as ``stage1`` is; the labels of a fitted one are 0 for the background, 1 for the
+        organ, and lesions.
     margin : int, default=4
         Pixels that the box around the organ is larger on every side, for context. Can be
         changed after `fit`, as can ``size``, ``mask_input`` and ``on_empty``; the second
@@ -114,8 +115,10 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
 
     Attributes
     ----------
-    stage1_, stage2_ : segmenter
-        The fitted stages.
+    stage1_ : segmenter
+        The fitted first stage.
+    stage2_ : segmenter
+        The fitted second stage.
     classes_ : ndarray of shape (n_classes,)
         Labels that y has: background, organ, and lesions; of fields, 0, 1 and 2.
     crop_size_ : tuple of int
