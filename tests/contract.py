@@ -106,7 +106,7 @@ CHECKED = {
         "learning_rate_init": 0.03,
         "alpha": 100.0,
     },
-    "AutoencoderClassifier": {"head_max_iter": 10, "batch_size": 64},
+    "AutoencoderClassifier": {"head_max_iter": 10, "finetune_max_iter": 3},
     "AutoencoderRegressor": {"head_max_iter": 10, "batch_size": 64},
     "SequenceClassifier": {"head_max_iter": 15, "batch_size": 64},
     "SequenceRegressor": {"head_max_iter": 15, "batch_size": 32},
