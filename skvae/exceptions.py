@@ -4,6 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import joblib
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
@@ -18,7 +19,7 @@ __all__ = [
 
 # A warning names the line of the user, whatever lies between: here, `fit` is decorated.
 INSIDE = tuple(
-    str(Path(module.__file__).parent) for module in (sys.modules["skvae"], sklearn)
+    str(Path(module.__file__).parent) for module in (sys.modules["skvae"], sklearn, joblib)
 )
 
 
@@ -35,7 +36,7 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 class NonFiniteLossError(ValueError):

@@ -9,6 +9,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 import skvae
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skvae.exceptions.PosteriorCollapseWarning",
+    "ignore::skvae.exceptions.EmptyOrganWarning",
+)
+
 # Of parameters that only some kinds have, beside those of what is trained.
 MORE = {
     "autoencoder": skvae.Autoencoder(2),

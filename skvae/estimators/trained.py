@@ -43,7 +43,7 @@ from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import Epoch, Fitted, epochs
 from skvae.training.reading import FittedNetwork
-from skvae.training.recipe import Augment, Phase, Recipe
+from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
 
 
@@ -471,21 +471,3 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def refuse_missing_stages(recipe: Recipe, shapes: Iterable[str]) -> None:
-    """Refuse an objective that reads what its network does not compute.
-
-    Raises
-    ------
-    ValueError
-        If a stage is missing.
-    """
-    shapes = list(shapes)
-    for objective in (recipe.objective, *(phase.objective for phase in recipe.phases)):
-        missing = set(getattr(objective, "stages", ())) - set(shapes)
-        if missing:
-            raise ValueError(
-                f"Got the objective {objective!r}, which reads the stage "
-                f"{sorted(missing)[0]!r}, but the network has {', '.join(shapes)}."
-            )

@@ -1,7 +1,7 @@
 """Everything that a training run depends on but its data, as one value."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -150,3 +150,21 @@ class Recipe:
     def n_epochs(self) -> int:
         """The whole budget."""
         return sum(phase.n_epochs for phase in self.phases)
+
+
+def refuse_missing_stages(recipe: Recipe, shapes: Iterable[str]) -> None:
+    """Refuse an objective that reads what its network does not compute.
+
+    Raises
+    ------
+    ValueError
+        If a stage is missing.
+    """
+    shapes = list(shapes)
+    for objective in (recipe.objective, *(phase.objective for phase in recipe.phases)):
+        missing = set(getattr(objective, "stages", ())) - set(shapes)
+        if missing:
+            raise ValueError(
+                f"Got the objective {objective!r}, which reads the stage "
+                f"{sorted(missing)[0]!r}, but the network has {', '.join(shapes)}."
+            )
