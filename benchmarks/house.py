@@ -169,7 +169,11 @@ def live_figures(root):
     """Return what takes an import of the checkout."""
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        [sys.executable, "-c", LIVE], env=environment, stdout=subprocess.PIPE, check=True
+        [sys.executable, "-c", LIVE],
+        cwd=root,  # "-c" looks there first
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
     )
     return json.loads(done.stdout)
 

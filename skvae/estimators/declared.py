@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_
 from sklearn.base import BaseEstimator
 
 from skvae._compat import Interval, shown_with_documentation
-from skvae.estimators.docstrings import complete_docstrings, merge_docstrings
+from skvae.docstrings import complete_docstrings, merge_docstrings
 
 # What several parameters may be: a type for the reader, constraints for scikit-learn.
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
@@ -39,7 +39,10 @@ class DeclaredEstimator(BaseEstimator):
     signature; arguments of methods that neither does, that of ``_arguments``.
     """
 
-    _arguments: ClassVar[str] = ""
+    _arguments: ClassVar[str] = """
+    input_features : array-like of str or None, default=None
+        Not used; checked against what `fit` saw.
+    """
     _own_docstring: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -57,7 +60,8 @@ class DeclaredEstimator(BaseEstimator):
             own, order = base._own_docstring, list(signature.parameters)
             docstring = merge_docstrings(docstring, own, order)
         cls.__doc__ = docstring
-        complete_docstrings(cls, [base._arguments for base in bases])
+        arguments = [base._arguments for base in (*bases, DeclaredEstimator)]
+        complete_docstrings(cls, arguments)
 
     def _become(self, results: dict[str, Any]) -> None:
         """Take the attributes of what was fitted: here alone, `fit` writes to itself."""

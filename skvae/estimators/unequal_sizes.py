@@ -8,13 +8,6 @@ from sklearn.utils import assert_all_finite
 from skvae.estimators.inputs import as_array, check_rows
 from skvae.mask_layouts import is_listed
 
-# What methods that predict say of X.
-IMAGES = """
-X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-    Images of any size, or their flat rows. A list may have images of unequal
-    sizes.
-"""
-
 
 def ragged(X: Any) -> list[np.ndarray] | None:
     """Return images of unequal sizes as a list of arrays; of anything else, None."""

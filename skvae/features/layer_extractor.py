@@ -240,11 +240,6 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the features after their layer: ``features.norm5_0``, ...
 
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Not used; checked against what `fit` saw.
-
         Returns
         -------
         names : ndarray of str

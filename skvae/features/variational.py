@@ -1,10 +1,11 @@
 """What every variational autoencoder shares, whatever else it learns."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skvae.estimators.declared import NonNegative, Share
@@ -74,6 +75,11 @@ class BaseVAE(BaseAutoencoder):
     beta: NonNegative = 1.0
     kl_warmup: Share = 0.0
     free_bits: NonNegative = 0.0
+
+    # How a score is estimated is no property of samples.
+    __metadata_request__score: ClassVar = dict.fromkeys(
+        ("n_draws", "random_state", "importance_weighted"), UNUSED
+    )
 
     def _bottleneck(self) -> Builder:
         return Builder(GaussianCode)

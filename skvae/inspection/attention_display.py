@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.docstrings import completed
 from skvae.drawing import new_axes, sliced, tile_centres, tiled
 from skvae.extras import import_extra
 from skvae.inspection.attention import attention_map
@@ -12,6 +13,7 @@ from skvae.inspection.attention import attention_map
 LARGEST_OPACITY = 0.75
 
 
+@completed
 class AttentionMapDisplay:
     """Images, and below them the same images under their attention maps.
 
@@ -118,17 +120,6 @@ class AttentionMapDisplay:
         self, *, channel: int = 0, axis: int = 0, index: int | None = None, ax: Any = None
     ) -> Self:
         """Draw images and maps.
-
-        Parameters
-        ----------
-        channel : int, default=0
-            Channel of the images to show.
-        axis : int, default=0
-            Spatial axis across which volumes are cut.
-        index : int, default=None
-            Place of the cut; by default in the middle.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

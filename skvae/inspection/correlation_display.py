@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.docstrings import completed
 from skvae.drawing import new_axes
 from skvae.statistics.correlation import AttributeCorrelation
 
@@ -13,6 +14,7 @@ __all__ = ["AttributeCorrelationDisplay"]
 MOST_NUMBERS = 200
 
 
+@completed
 class AttributeCorrelationDisplay:
     """Units against attributes: colours are statistics, a star marks the sure ones.
 
@@ -77,15 +79,6 @@ class AttributeCorrelationDisplay:
 
     def plot(self, *, alpha: float = 0.05, n_units: int = 30, ax: Any = None) -> Self:
         """Draw it.
-
-        Parameters
-        ----------
-        alpha : float, default=0.05
-            Largest corrected p-value that gets a star.
-        n_units : int, default=30
-            Of more units, those with the smallest p-values are shown, in their order.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.docstrings import completed
 from skvae.drawing import new_axes
 from skvae.statistics.association_measures import Correlation
 from skvae.statistics.columns import Columns, attribute_columns, unit_columns
@@ -11,6 +12,7 @@ from skvae.statistics.columns import Columns, attribute_columns, unit_columns
 __all__ = ["UnitAttributeDisplay"]
 
 
+@completed
 class UnitAttributeDisplay:
     """How often values of a unit and of an attribute meet.
 
@@ -94,13 +96,6 @@ class UnitAttributeDisplay:
 
     def plot(self, *, bins: int = 30, ax: Any = None) -> Self:
         """Draw it.
-
-        Parameters
-        ----------
-        bins : int, default=30
-            Number of bins along each axis.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from skvae.arguments import check_choice
+from skvae.docstrings import completed
 from skvae.drawing import new_axes
 from skvae.inspection.probe import LayerProbe
 
@@ -16,6 +17,7 @@ LABELS = {
 CHANCE = {"r2": 0, "spearman": 0, "roc_auc": 0.5}
 
 
+@completed
 class LayerProbeDisplay:
     """A line per target: means over the folds, with bars of one standard deviation.
 
@@ -75,13 +77,6 @@ class LayerProbeDisplay:
 
     def plot(self, *, metric: str | None = None, ax: Any = None) -> Self:
         """Draw it.
-
-        Parameters
-        ----------
-        metric : {"r2", "spearman", "roc_auc"}, default=None
-            Which score; by default that of the first target.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

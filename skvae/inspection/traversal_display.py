@@ -4,11 +4,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from skvae.docstrings import completed
 from skvae.drawing import new_axes, sliced, tile_centres, tiled
 from skvae.extras import import_extra
 from skvae.inspection.traversal import LatentTraversal, latent_traversal
 
 
+@completed
 class LatentTraversalDisplay:
     """What a decoder makes of a code that moves: images side by side.
 
@@ -108,17 +110,6 @@ class LatentTraversalDisplay:
         self, *, channel: int = 0, axis: int = 0, index: int | None = None, ax: Any = None
     ) -> Self:
         """Draw the traversal.
-
-        Parameters
-        ----------
-        channel : int, default=0
-            Channel of the images to show.
-        axis : int, default=0
-            Spatial axis across which volumes are cut.
-        index : int, default=None
-            Place of the cut; by default in the middle.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

@@ -35,11 +35,6 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits.
 
-        Parameters
-        ----------
-        X : array-like
-            Samples, as `fit` takes them.
-
         Returns
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
@@ -50,11 +45,6 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
-        Parameters
-        ----------
-        X : array-like
-            Samples, as `fit` takes them.
-
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes), float64
@@ -64,11 +54,6 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class.
-
-        Parameters
-        ----------
-        X : array-like
-            Samples, as `fit` takes them.
 
         Returns
         -------

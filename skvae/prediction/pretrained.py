@@ -164,6 +164,10 @@ class PretrainedPredictor(TrainedTransformer):
 
     layer: str | list[str] = "features"
 
+    _arguments: ClassVar[str] = """
+    X : array-like
+        Samples, as `fit` takes them.
+    """
     # Whether the rate falls in fine-tuning, and from scratch.
     _annealed: ClassVar[bool] = True
 

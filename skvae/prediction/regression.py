@@ -29,11 +29,6 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target.
 
-        Parameters
-        ----------
-        X : array-like
-            Samples, as `fit` takes them.
-
         Returns
         -------
         y : ndarray of shape (n_samples,), float64

@@ -18,13 +18,12 @@ from skvae._compat import (
     check_feature_names_in,
     fit_context,
 )
-from skvae.estimators.declared import CountOrNone, DeclaredEstimator, Flag, SizesOrNone
+from skvae.estimators.declared import CountOrNone, Flag, SizesOrNone
 from skvae.estimators.inputs import check_new, check_rows
-from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of, ragged
+from skvae.estimators.unequal_sizes import as_image, images_of, ragged
 from skvae.mask_layouts import field_names, gathered
 from skvae.objectives.overlap import IGNORED
 from skvae.segmentation.cascade_stages import LEFT_OUT, fitted_stage, stage_to_fit
-from skvae.segmentation.dice import mean_dice
 from skvae.segmentation.involvement import coded, involvement
 from skvae.segmentation.locating import (
     Located,
@@ -34,6 +33,7 @@ from skvae.segmentation.locating import (
     report_empty,
     roundtrip_dice,
 )
+from skvae.segmentation.mask_predictor import MaskPredictor
 from skvae.segmentation.masks import LearnedMasks, encode_masks, listed, of_one_size
 from skvae.segmentation.out_of_fold import cross_val_predict_masks
 from skvae.segmentation.segmenter import BaseSegmenter
@@ -47,7 +47,7 @@ MOST_LABELS = IGNORED
 SMALLEST = np.finfo(np.float32).tiny
 
 
-class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
+class CascadeSegmenter(TransformerMixin, MaskPredictor):
     """Segment an organ, and lesions in the crop around it.
 
     The first stage finds the organ; a box around it, with a margin, is cropped and, if
@@ -202,7 +202,6 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
     verbose: Annotated[bool, "verbose"] = False
 
-    _arguments: ClassVar[str] = IMAGES
     __metadata_request__fit: ClassVar = {"groups": True}
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -372,22 +371,13 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
         lesions = organ * inner[2:] / np.maximum(in_organ, SMALLEST)
         return np.stack([1 - organ, organ - lesions.sum(axis=0), *lesions])
 
+    def _coded(self, y: Any) -> Any:
+        return coded(y, self.ignore_label)
+
     def _labels(self, X: Any) -> np.ndarray:
         """Predict masks with an axis for each of the image."""
         indices = (np.atleast_1d(each.argmax(axis=0)) for each in self._maps(X))
         return gathered(self.classes_[index] for index in indices)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the label of each pixel.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, *spatial)
-            Labels, flat if the y of `fit` was. For images of unequal sizes, an array of
-            arrays.
-        """
-        labels = self._labels(X)
-        return self._learned.in_layout(labels)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
@@ -437,41 +427,3 @@ class CascadeSegmenter(TransformerMixin, DeclaredEstimator):
         check_is_fitted(self, "stage2_")
         check_feature_names_in(self, input_features, generate_names=False)
         return self.stage2_.get_feature_names_out()
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean Dice coefficient of organ and lesions, over all images.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_samples, *spatial)
-            True masks, in a layout that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image.
-
-        Returns
-        -------
-        score : float
-            In [0, 1]; of each label, healthy organ and lesion, as a segmenter's: a label
-            in neither mask of an image counts as 1, see :func:`~skvae.dice_scores`.
-            Images without a pixel that counts are left out.
-
-        Raises
-        ------
-        ValueError
-            If y or weights are not as expected, or no pixel of y counts.
-        """
-        return mean_dice(
-            coded(y, self.ignore_label),
-            self._labels(X),
-            self.classes_,
-            self.ignore_label,
-            single_pixel=len(self.sample_shape_) == 1,
-            sample_weight=sample_weight,
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

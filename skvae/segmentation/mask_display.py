@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from skvae.docstrings import completed
 from skvae.drawing import new_axes, sliced, tile_centres, tiled
 from skvae.extras import import_extra
 from skvae.mask_layouts import field_names
@@ -20,6 +21,7 @@ ERRORS = {"missed": "#0072b2", "false": "#d55e00", "wrong label": "#e69f00"}
 OPACITY = 0.6
 
 
+@completed
 class SegmentationDisplay:
     """Images, and below them the true mask, the predicted one, and their differences.
 
@@ -193,17 +195,6 @@ class SegmentationDisplay:
         self, *, channel: int = 0, axis: int = 0, index: int | None = None, ax: Any = None
     ) -> Self:
         """Draw images and masks.
-
-        Parameters
-        ----------
-        channel : int, default=0
-            Channel of the images to show.
-        axis : int, default=0
-            Spatial axis across which volumes are cut.
-        index : int, default=None
-            Place of the cut; by default where there is the most foreground.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
 
         Returns
         -------

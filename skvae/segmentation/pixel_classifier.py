@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -15,13 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skvae._compat import HasMethods, Interval, check_sample_weight, fit_context
-from skvae.estimators.declared import Count, CountOrNone, DeclaredEstimator, SizesOrNone
+from skvae.estimators.declared import Count, CountOrNone, SizesOrNone
 from skvae.estimators.held_estimators import refuse_fitted, with_seed, with_shared
 from skvae.estimators.inputs import check_new, check_rows
-from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of, middle_parts, ragged
+from skvae.estimators.unequal_sizes import as_image, images_of, middle_parts, ragged
 from skvae.features.convolutional_sparse import ConvolutionalSparseAutoencoder
 from skvae.mask_layouts import gathered
-from skvae.segmentation.dice import mean_dice
+from skvae.segmentation.mask_predictor import MaskPredictor
 from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
 from skvae.segmentation.pixels import PixelFeatures, draw_pixels, share_of
 
@@ -37,7 +37,7 @@ def _classifier_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeclaredEstimator):
+class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MaskPredictor):
     """Segment images by classifying each pixel by its features.
 
     The features are learned from all images without labels, by a convolutional sparse
@@ -170,8 +170,6 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Declare
     random_state: Annotated[Any, "random_state"] = None
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
     verbose: Annotated[bool, "verbose"] = False
-
-    _arguments: ClassVar[str] = IMAGES
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -313,24 +311,6 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Declare
         maps = pixels.maps(self.classifier_.predict, 1, self.classes_.dtype)
         return gathered(each[0] for each in maps)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the label of each pixel.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size that the features take, or their flat rows. A list may
-            have images of unequal sizes.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, *spatial)
-            Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
-            an array of arrays.
-        """
-        labels = self._labels(X)
-        return self._learned.in_layout(labels)
-
     @available_if(_classifier_has("predict_proba"))
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
@@ -350,40 +330,6 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Declare
         answer = self.classifier_.predict_proba
         maps = pixels.maps(answer, len(self.classes_), np.float32)
         return maps[..., 0] if len(self.sample_shape_) == 1 else maps
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean Dice coefficient of the foreground labels, over all images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-            Images of any size that the features take, or their flat rows. A list may
-            have images of unequal sizes.
-        y : array-like of shape (n_samples, *spatial)
-            True masks, in a layout that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image.
-
-        Returns
-        -------
-        score : float
-            In [0, 1]; a label in neither mask of an image counts as 1, see
-            :func:`~skvae.dice_scores`.
-            Images without a pixel that counts are left out.
-
-        Raises
-        ------
-        ValueError
-            If y or weights are not as expected, or no pixel of y counts.
-        """
-        return mean_dice(
-            y,
-            self._labels(X),
-            self.classes_,
-            self.ignore_label,
-            single_pixel=len(self.sample_shape_) == 1,
-            sample_weight=sample_weight,
-        )
 
     def transform(self, X: Any) -> np.ndarray:
         """Average the features of all pixels of an image.
@@ -444,10 +390,3 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Declare
                 "breast, or classes for background (0), breast and dense tissue."
             )
         return share_of(label, self._labels(X), region)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

@@ -16,14 +16,14 @@ from skvae.estimators.declared import Count, CountOrNone, Positive, Share, Share
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
 from skvae.estimators.trained import Learned, Start, TrainedTransformer
-from skvae.estimators.unequal_sizes import IMAGES, as_image, images_of
+from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import gathered
 from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
 from skvae.networks.unet import UNet
 from skvae.objectives.overlap import MaskOverlap
-from skvae.segmentation.dice import mean_dice
 from skvae.segmentation.encoder_weights import frozen_modules, transferred
+from skvae.segmentation.mask_predictor import MaskPredictor
 from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
 from skvae.training.data import Data
 from skvae.training.patches import MaskPatches
@@ -33,7 +33,7 @@ from skvae.training.windows import apply_by_windows, n_windows
 LOSSES = {"dice": (1.0, 0.0), "cross_entropy": (0.0, 1.0), "both": (1.0, 1.0)}
 
 
-class BaseSegmenter(TrainedTransformer):
+class BaseSegmenter(MaskPredictor, TrainedTransformer):
     """A network that labels each pixel; a kind says how decoder and encoder meet.
 
     Parameters
@@ -119,7 +119,6 @@ default=None
     foreground_fraction: Share = 0.5
     overlap: ShareBelowOne = 0.5
 
-    _arguments: ClassVar[str] = IMAGES
     _unfitted: ClassVar[Learned] = LearnedMasks(np.array([0, 1]))
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
 
@@ -295,18 +294,6 @@ default=None
             return gathered(self.classes_[index] for index in found)
         return self.classes_[found]
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the label of each pixel.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
-            Labels, of the type and layout of the y of `fit`. For images of unequal sizes,
-            an array of arrays.
-        """
-        labels = self._labels(X)
-        return self._learned.in_layout(labels)
-
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.
 
@@ -353,42 +340,3 @@ default=None
             for x in images
         ]
         return np.concatenate(rows)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean Dice coefficient of the foreground labels, over all images.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_samples, *spatial) or (n_samples, n_labels, *spatial)
-            True masks, in a layout that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image.
-
-        Returns
-        -------
-        score : float
-            In [0, 1]; a label in neither mask of an image counts as 1, see
-            :func:`~skvae.dice_scores`.
-            Images without a pixel that counts are left out.
-
-        Raises
-        ------
-        ValueError
-            If y or weights are not as expected, or no pixel of y counts.
-        """
-        labels = self._labels(X)
-        return mean_dice(
-            y,
-            labels,
-            self.classes_,
-            self.ignore_label,
-            multilabel=self._learned.multilabel,
-            single_pixel=len(self.sample_shape_) == 1,
-            sample_weight=sample_weight,
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.positive_only = True
-        return tags

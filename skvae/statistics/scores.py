@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from skvae.docstrings import with_arguments
 from skvae.exceptions import warn_caller
 from skvae.statistics.associations import Associations, associations, check_units
 from skvae.statistics.score_formulas import (
@@ -33,6 +34,22 @@ __all__ = [
 ]
 
 
+# Of every score, where it does not say otherwise.
+ARGUMENTS = """
+Z : array-like of shape (n_samples, n_units)
+    Latent units, the means or samples of a code. A constant unit knows nothing.
+attributes : array-like of shape (n_samples, n_attributes)
+    Attributes; NaN where missing, and left out there.
+average : bool, default=True
+    Whether to return the mean over the attributes, or a value for each.
+random_state : int, RandomState instance or None, default=0
+    Breaks ties for ``mutual_info="ksg"``.
+mutual_info : {"adjusted", "ksg", "histogram"}, default="adjusted"
+    How information is estimated, see `mutual_information_gap`.
+"""
+
+
+@with_arguments(ARGUMENTS)
 def interpretability(
     Z: Any,
     attributes: Any,
@@ -51,18 +68,8 @@ def interpretability(
 
     Parameters
     ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, the means or samples of a code. A constant unit knows nothing.
-    attributes : array-like of shape (n_samples, n_attributes)
-        Attributes; NaN where missing, and left out there.
     units : sequence of int, default=None
         The unit of each attribute. By default, the one that knows most of it.
-    mutual_info : {"adjusted", "ksg", "histogram"}, default="adjusted"
-        How information is estimated, see `mutual_information_gap`.
-    average : bool, default=True
-        Whether to return the mean over the attributes, or a value for each.
-    random_state : int, RandomState instance or None, default=0
-        Breaks ties for ``mutual_info="ksg"``.
 
     Returns
     -------
@@ -96,6 +103,7 @@ def interpretability(
     return _averaged(values, s) if average else values
 
 
+@with_arguments(ARGUMENTS)
 def spearman_correlation_score(
     Z: Any, attributes: Any, *, units: Sequence[int] | None = None, average: bool = True
 ) -> Any:
@@ -108,14 +116,8 @@ def spearman_correlation_score(
 
     Parameters
     ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, the means or samples of a code. A constant unit knows nothing.
-    attributes : array-like of shape (n_samples, n_attributes)
-        Attributes; NaN where missing, and left out there.
     units : sequence of int, default=None
         The unit of each attribute. By default, the one most in order with it.
-    average : bool, default=True
-        Whether to return the mean over the attributes, or a value for each.
 
     Returns
     -------
@@ -146,6 +148,7 @@ def spearman_correlation_score(
     return _averaged(values, s) if average else values
 
 
+@with_arguments(ARGUMENTS)
 def modularity(
     Z: Any,
     attributes: Any,
@@ -165,16 +168,10 @@ def modularity(
 
     Parameters
     ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, the means or samples of a code. A constant unit knows nothing.
     attributes : array-like of shape (n_samples, n_attributes)
         Two attributes or more; NaN where missing, and left out there.
-    mutual_info : {"adjusted", "ksg", "histogram"}, default="adjusted"
-        How information is estimated, see `mutual_information_gap`.
     average : bool, default=True
         Whether to return the mean over the units, or a value for each.
-    random_state : int, RandomState instance or None, default=0
-        Breaks ties for ``mutual_info="ksg"``.
 
     Returns
     -------
@@ -205,6 +202,7 @@ def modularity(
     return _averaged(values, s) if average else values
 
 
+@with_arguments(ARGUMENTS)
 def mutual_information_gap(
     Z: Any,
     attributes: Any,
@@ -223,10 +221,6 @@ def mutual_information_gap(
 
     Parameters
     ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, the means or samples of a code. A constant unit knows nothing.
-    attributes : array-like of shape (n_samples, n_attributes)
-        Attributes; NaN where missing, and left out there.
     units : sequence of int, default=None
         The unit of each attribute, compared with the best of the others: below 0 where
         that knows more. By default, the one that knows most of it.
@@ -243,10 +237,6 @@ def mutual_information_gap(
         ``"histogram"``
             Between 20 bins of equal width, as in Locatello et al. (2019). Rises with the
             number of rows: .06 for 30, .63 for 3,000.
-    average : bool, default=True
-        Whether to return the mean over the attributes, or a value for each.
-    random_state : int, RandomState instance or None, default=0
-        Breaks ties for ``mutual_info="ksg"``.
 
     Returns
     -------
@@ -276,6 +266,7 @@ def mutual_information_gap(
     return _averaged(values, s) if average else values
 
 
+@with_arguments(ARGUMENTS)
 def separated_attribute_predictability(
     Z: Any,
     attributes: Any,
@@ -294,18 +285,12 @@ def separated_attribute_predictability(
 
     Parameters
     ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, the means or samples of a code. A constant unit knows nothing.
-    attributes : array-like of shape (n_samples, n_attributes)
-        Attributes; NaN where missing, and left out there.
     units : sequence of int, default=None
         The unit of each attribute, compared with the best of the others: below 0 where
         that predicts better. By default, the one that predicts it best.
     classes : sequence of int, default=()
         Columns of attributes that are classes: predicted by ``LinearSVC(C=0.01)``, scored
         by its accuracy over three stratified folds.
-    average : bool, default=True
-        Whether to return the mean over the attributes, or a value for each.
 
     Returns
     -------

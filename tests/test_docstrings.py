@@ -3,7 +3,7 @@ import inspect
 import pytest
 from contract import KINDS
 
-from skvae.estimators.docstrings import merge_docstrings
+from skvae.docstrings import merge_docstrings
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -60,10 +60,39 @@ def complete_docstrings(cls: type, arguments: Sequence[str] = ()) -> None:
     for name, function in methods.items():
         above = (getattr(base, name, None) for base in cls.__mro__[1:])
         inherited = next((doc for f in above if (doc := getattr(f, "__doc__", None))), "")
-        docstring = _completed(function, inherited, known)
+        names = [
+            "*" * (p.kind == p.VAR_POSITIONAL) + "**" * (p.kind == p.VAR_KEYWORD) + p.name
+            for p in list(inspect.signature(function).parameters.values())[1:]
+        ]
+        own = function.__doc__ or inherited
+        docstring = _completed(own, inherited, known, names)
         for each in (function, vars(cls)[name]):
             each = getattr(each, "fn", each)  # behind available_if
             getattr(each, "__func__", each).__doc__ = docstring
+
+
+def completed(cls: type) -> type:
+    """Complete the docstrings of a class's methods by those of its other methods."""
+    complete_docstrings(cls)
+    return cls
+
+
+def with_arguments(arguments: str) -> Any:
+    """Return a decorator that documents the arguments that a function leaves out.
+
+    Parameters
+    ----------
+    arguments : str
+        Entries of a section of parameters.
+    """
+
+    def decorate(function: Any) -> Any:
+        known = _entries(inspect.cleandoc(arguments))
+        names = list(inspect.signature(function).parameters)
+        function.__doc__ = _completed(function.__doc__ or "", "", known, names)
+        return function
+
+    return decorate
 
 
 def _public_methods(cls: type) -> Iterator[tuple[str, Any]]:
@@ -73,18 +102,22 @@ def _public_methods(cls: type) -> Iterator[tuple[str, Any]]:
             yield name, function
 
 
-def _completed(function: Any, inherited: str, known: dict[str, str]) -> str:
-    """Return the docstring of a method with what it leaves out."""
-    base, own = _sections(inherited), _sections(function.__doc__ or inherited)
+def _completed(
+    docstring: str, inherited: str, known: dict[str, str], names: Sequence[str]
+) -> str:
+    """Return a docstring with what it leaves out of arguments of some names."""
+    base, own = _sections(inherited), _sections(docstring)
+    documented = _entries(own.pop("Parameters", ""))
     entries = known | _entries(base.get("Parameters", ""))
-    entries |= _entries(own.pop("Parameters", ""))
-    names = [
-        f"{'*' * (p.kind == p.VAR_POSITIONAL) or '**' * (p.kind == p.VAR_KEYWORD)}{name}"
-        for name, p in list(inspect.signature(function).parameters.items())[1:]
-    ]
+    # One entry may stand for several names: "y_true, y_pred : array-like".
+    heads = (entry.partition(" :")[0].split(", ") for entry in documented.values())
+    several = {name for head in heads if len(head) > 1 for name in head}
+    entries = {name: entries[name] for name in names if name in entries}
+    listed = {n: e for n, e in entries.items() if n not in several} | documented
     completed = {"": own.pop("", "")}
-    if listed := [entries[name] for name in names if name in entries]:
-        completed["Parameters"] = "\n".join(listed)
+    if listed:
+        order = sorted(listed, key=lambda name: _place(name, names))
+        completed["Parameters"] = "\n".join(listed[name] for name in order)
     for title in INHERITED:
         if title in own or title in base:
             completed[title] = own.pop(title, base.get(title, ""))
