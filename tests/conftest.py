@@ -18,7 +18,8 @@ def pytest_addoption(parser):
 
 def pytest_terminal_summary(terminalreporter, config):
     """Write the table: a line a test, with what it recorded as a property."""
-    if not config.getoption("table"):
+    # Each worker has a summary of its own, before that of all.
+    if not config.getoption("table") or "PYTEST_XDIST_WORKER" in os.environ:
         return
     reports = [
         report
