@@ -261,7 +261,8 @@ class TargetScale:
         targets = check_targets(y, x, name)
         if known is None:
             # A constant target is predicted by its mean.
-            known = cls(float(np.nanmean(targets)), float(np.nanstd(targets)) or 1.0)
+            there = targets[~np.isnan(targets)]
+            known = cls(float(there.mean()), float(there.std()) or 1.0)
         return known, ((targets - known.mean) / known.deviation).astype(np.float32)
 
     def labelled(self, scaled: np.ndarray) -> np.ndarray:

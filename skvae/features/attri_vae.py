@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -171,9 +171,7 @@ class AttriVAE(BaseVAE):
     attribute_weight: Annotated[Sequence[float] | None, list, tuple, None] = None
     ties: Annotated[str, StrOptions({"zero", "ignore"})] = "zero"
     attribute_stage: Annotated[str, StrOptions({"mean", "z"})] = "z"
-    counted_entries: Annotated[
-        int | None, Interval(Integral, 1, None, closed="left"), None
-    ] = 1000
+    counted_entries: int | None = 1000
     reconstruction_fraction: ShareBelowOne = 0.0
     architecture: Annotated[str, StrOptions({"default", "published"})] = "default"
 
@@ -224,7 +222,7 @@ class AttriVAE(BaseVAE):
     def _network_builder(
         self, sample_shape: tuple[int, ...], learned: LearnedAttributes
     ) -> Builder:
-        autoencoder = self._autoencoder_builder(sample_shape)
+        autoencoder = self._autoencoder_builder(sample_shape, learned)
         if learned.target is None:
             return autoencoder
         shape = {
@@ -243,10 +241,12 @@ class AttriVAE(BaseVAE):
             SupervisedAutoencoder, autoencoder=autoencoder, head=head, detached=detached
         )
 
-    def _autoencoder_builder(self, sample_shape: tuple[int, ...]) -> Builder:
+    def _autoencoder_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedAttributes
+    ) -> Builder:
         """Return the network without its head."""
         if self.architecture != "published":
-            return super()._network_builder(sample_shape, None)
+            return super()._network_builder(sample_shape, learned)
         if len(sample_shape) == 1:
             raise ValueError(
                 f"Got architecture='published' for rows of {sample_shape[0]} features, but "
@@ -278,7 +278,6 @@ class AttriVAE(BaseVAE):
             delta=one_for_each(self.delta, n_attributes, "delta"),
             ties=self.ties,
             stage=self.attribute_stage,
-            counted_entries=self.counted_entries,
             start=float(self.reconstruction_fraction),
         )
 
@@ -291,8 +290,8 @@ class AttriVAE(BaseVAE):
         classes: Any = None,
         **columns: Any,
     ) -> tuple[Data, LearnedAttributes]:
-        data, _ = super()._data(x, None, **columns)
-        learned = known or LearnedAttributes()
+        data, scale = super()._data(x, known, **columns)
+        learned = known or LearnedAttributes(scale.input_scale)
         if y is None:
             learned = replace(learned, target=None)
         else:

@@ -10,11 +10,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length
 
 from skvae.estimators.targets import Target
-from skvae.estimators.trained import Learned
+from skvae.features.variational import LearnedScale
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedAttributes(Learned):
+class LearnedAttributes(LearnedScale):
     """What y and the attributes teach: their names, and the scales of both.
 
     Parameters
@@ -33,7 +33,7 @@ class LearnedAttributes(Learned):
 
     def attributes(self) -> dict[str, Any]:
         target = {} if self.target is None else self.target.attributes()
-        return {"attribute_names_": list(self.names), **target}
+        return super().attributes() | {"attribute_names_": list(self.names), **target}
 
     def scaled(
         self, attributes: Any, x: np.ndarray, n_components: int, name: str

@@ -195,13 +195,15 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         settings = (addresses, self.pool, self.batch_size, self.n_threads)
         return self.network_.read_once(self.memory, x, *settings)
 
-    def list_layers(self, X: Any = None) -> list[LayerRow]:
+    def list_layers(self, X: Any = None, y: Any = None) -> list[LayerRow]:
         """List the layers that ``layer`` can name, in the order in which they are met.
 
         Parameters
         ----------
         X : array-like, default=None
             Before `fit`: rows or images, of which the first is run through the network.
+        y : None
+            Ignored.
 
         Returns
         -------

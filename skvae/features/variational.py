@@ -1,5 +1,6 @@
 """What every variational autoencoder shares, whatever else it learns."""
 
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -8,9 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.estimators.declared import NonNegative, Share
+from skvae.estimators.declared import CountOrNone, NonNegative, Share
 from skvae.estimators.inputs import check_rows
-from skvae.estimators.trained import Fit
+from skvae.estimators.trained import Fit, Learned
 from skvae.exceptions import PosteriorCollapseWarning, warn_caller
 from skvae.features.base import BaseAutoencoder, weighted_score
 from skvae.features.lower_bound import (
@@ -30,7 +31,7 @@ from skvae.objectives.reconstruction import (
     Likelihood,
     SquaredError,
 )
-from skvae.training.data import spaced_rows
+from skvae.training.data import Data, overall_deviation, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.reading import FittedNetwork
 
@@ -41,6 +42,20 @@ LIKELIHOODS: dict[str, Likelihood] = {
 # A unit is active when its mean varies over the data by more than this: Burda, Grosse
 # & Salakhutdinov (2016), Importance weighted autoencoders, section 5.
 ACTIVE_VARIANCE = 0.01
+# Root mean square deviation that entries have in the network's units: that of standardised
+# columns, and about that of images in [0, 1].
+ROWS_DEVIATION = 1.0
+IMAGES_DEVIATION = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedScale(Learned):
+    """What X teaches: the unit in which the network counts."""
+
+    input_scale: float = 1.0
+
+    def attributes(self) -> dict[str, Any]:
+        return {"input_scale_": self.input_scale}
 
 
 class BaseVAE(BaseAutoencoder):
@@ -57,9 +72,18 @@ class BaseVAE(BaseAutoencoder):
         Share of the epochs over which the weight of the divergence rises from zero.
     free_bits : float, default=0.0
         Nats of divergence that every latent unit has for free.
+    counted_entries : int or None, default=None
+        A sample of more entries (pixels, voxels) counts in the reconstruction as one
+        of so many, so that ``beta`` means the same at every image size; ``None``
+        counts all.
 
     Attributes
     ----------
+    input_scale_ : float
+        In units of what the network counts, for ``likelihood="gaussian"`` (otherwise 1):
+        about 1 for standardised columns and for images in [0, 1]. It is proportional to
+        the root mean square deviation of the entries of X from their column's mean, so
+        that the same X in other units gives the same features.
     kl_per_component_ : ndarray of shape (n_components,)
         Mean divergence of each latent unit from the prior, in nats, over (at most 1024
         evenly spaced) training samples.
@@ -75,6 +99,9 @@ class BaseVAE(BaseAutoencoder):
     beta: NonNegative = 1.0
     kl_warmup: Share = 0.0
     free_bits: NonNegative = 0.0
+    counted_entries: CountOrNone = None
+
+    _unfitted: ClassVar[Learned] = LearnedScale()
 
     # How a score is estimated is no property of samples.
     __metadata_request__score: ClassVar = dict.fromkeys(
@@ -86,7 +113,25 @@ class BaseVAE(BaseAutoencoder):
 
     def _elbo(self) -> BetaELBO:
         """Return the negative ELBO with the weights of this estimator."""
-        return BetaELBO(self.beta, self.kl_warmup, self.free_bits, self._likelihood())
+        weights = self.beta, self.kl_warmup, self.free_bits
+        return BetaELBO(*weights, self._likelihood(), self.counted_entries)
+
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedScale
+    ) -> Builder:
+        body = super()._network_builder(sample_shape, learned)
+        return Builder(body.cls, **dict(body.kwargs), input_scale=learned.input_scale)
+
+    def _data(
+        self, x: np.ndarray, known: LearnedScale | None, **columns: Any
+    ) -> tuple[Data, LearnedScale]:
+        data, _ = super()._data(x, known, **columns)
+        if known is not None:
+            return data, known
+        if self.likelihood != "gaussian":
+            return data, LearnedScale()
+        usual = ROWS_DEVIATION if x.ndim == 2 else IMAGES_DEVIATION
+        return data, LearnedScale(overall_deviation(data) / usual)
 
     def _likelihood(self) -> Likelihood:
         """Return how the reconstruction is compared with the input."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skvae.inspection.attention import attention_map
     from skvae.inspection.attention_display import AttentionMapDisplay
-    from skvae.inspection.closed_loop import closed_loop
     from skvae.inspection.correlation_display import AttributeCorrelationDisplay
     from skvae.inspection.histogram_display import UnitAttributeDisplay
+    from skvae.inspection.measured_traversal import closed_loop
     from skvae.inspection.probe import LayerProbe, layer_probe
     from skvae.inspection.probe_display import LayerProbeDisplay
     from skvae.inspection.traversal import (
@@ -71,7 +71,7 @@ _HOMES = {
     "UnitAttributeDisplay": "skvae.inspection.histogram_display",
     "attention_map": "skvae.inspection.attention",
     "attribute_correlation": "skvae.statistics.correlation",
-    "closed_loop": "skvae.inspection.closed_loop",
+    "closed_loop": "skvae.inspection.measured_traversal",
     "disentanglement_completeness_informativeness": "skvae.statistics.dci",
     "disentanglement_scores": "skvae.statistics.score_table",
     "interpretability": "skvae.statistics.scores",

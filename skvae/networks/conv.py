@@ -39,6 +39,9 @@ class ConvAutoencoder(StagedAutoencoder):
         Whether the convolution itself strides, or a maximum is taken behind it.
     **dense : see DenseAutoencoder
         The dense autoencoder between encoder and decoder.
+    input_scale : float
+        What a unit of the network is in those of x: the same data in other units make the
+        same network. Not of probabilities.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class ConvAutoencoder(StagedAutoencoder):
         normalization: str | None = None,
         dropout: float = 0.0,
         sigmoid_output: bool = False,
+        input_scale: float = 1.0,
     ) -> None:
         super().__init__()
         n_channels, *spatial = image_shape
@@ -64,6 +68,7 @@ class ConvAutoencoder(StagedAutoencoder):
 
         self.dropout = dropout
         self.sigmoid_output = sigmoid_output
+        self.input_scale = input_scale
         self.activation = ACTIVATIONS[activation]()
         self.map_shape = (channels[-1], *sizes[-1])
 
@@ -114,6 +119,7 @@ class ConvAutoencoder(StagedAutoencoder):
         return self.dense.from_code
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        x = self.scaled(x)
         for i, block in enumerate(self.down, start=1):
             x = dropout(block(x), self.dropout, noise, f"conv_{i}")
             yield f"conv_{i}", x

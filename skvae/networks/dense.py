@@ -32,6 +32,9 @@ class DenseAutoencoder(StagedAutoencoder):
         Share of each hidden layer that is dropped while training.
     sigmoid_output : bool
         Whether the reconstruction is a probability.
+    input_scale : float
+        What a unit of the network is in those of x: the same data in other units make the
+        same network. Not of probabilities.
     """
 
     def __init__(
@@ -45,10 +48,12 @@ class DenseAutoencoder(StagedAutoencoder):
         normalization: str | None = None,
         dropout: float = 0.0,
         sigmoid_output: bool = False,
+        input_scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.dropout = dropout
         self.sigmoid_output = sigmoid_output
+        self.input_scale = input_scale
         down = [n_features, *hidden_layer_sizes]
         up = [n_components, *reversed(hidden_layer_sizes)]
         self.hidden = dense_blocks(down, activation, normalization)
@@ -73,6 +78,7 @@ class DenseAutoencoder(StagedAutoencoder):
         return linear and not self.sigmoid_output
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        x = self.scaled(x)
         for i, block in enumerate(self.hidden, start=1):
             x = dropout(block(x), self.dropout, noise, f"hidden_{i}")
             yield f"hidden_{i}", x

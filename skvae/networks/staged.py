@@ -76,6 +76,8 @@ class StagedAutoencoder(StagedNetwork):
     """The encoder's stages, then the decoder's from the last of them, the code."""
 
     sigmoid_output: bool = False
+    # The network sees x in units of this, and gives reconstructions in those of x.
+    input_scale: float = 1.0
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -115,7 +117,13 @@ class StagedAutoencoder(StagedNetwork):
         if self.sigmoid_output:
             yield "reconstruction_logits", value
             value = value.sigmoid()
+        elif self.input_scale != 1.0:
+            value = value * self.input_scale
         yield "reconstruction", value
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Return x in the units of the network."""
+        return x if self.input_scale == 1.0 else x / self.input_scale
 
 
 class WrappedAutoencoder(StagedAutoencoder):

@@ -95,8 +95,6 @@ class AttributeELBO:
         What equal attributes mean.
     stage : {"mean", "z"}
         Where the attributes order the units.
-    counted_entries : int, optional
-        A sample of more entries counts in the reconstruction as one of so many.
     start : float
         Share of the training budget after which prediction and attributes begin to count.
     """
@@ -108,7 +106,6 @@ class AttributeELBO:
     delta: float | tuple[float, ...] = 10.0
     ties: str = "zero"
     stage: str = "z"
-    counted_entries: int | None = None
     start: float = 0.0
 
     @property
@@ -124,10 +121,6 @@ class AttributeELBO:
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         terms = self.elbo(trace, batch)
-        n_entries = batch.x[0].numel()
-        if self.counted_entries is not None and n_entries > self.counted_entries:
-            share = self.counted_entries / n_entries
-            terms["reconstruction"] = share * terms["reconstruction"]
         begun = batch.progress >= self.start
         if self.prediction is not None:
             terms["prediction"] = self.prediction(trace, batch) * (self.alpha * begun)

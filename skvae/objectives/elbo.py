@@ -41,12 +41,15 @@ class BetaELBO:
         Nats that every latent unit has for free.
     likelihood : Likelihood
         The reconstruction term.
+    counted_entries : int, optional
+        A sample of more entries counts in the reconstruction as one of so many.
     """
 
     beta: float = 1.0
     kl_warmup: float = 0.0
     free_bits: float = 0.0
     likelihood: Likelihood = GaussianLikelihood()
+    counted_entries: int | None = None
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -57,10 +60,11 @@ class BetaELBO:
         divergence = self.divergence(trace, batch.sample_weight)
         if self.beta != 1.0 or self.kl_warmup:
             divergence = self.weight(batch.progress) * divergence
-        return {
-            "reconstruction": self.likelihood(trace, batch),
-            "divergence": divergence,
-        }
+        reconstruction = self.likelihood(trace, batch)
+        n_entries = batch.x[0].numel()
+        if self.counted_entries is not None and n_entries > self.counted_entries:
+            reconstruction = self.counted_entries / n_entries * reconstruction
+        return {"reconstruction": reconstruction, "divergence": divergence}
 
     def divergence(self, trace: Trace, weight: Tensor | None = None) -> Tensor:
         """Return the unweighted divergence of each sample."""

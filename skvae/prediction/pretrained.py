@@ -64,9 +64,10 @@ class Supervised:
 
 @dataclass(frozen=True, eq=False)
 class LearnedTarget(Learned):
-    """What y teaches: what is predicted."""
+    """What y teaches, what is predicted, and what X teaches of an encoder for it."""
 
     target: Target
+    encoder: Learned | None = None
 
     def attributes(self) -> dict[str, Any]:
         return self.target.attributes()
@@ -210,7 +211,8 @@ class PretrainedPredictor(TrainedTransformer):
         """Check the columns; return the rows with a label, and what they teach."""
         data, _ = super()._data(x, known, **columns)
         target, targets = self._targets(y, x)
-        learned, data = LearnedTarget(target), replace(data, y=targets)
+        encoder = self._learned_by_encoder(data)
+        learned, data = LearnedTarget(target, encoder), replace(data, y=targets)
         labelled = target.labelled(targets)
         if labelled.sum() < 2 and self.head_normalization == "batch":
             raise ValueError(
@@ -298,7 +300,7 @@ class PretrainedPredictor(TrainedTransformer):
     def _network_builder(
         self, sample_shape: tuple[int, ...], learned: LearnedTarget
     ) -> Builder:
-        encoder = self._encoder(sample_shape)
+        encoder = self._encoder(sample_shape, learned.encoder)
         return Builder(
             EncoderWithHead,
             encoder=encoder.builder,
@@ -318,7 +320,17 @@ class PretrainedPredictor(TrainedTransformer):
             dropout=float(self.head_dropout),
         )
 
-    def _encoder(self, sample_shape: tuple[int, ...]) -> Encoder:
+    def _learned_by_encoder(self, data: Data) -> Learned | None:
+        """Return what X teaches an autoencoder that is not fitted yet."""
+        autoencoder = self._autoencoder(data.x.shape[1:])
+        if isinstance(autoencoder, FrozenEstimator):
+            return None
+        columns = {"sample_weight": data.sample_weight, "groups": data.groups}
+        rows, columns = self._pretraining_rows(data.x, columns)
+        _, learned = autoencoder._data(rows, None, **columns)
+        return learned
+
+    def _encoder(self, sample_shape: tuple[int, ...], learned: Learned | None) -> Encoder:
         autoencoder = self._autoencoder(sample_shape)
         if isinstance(autoencoder, FrozenEstimator):
             fitted = autoencoder.estimator
@@ -329,7 +341,8 @@ class PretrainedPredictor(TrainedTransformer):
                 )
             autoencoder, builder = fitted, fitted.network_.builder
         else:
-            builder = autoencoder._network_builder(sample_shape, autoencoder._unfitted)
+            learned = learned or autoencoder._unfitted
+            builder = autoencoder._network_builder(sample_shape, learned)
         shapes, pool = stage_shapes(builder, sample_shape), autoencoder.pool
         layers = tuple(autoencoder._selected_layers(shapes))
         n_features = sum(pooled_size(shapes[layer], pool) for layer in layers)

@@ -186,7 +186,7 @@ class SequencePredictor(PretrainedPredictor):
     def _network_builder(
         self, sample_shape: tuple[int, ...], learned: LearnedTarget
     ) -> Builder:
-        encoder = self._encoder(sample_shape[1:])
+        encoder = self._encoder(sample_shape[1:], learned.encoder)
         recurrent = Builder(
             Recurrent,
             n_features=encoder.n_features,

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -47,7 +46,7 @@ MOST_LABELS = IGNORED
 SMALLEST = np.finfo(np.float32).tiny
 
 
-class CascadeSegmenter(TransformerMixin, MaskPredictor):
+class CascadeSegmenter(MaskPredictor):
     """Segment an organ, and lesions in the crop around it.
 
     The first stage finds the organ; a box around it, with a margin, is cropped and, if

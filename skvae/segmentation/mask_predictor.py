@@ -4,12 +4,13 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import TransformerMixin
 
 from skvae.estimators.declared import DeclaredEstimator
 from skvae.segmentation.dice import mean_dice
 
 
-class MaskPredictor(DeclaredEstimator):
+class MaskPredictor(TransformerMixin, DeclaredEstimator):
     """An estimator that labels each pixel of images of any size."""
 
     _arguments: ClassVar[str] = """

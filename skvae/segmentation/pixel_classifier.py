@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import Annotated, Any, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -37,7 +37,7 @@ def _classifier_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class PixelClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MaskPredictor):
+class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
     """Segment images by classifying each pixel by its features.
 
     The features are learned from all images without labels, by a convolutional sparse

@@ -1,6 +1,7 @@
 """The rows to train on, with their columns."""
 
 import hashlib
+import math
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -96,6 +97,24 @@ def spaced_rows(data: Data, n_rows: int = DIAGNOSTIC_ROWS) -> tuple[np.ndarray, 
     if data.sample_weight is None:
         return rows, np.ones(len(index))
     return rows, data.sample_weight[index].astype(np.float64)
+
+
+def overall_deviation(data: Data) -> float:
+    """Return the root mean square deviation of entries from their column's mean.
+
+    It is 1 where nothing deviates.
+    """
+    total = squares = weight = 0.0
+    rows = data.weighing
+    for block in row_blocks(data.x):
+        some = rows[(rows >= block.start) & (rows < block.stop)]
+        x = data.x[some].reshape(len(some), -1).astype(np.float64)
+        each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
+        weight += each.sum(dtype=np.float64)
+        total, squares = total + each @ x, squares + each @ np.square(x)
+        release(data.x)
+    variance = float(np.mean(squares / weight - np.square(total / weight)))
+    return math.sqrt(variance) if variance > 0 else 1.0
 
 
 def explained_variance(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) -> float:

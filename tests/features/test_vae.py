@@ -112,7 +112,7 @@ def test_a_collapsed_posterior_warns(digits):
 
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_free_bits_keep_the_units_alive(digits):
-    common = {"beta": 30.0, "max_iter": 40, "learning_rate_init": 1e-2, "batch_size": 64}
+    common = {"beta": 30.0, "max_iter": 60, "learning_rate_init": 5e-3}
     without = small(VAEFeatureExtractor, **common).fit(digits)
     freed = small(VAEFeatureExtractor, free_bits=0.5, **common).fit(digits)
     assert freed.kl_per_component_.min() > 0.2 > without.kl_per_component_.min()

@@ -278,7 +278,9 @@ def test_a_remembered_head_belongs_to_its_encoder(tmp_path):
 
 def test_the_autoencoders_parameters_can_be_searched():
     search = GridSearchCV(
-        classifier(autoencoder=encoder(VAEFeatureExtractor, max_iter=8)),
+        classifier(
+            autoencoder=encoder(VAEFeatureExtractor, max_iter=8), finetune_max_iter=0
+        ),
         {"autoencoder__beta": [1.0, 1e6]},
         cv=2,
     )
@@ -360,7 +362,7 @@ def test_a_phase_of_ones_own_that_destroys_the_encoder_is_named():
 @pytest.mark.parametrize("rate", [2e-3, 1e-4])
 def test_a_rate_of_fine_tuning_keeps_the_ratio_of_the_groups(rate):
     given = classifier(finetune_learning_rate_init=rate, encoder_learning_rate_scale=0.3)
-    recipe = given._recipe((64,), 0, given._phases())
+    recipe = given._recipe((64,), given._unfitted, 0, given._phases())
     net = ObjectiveNet(recipe, (64,)).initialize().begin(recipe.phases[-1])
     rates = {
         name: group["lr"]

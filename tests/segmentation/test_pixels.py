@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import uniform_filter
 
-from skvae.estimators import pixels
+from skvae.segmentation import pixels
 from skvae.segmentation.pixels import PixelFeatures, draw_pixels, share_of
 
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae.study import lidc
+from skvae.study import lidc_cohort as lidc
 from skvae.study.lidc_cohort import lidc_cohort, some_rows
 from skvae.study.npz_cohort import npz_cohort
 

@@ -261,7 +261,8 @@ def test_a_transform_of_dictionaries_moves_the_masks_alike(transform, channel):
     x, mask = blobs(20)
     mask = (3 * mask).byte()
     mask = mask[:, None] if channel else mask
-    recipe = small(augment=transform)._recipe((1, 24, 24), 0, small()._phases())
+    segmenter = small(augment=transform)
+    recipe = segmenter._recipe((1, 24, 24), segmenter._unfitted, 0, segmenter._phases())
     batch = augmented(recipe.augment, x, mask=mask)
     assert batch.mask.shape == mask.shape
     assert batch.mask.dtype == mask.dtype
@@ -287,7 +288,9 @@ def test_a_transform_of_dictionaries_moves_the_masks_alike(transform, channel):
 )
 def test_transforms_that_do_not_suit_masks_are_named(transform, message):
     x, mask = blobs(4)
-    augment = small(augment=transform)._recipe((1, 24, 24), 0, small()._phases()).augment
+    segmenter = small(augment=transform)
+    settled = segmenter._unfitted, 0, segmenter._phases()
+    augment = segmenter._recipe((1, 24, 24), *settled).augment
     with pytest.raises(ValueError, match=message):
         augmented(augment, x, mask=mask)
 

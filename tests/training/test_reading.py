@@ -10,7 +10,7 @@ from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.pooling import pooled_size
-from skvae.training import blocks
+from skvae.training import row_blocks as blocks
 from skvae.training.data import Data
 from skvae.training.fitting import train
 from skvae.training.reading import FittedNetwork
