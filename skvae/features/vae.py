@@ -11,7 +11,8 @@ class VAEFeatureExtractor(BaseVAE):
 
     It minimises the negative ELBO, ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, with a
     Gaussian decoder of one learned variance (or Bernoulli probabilities), so that
-    ``beta`` means the same whatever the number and the scale of the inputs. `transform`
+    ``beta`` means the same whatever the unit of X; whatever the number of entries of a
+    sample, it does with ``counted_entries``. `transform`
     reads the posterior ``mean`` and never samples.
 
     See Also

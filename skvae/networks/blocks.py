@@ -35,18 +35,29 @@ BATCH_NORMS: dict[int, Any] = {
 }
 
 
+class StableGroupNorm(nn.GroupNorm):
+    """Group normalisation that keeps its digits whatever the layout of its maps.
+
+    On a CPU, torch's own loses the variance of maps in ``channels_last``, as training has
+    them, whose mean is large (``findings/torch-groupnorm-channels-last.sh``).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.contiguous() if x.device.type == "cpu" else x)
+
+
 def normalization_layers(kind: str | None, n_channels: int, n_axes: int) -> list[nn.Module]:
     """Batch, instance or group normalisation of ``n_channels`` over spatial axes."""
     if kind is None:
         return []
     if kind == "instance":  # Ulyanov, Vedaldi & Lempitsky (2016): a group per channel.
-        return [nn.GroupNorm(n_channels, n_channels)]
+        return [StableGroupNorm(n_channels, n_channels)]
     if kind == "batch":
         return [BATCH_NORMS[n_axes](n_channels)]
     # A group of one channel at one pixel is constant; of a few values, little more than
     # their signs. Dense layers are one group: layer normalisation (Ba et al., 2016).
     fitting = [n for n in range(2, 9) if n_channels % n == 0 and n_channels // n >= 4]
-    return [nn.GroupNorm(max(fitting) if fitting and n_axes else 1, n_channels)]
+    return [StableGroupNorm(max(fitting) if fitting and n_axes else 1, n_channels)]
 
 
 def dense_blocks(

@@ -133,7 +133,10 @@ def _simple_arms(
         arms = {"raw": [first], "pca": [first, pca, ("scale", StandardScaler())]}
         n_layers = len(TABLE_LAYERS) + 1
     else:
-        arms = {"pca": [flat, pca, ("scale", StandardScaler())]}
+        # PCA of many rows takes their covariance before it centres them, and loses an
+        # offset's digits in single precision (findings/sklearn-pca-uncentred-float32.sh).
+        centre = ("centre", StandardScaler(with_std=False))
+        arms = {"pca": [flat, centre, pca, ("scale", StandardScaler())]}
         if len(np.unique(X)) == 2:
             volume = ("features", FunctionTransformer(log_volume))
             arms = {"volume": [volume, ("scale", StandardScaler())]} | arms
