@@ -48,7 +48,9 @@ class DeclaredEstimator(BaseEstimator):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._own_docstring = cls.__doc__ or ""
-        constraints = dict(getattr(cls, "_parameter_constraints", {}))
+        constraints: dict[str, Any] = {}
+        for base in reversed(cls.__mro__[1:]):  # of several bases, each may have its own
+            constraints |= vars(base).get("_parameter_constraints", {})
         constraints |= own_constraints(cls, constraints)
         cls._parameter_constraints = constraints
         dataclass(eq=False, repr=False, kw_only=True, match_args=False)(cls)
