@@ -1,13 +1,32 @@
 """Checks of a caller's arguments; each error names parameter, value and expectation."""
 
-from collections.abc import Iterable, Sequence
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-__all__ = ["check_choice", "check_number", "check_shares"]
+__all__ = [
+    "check_choice",
+    "check_columns",
+    "check_number",
+    "check_numbers",
+    "check_shares",
+    "refuse_masked",
+    "refuse_other_index",
+]
+
+NOT_NUMBERS = (
+    str,
+    bytes,
+    datetime.date,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+)
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Iterable[Any]) -> None:
@@ -114,3 +133,126 @@ def check_shares(owner: str, name: str, value: Sequence[float]) -> tuple[float, 
             "second is not smaller."
         )
     return float(bounds[0]), float(bounds[1])
+
+
+def check_numbers(owner: str, name: str, values: Any) -> None:
+    """Raise where numpy would turn something else into numbers, or drop a part of it.
+
+    A date would become its nanoseconds, 1e18 of them.
+
+    Parameters
+    ----------
+    owner : str
+        Name of what was called.
+    name : str
+        Name of its parameter.
+    values : array-like
+        What the caller gave; None and NaN may be among numbers.
+
+    Examples
+    --------
+    >>> check_numbers("AttriVAE", "y", [datetime.date(2020, 2, 1), None])
+    Traceback (most recent call last):
+    ValueError: Got y with the entry datetime.date(2020, 2, 1), but AttriVAE expects
+    numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "SUTMmVc":
+        raise ValueError(f"Got {name} of dtype {array.dtype}, but {owner} expects numbers.")
+    if array.dtype.kind == "O":
+        for entry in array.ravel():
+            if isinstance(entry, NOT_NUMBERS):
+                raise ValueError(
+                    f"Got {name} with the entry {entry!r}, but {owner} expects numbers."
+                )
+
+
+def check_columns(owner: str, X: Any, columns: Mapping[str, Any]) -> None:
+    """Raise where columns are masked, or do not belong to the rows of X by their index.
+
+    Parameters
+    ----------
+    owner : str
+        Name of what was called.
+    X : array-like
+        The rows.
+    columns : mapping of str to array-like or None
+        What belongs to them, by name.
+    """
+    refuse_masked(owner, columns)
+    refuse_other_index(owner, X, columns)
+
+
+def refuse_masked(owner: str, columns: Mapping[str, Any]) -> None:
+    """Raise where a column is a masked array, whose mask would be lost.
+
+    Parameters
+    ----------
+    owner : str
+        Name of what was called.
+    columns : mapping of str to array-like or None
+        Its arguments, by name.
+
+    Examples
+    --------
+    >>> refuse_masked("AttriVAE", {"y": np.ma.masked_equal([1.0, -9999.0], -9999.0)})
+    Traceback (most recent call last):
+    ValueError: Got a masked array as y, but AttriVAE would ignore its mask; expected
+    y.filled(value) with the value that masked entries should have, such as NaN where they
+    may be missing.
+    """
+    for name, values in columns.items():
+        if np.ma.isMaskedArray(values):
+            raise ValueError(
+                f"Got a masked array as {name}, but {owner} would ignore its mask; "
+                f"expected {name}.filled(value) with the value that masked entries should "
+                "have, such as NaN where they may be missing."
+            )
+
+
+def refuse_other_index(owner: str, X: Any, columns: Mapping[str, Any]) -> None:
+    """Raise where the index of a column says that its rows are others than those of X.
+
+    Rows are taken by their place. An index that counts from 0 says nothing of them.
+
+    Parameters
+    ----------
+    owner : str
+        Name of what was called.
+    X : array-like
+        The rows.
+    columns : mapping of str to array-like or None
+        What belongs to them, by name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X, y = pd.DataFrame({"f": [1, 2]}, ["a", "b"]), pd.Series([0, 1], ["b", "a"])
+    >>> refuse_other_index("AttriVAE", X, {"y": y})
+    Traceback (most recent call last):
+    ValueError: Got y with the index of X in another order ('b' in row 0, where X has
+    'a'), but AttriVAE takes rows by their place; expected y.loc[X.index].
+    """
+    rows = _index(X)
+    for name, values in columns.items():
+        own = _index(values)
+        if rows is None or own is None or len(own) != len(rows) or own.equals(rows):
+            continue
+        differs = (i for i, (a, b) in enumerate(zip(own, rows, strict=True)) if a != b)
+        row = next(differs, 0)
+        ordered = Counter(own) == Counter(rows)
+        found = "the index of X in another order" if ordered else "another index than X"
+        cure = f"{name}.loc[X.index]" if ordered else "the same index, or an array"
+        raise ValueError(
+            f"Got {name} with {found} ({own[row]!r} in row {row}, where X has "
+            f"{rows[row]!r}), but {owner} takes rows by their place; expected {cure}."
+        )
+
+
+def _index(table: Any) -> Any:
+    """Return the index of a pandas object, but for one that only counts its rows."""
+    if not hasattr(table, "iloc"):
+        return None
+    labels = np.asarray(table.index)
+    counts = labels.dtype.kind in "iu" and (labels == np.arange(len(labels))).all()
+    return None if counts else table.index

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from skvae.arguments import check_choice, check_number
+from skvae.arguments import check_choice, check_columns, check_number
 
 
 @pytest.mark.parametrize("value", [1, 2.0, np.float32(1.5), np.int64(2)])
@@ -31,3 +32,29 @@ def test_an_open_lower_bound():
 def test_what_is_no_choice_is_refused(value):
     with pytest.raises(ValueError, match=r"but make takes one of a, b\."):
         check_choice("make", "x", value, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "own", "refused"),
+    [
+        (["a", "b"], ["a", "b"], None),
+        (["a", "b"], ["b", "a"], r"another order \('b' in row 0, where X has 'a'\)"),
+        (["a", "b"], ["a", "c"], r"another index than X \('c' in row 1, where X has 'b'"),
+        ([5, 7], [7, 5], "another order"),
+        ([1, 0], [0, 1], None),
+        ([0, 1], [5, 7], None),
+        (["a", "a", "b"], ["a", "b", "a"], "another order"),
+        ([("a", 1), ("a", 2)], [("a", 2), ("a", 1)], "another order"),
+        (["a", "b"], ["a", "b", "c"], None),  # their number is refused elsewhere
+    ],
+)
+def test_an_index_that_says_something_is_that_of_the_rows(rows, own, refused):
+    X = pd.DataFrame({"x": range(len(rows))}, pd.Index(rows))
+    y = pd.Series(range(len(own)), pd.Index(own))
+    if refused is None:
+        check_columns("fit", X, {"y": y, "groups": None})
+    else:
+        with pytest.raises(ValueError, match=refused):
+            check_columns("fit", X, {"y": y})
+    check_columns("fit", X.to_numpy(), {"y": y})
+    check_columns("fit", X, {"y": list(y)})

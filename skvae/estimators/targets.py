@@ -12,6 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from skvae._compat import check_regression_targets
+from skvae.arguments import check_numbers
+from skvae.estimators.row_columns import check_weight, is_missing
 from skvae.exceptions import warn_caller
 from skvae.objectives.supervision import UNLABELLED, CrossEntropy, SquaredResidual
 
@@ -57,7 +59,7 @@ def encode_classes(
     labelled = ~is_missing(y)
     if y.dtype.kind == "f":
         assert_all_finite(y[labelled], input_name="y")
-    check_classification_targets(as_whole_numbers(y[labelled]))
+    check_classes(y[labelled], name)
     classes = np.unique(as_whole_numbers(y[labelled]) if known is None else known)
     numbers = classes.dtype.kind in "if"
     if known is None and numbers and len(classes) > 2 and UNLABELLED in classes:
@@ -80,6 +82,23 @@ def encode_classes(
         )
     index[labelled] = np.searchsorted(classes, labels)
     return classes, index
+
+
+def check_classes(labels: np.ndarray, name: str) -> None:
+    """Refuse what scikit-learn's classifiers refuse, with their words and the estimator's.
+
+    Records, such as (event, time), are no classes either.
+    """
+    kinds = (np.void, np.ndarray, tuple, list)
+    records = (
+        [v for v in labels if isinstance(v, kinds)] if labels.dtype.kind in "OV" else []
+    )
+    try:
+        if records:
+            raise ValueError(f"Unknown label type: records such as {records[0]}.")
+        check_classification_targets(as_whole_numbers(labels))
+    except ValueError as error:
+        raise ValueError(f"Got y that {name} cannot take as classes. {error}") from error
 
 
 def warn_of_minus_one(other: Any, y: np.ndarray) -> None:
@@ -108,6 +127,7 @@ def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
     ValueError
         If y does not fit to x, is no single column of numbers, or is missing everywhere.
     """
+    check_numbers(name, "y", y)
     y = column_or_1d(y, warn=True)
     check_consistent_length(x, y)
     labelled = ~is_missing(y)
@@ -161,20 +181,11 @@ def labelled_score(
     if not labelled.any():
         raise ValueError("Got y without a single label, but a score needs some.")
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight)[labelled]
+        sample_weight = check_weight(sample_weight, predicted, "a score")[labelled]
     found = metric(
         as_whole_numbers(y[labelled]), predicted[labelled], sample_weight=sample_weight
     )
     return float(found)
-
-
-def is_missing(y: np.ndarray) -> np.ndarray:
-    """Return where labels are NaN or None."""
-    if y.dtype.kind == "f":
-        return np.isnan(y)
-    if y.dtype.kind == "O":
-        return np.array([label is None or label != label for label in y], dtype=bool)
-    return np.zeros(len(y), dtype=bool)
 
 
 def as_whole_numbers(y: np.ndarray) -> np.ndarray:

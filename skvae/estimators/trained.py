@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import (
@@ -19,9 +19,9 @@ from skvae._compat import (
     StrOptions,
     begin_fit,
     check_feature_names_in,
-    check_sample_weight,
     may_stop,
 )
+from skvae.arguments import check_columns
 from skvae.estimators.declared import (
     Count,
     CountOrNone,
@@ -33,6 +33,7 @@ from skvae.estimators.declared import (
 )
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
 from skvae.estimators.progress_bars import epoch_bar
+from skvae.estimators.row_columns import check_groups, check_weight
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.staged import stage_shapes
@@ -239,14 +240,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
 
         Training that goes on keeps what is ``known``; a new one begins with None.
         """
+        name = type(self).__name__
         if sample_weight is not None:
-            rows = x.reshape(len(x), -1)
-            sample_weight = check_sample_weight(
-                sample_weight, rows, dtype=np.float32, ensure_non_negative=True
-            )
+            sample_weight = check_weight(sample_weight, x, name, np.float32)
         if groups is not None:
-            groups = check_array(groups, ensure_2d=False, dtype=None)
-            check_consistent_length(x, groups)
+            groups = check_groups(groups, x, name)
         return Data(x, sample_weight=sample_weight, groups=groups), Learned()
 
     def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
@@ -293,6 +291,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
+        check_columns(type(self).__name__, X, columns)
         goes_on = resume and hasattr(self, "network_")
         if goes_on and same_input:
             x = self._check(X, reset=False, image_shape=image_shape)

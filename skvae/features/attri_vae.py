@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
+from skvae.arguments import check_columns
 from skvae.estimators.declared import NonNegative, ShareBelowOne, Sizes
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.targets import (
@@ -333,6 +334,8 @@ class AttriVAE(BaseVAE):
             there is no head.
         attributes : array-like of shape (n_samples, n_attributes), default=None
             Attributes in any units, NaN where missing; the k-th orders the k-th unit.
+            Booleans are 0 and 1; ordered categories of a table are the places 0, 1, ...
+            in their order, unless they are numbers. Text is refused.
 
         Raises
         ------
@@ -479,6 +482,8 @@ class AttriVAE(BaseVAE):
                 random_state,
                 importance_weighted=importance_weighted,
             )
+        columns = {"y": y, "sample_weight": sample_weight}
+        check_columns(type(self).__name__, X, columns)
         return self._target().score(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:

@@ -9,7 +9,8 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import StrOptions, check_sample_weight, fit_context
+from skvae._compat import StrOptions, fit_context
+from skvae.arguments import check_columns
 from skvae.estimators.declared import (
     Count,
     Flag,
@@ -19,6 +20,7 @@ from skvae.estimators.declared import (
     positional,
 )
 from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
+from skvae.estimators.row_columns import check_weight
 from skvae.estimators.trained import Learned, TrainedTransformer
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
 from skvae.networks.builder import Builder
@@ -210,6 +212,7 @@ default="relu"
         score : float
             Higher is better.
         """
+        check_columns(type(self).__name__, X, {"sample_weight": sample_weight})
         return weighted_score(self.score_samples(X), sample_weight)
 
 
@@ -217,9 +220,7 @@ def weighted_score(scores: np.ndarray, sample_weight: Any) -> float:
     """Return the mean of the samples' scores; a sample of weight 0 is as if not there."""
     if sample_weight is None:
         return float(scores.mean(dtype=np.float64))
-    weight = check_sample_weight(
-        sample_weight, scores[:, None], dtype=np.float64, ensure_non_negative=True
-    )
+    weight = check_weight(sample_weight, scores, "a score")
     counted = weight > 0
     return float(np.average(scores[counted].astype(np.float64), weights=weight[counted]))
 

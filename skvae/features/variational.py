@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skvae.arguments import check_columns
 from skvae.estimators.declared import CountOrNone, NonNegative, Share
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.trained import Fit, Learned
@@ -229,6 +230,7 @@ class BaseVAE(BaseAutoencoder):
         score : float
             Mean lower bound, in nats per sample; higher is better.
         """
+        check_columns(type(self).__name__, X, {"sample_weight": sample_weight})
         scores = self.score_samples(
             X, n_draws, random_state, importance_weighted=importance_weighted
         )

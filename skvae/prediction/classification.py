@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from skvae._compat import StrOptions
+from skvae.arguments import check_columns
 from skvae.estimators.targets import Classes, class_probabilities, decision_values
 from skvae.estimators.trained import Learned
 from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
@@ -80,4 +81,6 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
         score : float
             Share of the labelled samples that are predicted right.
         """
+        columns = {"y": y, "sample_weight": sample_weight}
+        check_columns(type(self).__name__, X, columns)
         return self._learned.target.score(y, self.predict(X), sample_weight)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from skvae.arguments import check_columns
 from skvae.estimators.targets import TargetScale
 from skvae.estimators.trained import Learned
 from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
@@ -54,4 +55,6 @@ class PretrainedRegressor(RegressorMixin, PretrainedPredictor):
         score : float
             1 is perfect; 0 is what the mean of y would give.
         """
+        columns = {"y": y, "sample_weight": sample_weight}
+        check_columns(type(self).__name__, X, columns)
         return self._learned.target.score(y, self.predict(X), sample_weight)

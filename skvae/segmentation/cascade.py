@@ -17,6 +17,7 @@ from skvae._compat import (
     check_feature_names_in,
     fit_context,
 )
+from skvae.arguments import refuse_masked, refuse_other_index
 from skvae.estimators.declared import CountOrNone, Flag, SizesOrNone
 from skvae.estimators.inputs import check_new, check_rows
 from skvae.estimators.unequal_sizes import as_image, images_of, ragged
@@ -236,6 +237,8 @@ class CascadeSegmenter(MaskPredictor):
             If a loss becomes NaN or infinite.
         """
         given = {"sample_weight": sample_weight, "groups": groups}
+        refuse_masked(type(self).__name__, given)
+        refuse_other_index(type(self).__name__, X, given | {"y": y})
         columns = {k: np.asarray(v) for k, v in given.items() if v is not None}
         images, codes, learned, found = self._checked(X, y)
         sample_shape, n_classes = found["sample_shape_"], len(learned.classes)

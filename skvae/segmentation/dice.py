@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._compat import check_sample_weight
+from skvae.estimators.row_columns import check_weight
 from skvae.mask_layouts import as_masks, fields_as_axis
 from skvae.segmentation.mask_pairs import paired_masks
 from skvae.segmentation.masks import label_names, laid_out, refuse_negative
@@ -135,7 +135,7 @@ def mean_dice(
             "needs a mask of at least one image."
         )
     if sample_weight is not None:
-        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        weights = check_weight(sample_weight, scores, "a score")
         sample_weight = weights[counted]
         if not sample_weight.any():
             raise ValueError(

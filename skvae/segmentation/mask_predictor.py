@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import TransformerMixin
 
+from skvae.arguments import refuse_masked, refuse_other_index
 from skvae.estimators.declared import DeclaredEstimator
 from skvae.segmentation.dice import mean_dice
 
@@ -58,6 +59,9 @@ class MaskPredictor(TransformerMixin, DeclaredEstimator):
         ValueError
             If y or weights are not as expected, or no pixel of y counts.
         """
+        columns = {"sample_weight": sample_weight}
+        refuse_masked(type(self).__name__, columns)
+        refuse_other_index(type(self).__name__, X, columns | {"y": y})
         labels = self._labels(X)
         return mean_dice(
             self._coded(y),

@@ -14,10 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skvae._compat import HasMethods, Interval, check_sample_weight, fit_context
+from skvae._compat import HasMethods, Interval, fit_context
+from skvae.arguments import refuse_masked, refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, SizesOrNone
 from skvae.estimators.held_estimators import refuse_fitted, with_seed, with_shared
 from skvae.estimators.inputs import check_new, check_rows
+from skvae.estimators.row_columns import check_weight
 from skvae.estimators.unequal_sizes import as_image, images_of, middle_parts, ragged
 from skvae.features.convolutional_sparse import ConvolutionalSparseAutoencoder
 from skvae.mask_layouts import gathered
@@ -198,14 +200,15 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
         ValueError
             If X, y or a parameter is not as expected; the estimator stays as it was.
         """
+        columns = {"y": y, "sample_weight": sample_weight}
+        refuse_other_index(type(self).__name__, X, columns)
         images = ragged(X)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         x, found = check_new(self, X, check_rows, min_samples=1, image_shape=shape)
         masks, learned = self._masks(y, x)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, x.reshape(len(x), -1), ensure_non_negative=True
-            )
+            refuse_masked(type(self).__name__, {"sample_weight": sample_weight})
+            sample_weight = check_weight(sample_weight, x, type(self).__name__)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3)
         for_features, for_classifier, for_pixels = (int(seed) for seed in seeds)
 

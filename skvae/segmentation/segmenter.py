@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skvae._compat import Interval, StrOptions, fit_context
+from skvae.arguments import refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
@@ -240,8 +241,9 @@ default=None
         NonFiniteLossError
             If the loss becomes NaN or infinite.
         """
-        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         columns = {"sample_weight": sample_weight, "groups": groups}
+        refuse_other_index(type(self).__name__, X, columns | {"y": y})
+        X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         return self._fit(X, self._phases(), image_shape=shape, y=y, **columns)
 
     def _data(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
+from skvae.arguments import check_columns
 from skvae.extras import import_extra
 
 __all__ = ["Cohort"]
@@ -56,6 +57,8 @@ class Cohort:
         params: Mapping[str, ArrayLike] | None,
     ) -> "Cohort":
         """Check that all columns belong to the same rows and miss nothing."""
+        columns = {f"params[{name!r}]": values for name, values in (params or {}).items()}
+        check_columns("nested_cv", X, {"y": y, "groups": groups} | columns)
         labels = _checked_column("y", y, len(X))
         if type_of_target(labels) not in ("binary", "multiclass"):
             raise ValueError(

@@ -340,3 +340,16 @@ def test_pandas_is_asked_for_by_name(cohort, arms, monkeypatch):
         MissingDependencyError, match=r'pandas: pip install "skvae\[study\]"'
     ):
         nested_cv(arms, *cohort[:2], groups=cohort[2])
+
+
+@pytest.mark.parametrize("name", ["y", "groups", "attributes"])
+@pytest.mark.parametrize("change", ["mask", "order"])
+def test_columns_that_do_not_belong_to_the_rows_are_refused(cohort, arms, name, change):
+    X, y, groups = cohort
+    X = pd.DataFrame(X, [f"row {i}" for i in range(len(X))])
+    columns = {"y": y, "groups": groups, "attributes": np.arange(len(y))}
+    reversed_rows = pd.Series(columns[name], X.index)[::-1]
+    columns[name] = np.ma.array(columns[name]) if change == "mask" else reversed_rows
+    params = {"attributes": columns.pop("attributes")}
+    with pytest.raises(ValueError, match=f"{name}.* but nested_cv"):
+        nested_cv(arms, X, **columns, params=params)
