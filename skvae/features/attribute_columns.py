@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length
 
 from skvae.estimators.targets import Target
+from skvae.features.attribute_numbers import as_numbers
 from skvae.features.variational import LearnedScale
 
 
@@ -58,7 +59,8 @@ def check_attributes(
     Parameters
     ----------
     attributes : array-like of shape (n_samples, n_attributes) or (n_samples,)
-        The attributes; missing ones are NaN. Names are those of its columns.
+        The attributes, see `as_numbers`; missing ones are NaN. Names are those of its
+        columns.
     x : ndarray of shape (n_samples, ...)
         The rows that they belong to.
     n_components : int
@@ -80,7 +82,7 @@ def check_attributes(
     """
     columns = getattr(attributes, "columns", None)
     values = check_array(
-        attributes,
+        as_numbers(attributes, name),
         dtype=np.float64,
         ensure_all_finite="allow-nan",
         ensure_2d=False,

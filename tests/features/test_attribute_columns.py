@@ -36,7 +36,7 @@ def test_one_attribute_may_be_one_column():
         ({"a": range(4), "b": range(4), "c": range(4)}, "Got 3 attributes with n_comp"),
         ({"age": range(3)}, "inconsistent numbers of samples"),
         ({"age": [1, 2, 3, np.inf]}, "infinity"),
-        ({"sex": list("abab")}, "could not convert string to float"),
+        ({"sex": list("abab")}, "column 'sex' with the entry 'a'"),
     ],
 )
 def test_what_orders_nothing_is_refused_by_name(attributes, message):
