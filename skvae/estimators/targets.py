@@ -122,18 +122,22 @@ def warn_of_minus_one(other: Any, y: np.ndarray) -> None:
 def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
     """Return regression targets in double precision, NaN where they are missing.
 
+    Several columns stay several; a single one is as in scikit-learn no second axis.
+
     Raises
     ------
     ValueError
-        If y does not fit to x, is no single column of numbers, or is missing everywhere.
+        If y does not fit to x, is no numbers, or is missing everywhere.
     """
     check_numbers(name, "y", y)
-    y = column_or_1d(y, warn=True)
+    y = np.asarray(y)
+    if y.ndim != 2 or y.shape[1] < 2:
+        y = column_or_1d(y, warn=True)
     check_consistent_length(x, y)
     labelled = ~is_missing(y)
     if not labelled.any():
         raise ValueError(f"Got y without a single target, but {name} needs some to learn.")
-    targets = np.full(len(y), np.nan)
+    targets = np.full(y.shape, np.nan)
     targets[labelled] = check_regression_targets(y[labelled], y_numeric=True)
     assert_all_finite(targets[labelled], input_name="y")
     largest = np.nanmax(np.abs(targets))
@@ -143,6 +147,32 @@ def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
             "squares are numbers; expected them in larger units."
         )
     return targets
+
+
+def mean_and_deviation(
+    targets: np.ndarray, name: str, weight: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return mean and standard deviation of the targets that are there and weigh.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    counted = ~np.isnan(targets)
+    if weight is not None:
+        counted &= weight > 0
+    if not counted.any():
+        raise ValueError(f"Got y without a single target, but {name} needs some to learn.")
+    there = targets[counted]
+    if weight is None:
+        mean, deviation = there.mean(), there.std()
+    else:
+        share = weight[counted].astype(np.float64)
+        mean = np.average(there, weights=share)
+        deviation = np.sqrt(np.average(np.square(there - mean), weights=share))
+    # A constant target is predicted by its mean.
+    return float(mean), float(deviation) or 1.0
 
 
 def labelled_score(
@@ -211,15 +241,28 @@ class Classes:
 
     @classmethod
     def learn(
-        cls, y: Any, x: np.ndarray, name: str, class_weight: Any, known: Any = None
+        cls,
+        y: Any,
+        x: np.ndarray,
+        name: str,
+        class_weight: Any,
+        weight: np.ndarray | None = None,
+        known: Any = None,
     ) -> tuple["Classes", np.ndarray]:
         """Return the classes of y, see `encode_classes`, and the index of each row's."""
         classes, index = encode_classes(y, x, name, known)
         if class_weight is None:
             return cls(classes), index
-        labelled = classes[index[index != UNLABELLED]]
-        weights = compute_class_weight(class_weight, classes=classes, y=labelled)
-        return cls(classes, tuple(float(weight) for weight in weights)), index
+        counted = index != UNLABELLED
+        with np.errstate(divide="ignore"):  # of a class that does not weigh
+            weights = compute_class_weight(
+                class_weight,
+                classes=classes,
+                y=classes[index[counted]],
+                sample_weight=None if weight is None else weight[counted],
+            )
+        weights = np.where(np.isfinite(weights), weights, 0.0)
+        return cls(classes, tuple(float(each) for each in weights)), index
 
     @property
     def n_outputs(self) -> int:
@@ -248,49 +291,76 @@ class Classes:
         return labelled_score(accuracy_score, y, predicted, sample_weight, self.classes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TargetScale:
-    """Numbers to predict: the network has them with mean 0 and variance 1.
+    """Numbers to predict: the network has each with mean 0 and variance 1.
 
     Parameters
     ----------
-    mean, deviation : float
-        Of the targets of `fit`, in double precision.
+    mean, deviation : float, or ndarray of shape (n_targets,)
+        Of the targets of `fit`, in double precision; arrays of several targets.
     """
 
-    mean: float
-    deviation: float
+    mean: float | np.ndarray
+    deviation: float | np.ndarray
     output: ClassVar[str] = "prediction"
-    n_outputs: ClassVar[int] = 1
     loss: ClassVar[SquaredResidual] = SquaredResidual()
 
     @classmethod
     def learn(
-        cls, y: Any, x: np.ndarray, name: str, known: "TargetScale | None" = None
+        cls,
+        y: Any,
+        x: np.ndarray,
+        name: str,
+        weight: np.ndarray | None = None,
+        known: "TargetScale | None" = None,
     ) -> tuple["TargetScale", np.ndarray]:
         """Return the scale of y, see `check_targets`, and the scaled target of each row."""
         targets = check_targets(y, x, name)
-        if known is None:
-            # A constant target is predicted by its mean.
-            there = targets[~np.isnan(targets)]
-            known = cls(float(there.mean()), float(there.std()) or 1.0)
+        if known is None and targets.ndim == 1:
+            known = cls(*mean_and_deviation(targets, name, weight))
+        elif known is None:
+            each = [mean_and_deviation(column, name, weight) for column in targets.T]
+            known = cls(*np.transpose(each))
+        if targets.shape[1:] != np.shape(known.mean):
+            raise ValueError(
+                f"Got y of shape {targets.shape}, but {name} has learned "
+                f"{known.n_outputs} targets; expected as many."
+            )
         return known, ((targets - known.mean) / known.deviation).astype(np.float32)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of targets."""
+        return np.size(self.mean)
 
     def labelled(self, scaled: np.ndarray) -> np.ndarray:
         """Return which rows have a target."""
-        return ~np.isnan(scaled)
+        return ~np.isnan(scaled.reshape(len(scaled), -1)).all(axis=1)
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of what predicts them."""
         return {"target_mean_": self.mean, "target_scale_": self.deviation}
 
     def predict(self, scaled: np.ndarray) -> np.ndarray:
-        """Return the target of each row in its own units."""
-        return scaled[:, 0].astype(np.float64) * self.deviation + self.mean
+        """Return the targets of each row in their own units."""
+        scaled = scaled.reshape(-1, *np.shape(self.mean))
+        return scaled.astype(np.float64) * self.deviation + self.mean
 
     def score(self, y: Any, predicted: np.ndarray, sample_weight: Any = None) -> float:
-        """Return R² over the rows that have a target."""
-        return labelled_score(r2_score, y, predicted, sample_weight)
+        """Return R² over the rows that have a target; of several, the mean of theirs."""
+        check_numbers("a score", "y", y)
+        if predicted.ndim == 1:
+            return labelled_score(r2_score, y, predicted, sample_weight)
+        y = np.asarray(y)
+        if y.shape != predicted.shape:
+            raise ValueError(
+                f"Got y of shape {y.shape}, but what is predicted has the shape "
+                f"{predicted.shape}; expected the same."
+            )
+        pairs = zip(y.T, predicted.T, strict=True)
+        scores = [labelled_score(r2_score, *pair, sample_weight) for pair in pairs]
+        return float(np.mean(scores))
 
 
 Target = Classes | TargetScale

@@ -296,7 +296,7 @@ class AttriVAE(BaseVAE):
         if y is None:
             learned = replace(learned, target=None)
         else:
-            target, scaled = self._targets(y, x, learned.target, classes)
+            target, scaled = self._targets(y, data, learned.target, classes)
             learned, data = replace(learned, target=target), replace(data, y=scaled)
         if attributes is None:
             return data, learned
@@ -305,16 +305,16 @@ class AttriVAE(BaseVAE):
         return replace(data, attributes=values), learned
 
     def _targets(
-        self, y: Any, x: np.ndarray, known: Target | None, classes: Any
+        self, y: Any, data: Data, known: Target | None, classes: Any
     ) -> tuple[Target, np.ndarray]:
         """Return what is predicted, and the class or scaled target of each row."""
-        name = type(self).__name__
+        x, weight, name = data.x, data.sample_weight, type(self).__name__
         if self.task == "regression":
             scale = known if isinstance(known, TargetScale) else None
-            return TargetScale.learn(y, x, name, scale)
+            return TargetScale.learn(y, x, name, weight, scale)
         if isinstance(known, Classes):
             classes = known.classes
-        return Classes.learn(y, x, name, self.class_weight, classes)
+        return Classes.learn(y, x, name, self.class_weight, weight, classes)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -329,7 +329,7 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Classes or numbers, as ``task`` says, some of which may be missing. Without,
             there is no head.
         attributes : array-like of shape (n_samples, n_attributes), default=None
@@ -368,7 +368,7 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Classes or numbers.
         attributes : array-like of shape (n_samples, n_attributes), default=None
             Attributes. Their maps are those of the last call.
@@ -438,7 +438,7 @@ class AttriVAE(BaseVAE):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Classes, of the type that y had, or numbers.
         """
         return self._target().predict(self._predicted(X))
@@ -457,7 +457,7 @@ class AttriVAE(BaseVAE):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Classes or numbers. Rows where they are missing do not count.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
@@ -492,6 +492,7 @@ class AttriVAE(BaseVAE):
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         else:
             tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+            tags.target_tags.multi_output = True
         return tags
 
     def sample(

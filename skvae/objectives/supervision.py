@@ -36,15 +36,16 @@ def cross_entropy(
 
 
 def squared_residual(prediction: Tensor, target: Tensor) -> Tensor:
-    """Half the squared residual of each row, and 0 where the target is missing (NaN)."""
-    residual = prediction.squeeze(1) - target
+    """Half the squared residual of each target, and 0 where it is missing (NaN)."""
+    residual = prediction.reshape(target.shape) - target
     return 0.5 * residual.nan_to_num(nan=0.0).square()
 
 
 def over_labelled(loss: Tensor, labelled: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale a loss so that its mean over all rows is that over the labelled ones.
 
-    A batch without any labelled row, or where none of them weighs, has the loss 0.
+    A batch without any labelled row, or where none of them weighs, has the loss 0. Of
+    several targets, each has a column, scaled by itself.
     """
     counted = labelled.to(loss.dtype)
     return loss * quotient(counted, weighted_mean(counted, weight))
@@ -77,7 +78,11 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class SquaredResidual:
-    """Half the squared residual of the stage ``prediction`` over the rows with a target."""
+    """Half the squared residual of the stage ``prediction`` over the rows with a target.
+
+    Of m targets, it is the mean of theirs: (1/m) sum_j (1/n_j) sum_i (f_ij - y_ij)^2 / 2
+    over the n_j rows i that have target j.
+    """
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -87,4 +92,5 @@ class SquaredResidual:
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
         assert batch.y is not None
         loss = squared_residual(trace["prediction"], batch.y)
-        return over_labelled(loss, ~batch.y.isnan(), batch.sample_weight)
+        loss = over_labelled(loss, ~batch.y.isnan(), batch.sample_weight)
+        return loss if loss.ndim == 1 else loss.mean(dim=1)

@@ -30,8 +30,8 @@ class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):
 
     _unfitted: ClassVar[Learned] = LearnedTarget(Classes(np.array([0, 1])))
 
-    def _targets(self, y: Any, x: np.ndarray) -> tuple[Classes, np.ndarray]:
-        return Classes.learn(y, x, type(self).__name__, self.class_weight)
+    def _targets(self, y: Any, x: np.ndarray, weight: Any) -> tuple[Classes, np.ndarray]:
+        return Classes.learn(y, x, type(self).__name__, self.class_weight, weight)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits.

@@ -173,7 +173,7 @@ class PretrainedPredictor(TrainedTransformer):
     _annealed: ClassVar[bool] = True
 
     @abstractmethod
-    def _targets(self, y: Any, x: np.ndarray) -> tuple[Target, np.ndarray]:
+    def _targets(self, y: Any, x: np.ndarray, weight: Any) -> tuple[Target, np.ndarray]:
         """Check y; return what is predicted, and the targets of training."""
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -185,7 +185,7 @@ class PretrainedPredictor(TrainedTransformer):
         X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
             Rows or images. Columns of a table should be standardised, images scaled to
             about [0, 1].
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), of numbers also (n_samples, n_targets)
             What to predict. Rows where it is missing take part in pretraining alone.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the loss of every phase.
@@ -210,7 +210,7 @@ class PretrainedPredictor(TrainedTransformer):
     ) -> tuple[Data, LearnedTarget]:
         """Check the columns; return the rows with a label, and what they teach."""
         data, _ = super()._data(x, known, **columns)
-        target, targets = self._targets(y, x)
+        target, targets = self._targets(y, x, data.sample_weight)
         encoder = self._learned_by_encoder(data)
         learned, data = LearnedTarget(target, encoder), replace(data, y=targets)
         labelled = target.labelled(targets)

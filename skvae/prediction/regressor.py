@@ -4,13 +4,14 @@ from skvae.prediction.regression import PretrainedRegressor
 
 
 class AutoencoderRegressor(PretrainedRegressor):
-    """Predict a number for rows or images with a pretrained and fine-tuned encoder.
+    """Predict numbers for rows or images with a pretrained and fine-tuned encoder.
 
     Three phases: an autoencoder is pretrained on all rows; a head learns the targets
     from its features while the encoder is frozen; then encoder and head are trained
     together, both with smaller steps. It minimises half the squared residual of
-    the standardised target. In y, NaN and None stand for a missing target; such rows
-    take part in pretraining only, and `score` leaves them out.
+    the standardised target, or the mean of that over several. In y, NaN and None stand
+    for a missing target; rows without any take part in pretraining only, and `score`
+    leaves them out.
 
     See Also
     --------

@@ -119,7 +119,7 @@ class SequencePredictor(PretrainedPredictor):
             time, or as an array where frames behind the end of a sequence are NaN. Rows
             (n_samples, n_features) are sequences of one frame. Columns of a table
             should be standardised, images scaled to about [0, 1].
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), of numbers also (n_samples, n_targets)
             What to predict of each sequence. Where it is missing, the frames take part
             in pretraining alone.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -5,14 +5,15 @@ from skvae.prediction.sequence_predictor import SequencePredictor
 
 
 class SequenceRegressor(SequencePredictor, PretrainedRegressor):
-    """Predict a number for sequences of frames, such as images over time.
+    """Predict numbers for sequences of frames, such as images over time.
 
     Three phases: an autoencoder, by default a VAE, is pretrained on all frames; a
     recurrent network with a head learns the targets from the codes of the frames,
     which are computed once, since the encoder is frozen; then all is trained together
     with clipped gradients, the encoder with smaller steps. It minimises half the
-    squared residual of the standardised target. In y, NaN and None stand for a missing
-    target; such sequences take part in pretraining only, and `score` leaves them out.
+    squared residual of the standardised target, or the mean of that over several. In y,
+    NaN and None stand for a missing target; sequences without any take part in
+    pretraining only, and `score` leaves them out.
 
     See Also
     --------

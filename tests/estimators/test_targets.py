@@ -165,3 +165,52 @@ def test_scores_are_doubles_in_which_a_probability_near_1_is_not_1():
     rare = 1 / (1 + np.exp(20.0))
     np.testing.assert_allclose(found, [[rare, 1 - rare], [1 - rare, rare]], rtol=1e-12)
     assert found.max() < 1
+
+
+def test_several_targets_each_have_a_scale():
+    y = np.array(
+        [[1.0, 5e9], [2.0, np.nan], [4.0, 5e9 + 2], [np.nan, np.nan], [3.0, 5e9 + 1]]
+    )
+    scale, scaled = TargetScale.learn(y, X, "Kind")
+    np.testing.assert_allclose(scale.mean, np.nanmean(y, axis=0), rtol=1e-15)
+    np.testing.assert_allclose(scale.deviation, np.nanstd(y, axis=0), rtol=1e-6)
+    assert scale.n_outputs == 2
+    np.testing.assert_array_equal(scale.labelled(scaled), [True, True, True, False, True])
+    np.testing.assert_allclose(scale.predict(scaled), y, rtol=1e-7)
+    columns = [TargetScale.learn(column, X, "Kind")[1] for column in y.T]
+    np.testing.assert_array_equal(scaled, np.transpose(columns))
+    with pytest.raises(ValueError, match=r"y of shape \(5,\), but Kind has learned 2 tar"):
+        TargetScale.learn(y[:, 0], X, "Kind", known=scale)
+    with pytest.raises(ValueError, match="without a single target"):
+        TargetScale.learn(np.where([True, False], y, np.nan), X, "Kind")
+
+
+def test_a_weight_counts_as_rows_would():
+    y, weight = np.array([1.0, 2.0, 9.0, np.nan, 4.0]), np.array([1, 3, 0, 2, 2])
+    scale, _ = TargetScale.learn(y, X, "Kind", weight)
+    there = [0, 1, 4]
+    repeated = np.repeat(y[there], weight[there])
+    assert scale.mean == pytest.approx(repeated.mean(), rel=1e-14)
+    assert scale.deviation == pytest.approx(repeated.std(), rel=1e-14)
+    with pytest.raises(ValueError, match="without a single target"):
+        TargetScale.learn(y, X, "Kind", np.array([0, 0, 0, 1, 0]))
+
+
+def test_balanced_classes_count_their_weights():
+    y, weight = np.array(["a", "a", "b", "c", "c"]), np.array([1.0, 2.0, 4.0, 0.0, 0.0])
+    learned, _ = Classes.learn(y, X, "Kind", "balanced", weight)
+    assert learned.weights == pytest.approx((7 / (3 * 3), 7 / (3 * 4), 0.0))
+
+
+def test_a_score_of_several_targets_is_the_mean_of_theirs():
+    rng = np.random.default_rng(0)
+    y, predicted, weight = rng.normal(size=(9, 3)), rng.normal(size=(9, 3)), rng.random(9)
+    scale = TargetScale(np.zeros(3), np.ones(3))
+    expected = r2_score(y, predicted, sample_weight=weight)
+    assert scale.score(y, predicted, weight) == pytest.approx(expected)
+    y[2, 0] = y[5, 1] = np.nan
+    there = ~np.isnan(y)
+    each = [r2_score(a[t], b[t]) for a, b, t in zip(y.T, predicted.T, there.T, strict=True)]
+    assert scale.score(y, predicted) == pytest.approx(np.mean(each))
+    with pytest.raises(ValueError, match=r"y of shape \(9,\), but what is predicted"):
+        scale.score(y[:, 0], predicted)

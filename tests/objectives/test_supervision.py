@@ -77,3 +77,24 @@ def test_over_labelled_keeps_the_mean_of_the_labelled(labelled):
     labelled = torch.tensor(labelled)
     loss = torch.arange(1.0, len(labelled) + 1) * labelled
     torch.testing.assert_close(over_labelled(loss, labelled).mean(), loss[labelled].mean())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_several_targets_are_the_mean_of_each(weighted):
+    rng = np.random.default_rng(0)
+    prediction, y = torch.from_numpy(rng.normal(size=(2, 6, 3)))
+    weight = torch.from_numpy(rng.random(6)) if weighted else None
+    objective, trace = SquaredResidual(), {"prediction": prediction}
+    found = weighted_mean(objective(trace, Batch(X, y=y, sample_weight=weight)), weight)
+    expected = weighted_mean((prediction - y).square().mean(dim=1) / 2, weight)
+    torch.testing.assert_close(found, expected)
+    y[[0, 3], [1, 2]] = torch.nan
+    found = weighted_mean(objective(trace, Batch(X, y=y, sample_weight=weight)), weight)
+    each = [
+        weighted_mean(
+            objective({"prediction": p[:, None]}, Batch(X, y=c, sample_weight=weight)),
+            weight,
+        )
+        for p, c in zip(prediction.T, y.T, strict=True)
+    ]
+    torch.testing.assert_close(found, torch.stack(each).mean())

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
-from skvae import Autoencoder, AutoencoderRegressor
+from skvae import AttriVAE, Autoencoder, AutoencoderRegressor, SequenceRegressor
 
 X, Y = load_diabetes(return_X_y=True)
 X = StandardScaler().fit_transform(X).astype(np.float32)
@@ -72,3 +73,60 @@ def test_what_has_no_target_does_not_count_in_a_score():
 def test_targets_that_are_too_large_are_refused():
     with pytest.raises(ValueError, match="y with entries up to"):
         regressor().fit(X[TRAIN], Y[TRAIN] * 1e300)
+
+
+def test_several_targets_are_predicted_about_as_well_as_alone():
+    two = np.column_stack([Y, 1e3 * X[:, 2] - 5e4])
+    fitted = regressor().fit(X[TRAIN], two[TRAIN])
+    predicted = fitted.predict(X[TEST])
+    assert (predicted.shape, predicted.dtype) == ((142, 2), np.float64)
+    assert fitted.score(X[TEST], two[TEST]) == pytest.approx(r2_score(two[TEST], predicted))
+    linear = LinearRegression().fit(X[TRAIN], two[TRAIN]).predict(X[TEST])
+    raw = {"multioutput": "raw_values"}
+    expected = r2_score(two[TEST], linear, **raw) - 0.15
+    assert (r2_score(two[TEST], predicted, **raw) > expected).all()
+    np.testing.assert_allclose(fitted.target_mean_, two[TRAIN].mean(axis=0))
+    np.testing.assert_allclose(fitted.target_scale_, two[TRAIN].std(axis=0))
+    assert fitted.__sklearn_tags__().target_tags.multi_output
+
+
+def test_a_target_may_be_missing_beside_another():
+    """What is learned of one does not depend on what another is where it is missing."""
+    two = np.column_stack([Y, Y])[TRAIN]
+    two[::3, 1] = np.nan
+    two[::9, 0] = np.nan
+    some = {"pretrain": False, "head_max_iter": 2}
+    fitted = regressor(**some).fit(X[TRAIN], two)
+    labelled = ~np.isnan(two).all(axis=1)
+    other = regressor(**some).fit(X[TRAIN][labelled], two[labelled])
+    np.testing.assert_array_equal(fitted.predict(X), other.predict(X))
+
+
+def test_one_column_is_no_second_axis():
+    one = regressor(pretrain=False).fit(X[TRAIN], Y[TRAIN])
+    with pytest.warns(DataConversionWarning, match="column-vector y was passed"):
+        column = regressor(pretrain=False).fit(X[TRAIN], Y[TRAIN, None])
+    np.testing.assert_array_equal(column.predict(X), one.predict(X))
+    assert isinstance(column.target_mean_, float)
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+@pytest.mark.parametrize("kind", ["sequence", "attributes"])
+def test_other_regressors_predict_several_targets(kind):
+    two = np.column_stack([Y, -Y])[TRAIN]
+    if kind == "sequence":
+        model = SequenceRegressor(
+            autoencoder=Autoencoder(3, max_iter=1),
+            head_max_iter=2,
+            finetune_max_iter=1,
+            **QUIET,
+        )
+        X_ = X[TRAIN, None]
+    else:
+        model, X_ = AttriVAE(3, max_iter=2, task="regression", **QUIET), X[TRAIN]
+    model.fit(X_, two)
+    assert model.predict(X_).shape == (300, 2)
+    assert model.score(X_, two) == pytest.approx(r2_score(two, model.predict(X_)))
+    if kind == "attributes":
+        with pytest.raises(ValueError, match="AttriVAE has learned 2 targets"):
+            model.partial_fit(X_, Y[TRAIN])
