@@ -30,7 +30,6 @@ from skvae.features.attribute_columns import (
     wanted_attributes,
 )
 from skvae.features.lower_bound import N_DRAWS
-from skvae.features.monotone import MonotoneMap
 from skvae.features.variational import BaseVAE
 from skvae.networks.builder import Builder
 from skvae.networks.head import Head
@@ -301,7 +300,7 @@ class AttriVAE(BaseVAE):
         if attributes is None:
             return data, learned
         name = type(self).__name__
-        learned, values = learned.scaled(attributes, x, self.n_components, name)
+        learned, values = learned.scaled(attributes, data, self.n_components, name)
         return replace(data, attributes=values), learned
 
     def _targets(
@@ -388,13 +387,13 @@ class AttriVAE(BaseVAE):
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         results, data = super()._results(fitted, fit), fit.data
+        results["_learned"] = replace(fit.learned, given=None)
         if data.attributes is None:
             # Training that goes on without attributes keeps what it knows of them.
             maps = self.attribute_maps_ if fit.learned.names else []
             return results | {"attribute_maps_": maps}
         (mean,) = results["network_"].read_each(data.x, ["mean"], fit.recipe.n_threads)
-        values = fit.learned.scaler.inverse_transform(data.attributes)
-        maps = [MonotoneMap.fit(mean[:, k], a) for k, a in enumerate(values.T)]
+        maps = fit.learned.maps(mean, data.sample_weight)
         return results | {"attribute_maps_": maps}
 
     def _predicted(self, X: Any) -> np.ndarray:

@@ -11,7 +11,9 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skvae.estimators.targets import Target
 from skvae.features.attribute_numbers import as_numbers
+from skvae.features.monotone import MonotoneMap
 from skvae.features.variational import LearnedScale
+from skvae.training.data import Data
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,33 +28,52 @@ class LearnedAttributes(LearnedScale):
         Of the attributes.
     scaler : StandardScaler, optional
         Brings the attributes to numbers that float32 can tell apart.
+    given : ndarray of float64, shape (n_samples, n_attributes), optional
+        The attributes of this fit in their own units, of which its maps are made.
     """
 
     target: Target | None = None
     names: tuple[str, ...] = ()
     scaler: StandardScaler | None = None
+    given: np.ndarray | None = None
 
     def attributes(self) -> dict[str, Any]:
         target = {} if self.target is None else self.target.attributes()
         return super().attributes() | {"attribute_names_": list(self.names), **target}
 
     def scaled(
-        self, attributes: Any, x: np.ndarray, n_components: int, name: str
+        self, attributes: Any, data: Data, n_components: int, name: str
     ) -> tuple["LearnedAttributes", np.ndarray]:
         """Learn attributes, if none are known; return them scaled, in single precision."""
-        names, values = check_attributes(attributes, x, n_components, name)
+        names, values = check_attributes(
+            attributes, data.x, n_components, name, data.weighing
+        )
         if self.names and tuple(names) != self.names:
             raise ValueError(
                 f"Got the attributes {', '.join(names)}, but {name} has been trained with "
                 f"{', '.join(self.names)}."
             )
-        scaler = self.scaler or StandardScaler().fit(values)
-        learned = replace(self, names=tuple(names), scaler=scaler)
+        scaler = self.scaler
+        if scaler is None:
+            weight, rows = data.sample_weight, data.weighing
+            weight = None if weight is None else weight[rows].astype(np.float64)
+            scaler = StandardScaler().fit(values[rows], sample_weight=weight)
+        learned = replace(self, names=tuple(names), scaler=scaler, given=values)
         return learned, scaler.transform(values).astype(np.float32)
+
+    def maps(self, mean: np.ndarray, weight: np.ndarray | None) -> list[MonotoneMap]:
+        """Return the map between each attribute and its unit, given the units' means."""
+        assert self.given is not None
+        pairs = zip(mean.T, self.given.T, strict=False)
+        return [MonotoneMap.fit(unit, attribute, weight) for unit, attribute in pairs]
 
 
 def check_attributes(
-    attributes: Any, x: np.ndarray, n_components: int, name: str
+    attributes: Any,
+    x: np.ndarray,
+    n_components: int,
+    name: str,
+    counted: np.ndarray | slice = slice(None),
 ) -> tuple[list[str], np.ndarray]:
     """Return the names of the attributes, and their values in double precision.
 
@@ -67,6 +88,8 @@ def check_attributes(
         Number of latent units.
     name : str
         Of the estimator, for messages.
+    counted : ndarray of int or slice
+        The rows that weigh, in which no attribute may be the same everywhere.
 
     Returns
     -------
@@ -101,7 +124,7 @@ def check_attributes(
     if columns is None:
         columns = [f"attribute_{k}" for k in range(n_attributes)]
     names = [str(column) for column in columns]
-    for attribute, column in zip(names, values.T, strict=True):
+    for attribute, column in zip(names, values[counted].T, strict=True):
         refuse_constant(attribute, column[~np.isnan(column)], name)
     return names, values
 
@@ -179,5 +202,6 @@ def refuse_unseen(name: str, wanted: np.ndarray, lowest: float, highest: float) 
     strange = wanted[(wanted < lowest) | (wanted > highest)]
     if len(strange):
         raise ValueError(
-            f"Got {name}={strange[0]:g}, but training saw {lowest:g} to {highest:g}."
+            f"Got {name}={strange[0]:.15g}, but training saw {lowest:.15g} to "
+            f"{highest:.15g}."
         )

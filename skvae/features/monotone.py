@@ -31,7 +31,9 @@ class MonotoneMap:
     highest: float
 
     @classmethod
-    def fit(cls, unit: np.ndarray, attribute: np.ndarray) -> Self:
+    def fit(
+        cls, unit: np.ndarray, attribute: np.ndarray, weight: np.ndarray | None = None
+    ) -> Self:
         """Fit the map to samples; those without the attribute (NaN) are left out.
 
         Parameters
@@ -40,20 +42,26 @@ class MonotoneMap:
             Values of the unit.
         attribute : ndarray of shape (n_samples,)
             Values of the attribute.
+        weight : ndarray of shape (n_samples,), optional
+            Weight of each sample; those of weight 0 are left out as well.
 
         Returns
         -------
         map : MonotoneMap
             The fitted map.
         """
-        known = ~np.isnan(attribute)
-        order = np.argsort(unit[known], kind="stable")
-        unit, attribute = unit[known][order], attribute[known][order]
-        values, step, size = np.unique(
-            isotonic_regression(attribute), return_inverse=True, return_counts=True
+        weight = np.ones(len(unit)) if weight is None else weight.astype(np.float64)
+        counted = np.flatnonzero(~np.isnan(attribute) & (weight > 0))
+        counted = counted[np.argsort(unit[counted], kind="stable")]
+        unit, attribute, weight = unit[counted], attribute[counted], weight[counted]
+        lowest, highest = float(attribute.min()), float(attribute.max())
+        # A mean of equal numbers may be off by a digit: no value is beyond those given.
+        level = isotonic_regression(
+            attribute, sample_weight=weight, y_min=lowest, y_max=highest
         )
-        units = np.bincount(step, weights=unit) / size
-        return cls(units, values, float(attribute.min()), float(attribute.max()))
+        values, step = np.unique(level, return_inverse=True)
+        units = np.bincount(step, weights=unit * weight) / np.bincount(step, weights=weight)
+        return cls(units, values, lowest, highest)
 
     def to_attribute(self, unit: Any) -> np.ndarray:
         """Return the attribute, in its own units, that a value of the unit stands for.

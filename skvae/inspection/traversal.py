@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from skvae.features.attribute_columns import refuse_unseen
 from skvae.inspection.units import Unit, code_layer, decode, encode, find_unit
 
 # A traversal runs from this quantile of a unit to that: what lies beyond is rare.
@@ -83,8 +84,8 @@ def latent_traversal(
     Raises
     ------
     ValueError
-        If the estimator has no such unit or attribute, or a plain autoencoder, which has
-        no prior, gets no X.
+        If the estimator has no such unit or attribute, an attribute has a value beyond
+        those of training, or a plain autoencoder, which has no prior, gets no X.
 
     See Also
     --------
@@ -235,4 +236,8 @@ def _check_values(values: Any, units: Sequence[Unit]) -> list[np.ndarray]:
         raise ValueError(
             f"Got values={values!r}, but expected {expected} of finite numbers."
         )
+    for line, unit in zip(lines, units, strict=True):
+        if unit.attribute_map is not None:
+            seen = unit.attribute_map.lowest, unit.attribute_map.highest
+            refuse_unseen(unit.name, line, *seen)
     return lines

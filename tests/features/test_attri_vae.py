@@ -21,6 +21,8 @@ from skvae import AttriVAE, VAEFeatureExtractor
 from skvae.datasets import make_sprites
 from skvae.estimators.targets import Classes
 from skvae.features.attribute_columns import LearnedAttributes
+from skvae.features.monotone import MonotoneMap
+from skvae.inspection import latent_traversal
 from skvae.networks.staged import stage_shapes
 
 # Some of these are trained for an epoch or two.
@@ -385,3 +387,44 @@ def test_batches_without_a_pair_that_counts_train(missing, binary, zero):
     vae = AttriVAE(4, ties="ignore" if binary else "zero", max_iter=6, random_state=0)
     vae.fit(X, attributes=attributes, sample_weight=weight)
     assert np.isfinite([row["attributes"] for row in vae.history_]).all()
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1.7e9])
+def test_samples_may_have_the_extremes_of_training(offset):
+    rng = np.random.default_rng(0)
+    X, A = rng.normal(size=(30, 4)), offset + rng.normal(size=(30, 2))
+    vae = AttriVAE(3, max_iter=1, random_state=0, n_threads=1).fit(X, attributes=A)
+    vae.partial_fit(X, attributes=A)
+    ends = np.stack([A.min(axis=0), A.max(axis=0)])
+    assert vae.sample(2, attributes=ends).shape == (2, 4)
+    latent_traversal(vae, attribute=0, values=ends[:, 0])
+    found = [(each.lowest, each.highest) for each in vae.attribute_maps_]
+    np.testing.assert_array_equal(np.transpose(found), ends)
+    beyond = np.nextafter(ends[1, 0], np.inf)
+    for ask in (
+        lambda: vae.sample(attributes={"attribute_0": beyond}),
+        lambda: latent_traversal(vae, attribute=0, values=[beyond]),
+    ):
+        with pytest.raises(ValueError, match=r"Got attribute_0=.*, but training saw "):
+            ask()
+
+
+def test_rows_that_do_not_weigh_shape_no_map():
+    rng = np.random.default_rng(0)
+    X, A = rng.normal(size=(40, 4)), rng.normal(size=(40, 1))
+    weight = rng.integers(0, 3, size=40)
+    model = AttriVAE(3, max_iter=2, random_state=0, n_threads=1, batch_size=64)
+    wild = np.where(weight[:, None] > 0, A, 1e6)
+    fitted = model.fit(X, attributes=wild, sample_weight=weight)
+    (found,), unit = fitted.attribute_maps_, fitted.transform(X)[:, 0]
+    there = weight > 0
+    expected = MonotoneMap.fit(unit[there], A[there, 0], weight[there])
+    np.testing.assert_allclose(found.values, expected.values)
+    np.testing.assert_allclose(found.units, expected.units, rtol=1e-5)
+    assert found.highest == A[there].max()
+    scaler = fitted._learned.scaler
+    assert scaler.mean_[0] == pytest.approx(np.repeat(A[:, 0], weight).mean())
+    assert scaler.scale_[0] == pytest.approx(np.repeat(A[:, 0], weight).std())
+    same = np.where(there[:, None], 2.0, A)
+    with pytest.raises(ValueError, match="'attribute_0' that is 2 everywhere"):
+        model.fit(X, attributes=same, sample_weight=weight)

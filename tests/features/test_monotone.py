@@ -58,3 +58,25 @@ def test_missing_attributes_are_left_out():
 def test_an_attribute_that_a_unit_does_not_follow_has_one_value():
     fitted = MonotoneMap.fit(np.arange(4.0), np.arange(4.0)[::-1])
     np.testing.assert_allclose(fitted.to_attribute([-1.0, 9.0]), 1.5)
+
+
+def test_a_weight_counts_as_copies_would():
+    rng = np.random.default_rng(0)
+    unit, weight = rng.normal(size=40), rng.integers(0, 4, size=40)
+    attribute = unit + rng.normal(size=40)
+    weight[attribute.argmax()] = 0
+    fitted = MonotoneMap.fit(unit, attribute, weight)
+    copies = MonotoneMap.fit(np.repeat(unit, weight), np.repeat(attribute, weight))
+    np.testing.assert_allclose(fitted.values, copies.values)
+    np.testing.assert_allclose(fitted.units, copies.units)
+    assert (fitted.lowest, fitted.highest) == (copies.lowest, copies.highest)
+    assert fitted.highest < attribute.max()
+
+
+@given(seed=st.integers(0, 50), offset=st.sampled_from([0.1, 1e9, -3e14]))
+def test_no_value_is_beyond_those_given(seed, offset):
+    rng = np.random.default_rng(seed)
+    attribute = offset + rng.integers(0, 3, size=30) / 7
+    fitted = MonotoneMap.fit(rng.normal(size=30), attribute)
+    assert fitted.lowest == attribute.min() <= fitted.values.min()
+    assert fitted.values.max() <= attribute.max() == fitted.highest

@@ -21,6 +21,8 @@ def images(request):
 class Line:
     """A map between a unit and its attribute that can be checked by hand."""
 
+    lowest, highest = -np.inf, np.inf
+
     def __init__(self, slope, offset):
         self.slope, self.offset = slope, offset
 
