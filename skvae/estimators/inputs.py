@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 from skvae.training.data import release, row_blocks
+from skvae.training.host import on_host
 
 LARGEST_CHANNEL_COUNT = 4
 # What a check of new X finds.
@@ -158,10 +159,11 @@ def as_array(X: Any) -> Any:
     """Return nested lists and other array-likes as an array; tables and arrays as is.
 
     Of arrays of equal shape that are the entries of an array or a Series, it is one array.
+    Tensors are arrays of the host, without their gradients.
     """
     if sparse.issparse(X) or hasattr(X, "columns"):
         return X
-    X = X if isinstance(X, np.ndarray) else np.asarray(X)
+    X = np.asanyarray(on_host(X))
     if X.dtype == object and X.ndim == 1:
         shapes = {getattr(x, "shape", ()) for x in X}
         return np.stack(X) if len(shapes) == 1 and shapes.pop() else X

@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length
 
 from skvae._compat import check_sample_weight
 from skvae.arguments import check_numbers
+from skvae.training.host import on_host
 
 
 def check_weight(
@@ -30,6 +31,7 @@ def check_weight(
     ValueError
         If they are no such numbers, or do not fit to x.
     """
+    sample_weight = on_host(sample_weight)
     check_numbers(name, "sample_weight", sample_weight)
     rows = x.reshape(len(x), -1)
     return check_sample_weight(sample_weight, rows, dtype=dtype, ensure_non_negative=True)

@@ -16,6 +16,7 @@ from skvae.arguments import check_numbers
 from skvae.estimators.row_columns import check_weight, is_missing
 from skvae.exceptions import warn_caller
 from skvae.objectives.supervision import UNLABELLED, CrossEntropy, SquaredResidual
+from skvae.training.host import on_host
 
 # Where the class beside -1 has no more rows than this share, -1 may well be no class.
 FEW = 0.1
@@ -202,7 +203,7 @@ def labelled_score(
     ValueError
         If no row has a label.
     """
-    y = column_or_1d(y)
+    y, sample_weight = column_or_1d(on_host(y)), on_host(sample_weight)
     check_consistent_length(y, predicted, sample_weight)
     labelled = ~is_missing(y)
     numbers = classes is not None and classes.dtype.kind in "if"

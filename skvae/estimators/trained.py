@@ -43,6 +43,7 @@ from skvae.training.caching import remember
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import Epoch, Fitted, epochs
+from skvae.training.host import on_host
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
@@ -291,6 +292,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
+        columns = {name: on_host(column) for name, column in columns.items()}
         check_columns(type(self).__name__, X, columns)
         goes_on = resume and hasattr(self, "network_")
         if goes_on and same_input:

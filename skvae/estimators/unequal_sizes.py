@@ -16,7 +16,7 @@ def ragged(X: Any) -> list[np.ndarray] | None:
     shapes = {tuple(getattr(x, "shape", ())) for x in X}
     if len(shapes) == 1 or min(map(len, shapes)) < 2:
         return None
-    return [np.asarray(x) for x in X]
+    return [as_array(x) for x in X]
 
 
 def refuse_other_axes(image: np.ndarray, shape: tuple[int, ...], i: int) -> None:

@@ -19,7 +19,7 @@ from skvae.estimators.declared import (
     Sizes,
     positional,
 )
-from skvae.estimators.inputs import check_rows, refuse_outside_unit_interval
+from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_interval
 from skvae.estimators.row_columns import check_weight
 from skvae.estimators.trained import Learned, TrainedTransformer
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
@@ -155,7 +155,7 @@ default="relu"
                 f"Got pool={self.pool!r}, but inverse_transform decodes whole maps only; "
                 "expected pool=None, and X as `transform` gives it then."
             )
-        X = check_array(X, dtype=np.float32, order="C", input_name="X")
+        X = check_array(as_array(X), dtype=np.float32, order="C", input_name="X")
         if X.shape[1] != math.prod(shape):
             raise ValueError(
                 f"Got X with {X.shape[1]} columns, but the code has n_components={shape[0]}"
@@ -177,9 +177,10 @@ default="relu"
             With ``likelihood="bernoulli"``, probabilities.
         """
         check_is_fitted(self, "network_")
+        X = as_array(X)
         x = check_rows(self, X, reset=False)
         rows = self.network_.read(x, ["reconstruction"], None, self.n_threads)
-        return rows.reshape(np.shape(X))
+        return rows.reshape(X.shape)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Score each sample; higher is better.

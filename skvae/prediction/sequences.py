@@ -95,7 +95,7 @@ def split_into_frames(X: Any, name: str) -> Frames:
     if hasattr(X, "to_numpy") and not hasattr(X, "columns"):
         X = X.to_numpy()  # a pandas series of arrays
     if is_list_of_sequences(X):
-        return joined([np.asarray(sequence) for sequence in X], name)
+        return joined([as_array(sequence) for sequence in X], name)
     X = as_array(X)
     if len(X.shape) < 3:
         return Frames(X)

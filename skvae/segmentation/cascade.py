@@ -39,6 +39,7 @@ from skvae.segmentation.out_of_fold import cross_val_predict_masks
 from skvae.segmentation.segmenter import BaseSegmenter
 from skvae.segmentation.stratified_folds import MaskStratifiedKFold
 from skvae.training.data import row_blocks
+from skvae.training.host import on_host
 
 SHARED = ("device", "n_threads", "precision", "verbose")
 # A frozen stage 1 may tell apart as many organs as it likes.
@@ -239,7 +240,7 @@ class CascadeSegmenter(MaskPredictor):
         given = {"sample_weight": sample_weight, "groups": groups}
         refuse_masked(type(self).__name__, given)
         refuse_other_index(type(self).__name__, X, given | {"y": y})
-        columns = {k: np.asarray(v) for k, v in given.items() if v is not None}
+        columns = {k: np.asarray(on_host(v)) for k, v in given.items() if v is not None}
         images, codes, learned, found = self._checked(X, y)
         sample_shape, n_classes = found["sample_shape_"], len(learned.classes)
         random = check_random_state(self.random_state)

@@ -16,6 +16,7 @@ from skvae.networks.taps import Address, Survey, private_copy, survey, taps
 from skvae.training.caching import CodePickler, described, remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
+from skvae.training.host import host_array
 from skvae.training.reading import FittedNetwork
 from skvae.training.row_blocks import apply_in_blocks
 from skvae.training.seeding import PrivateRandomness, generator
@@ -72,7 +73,7 @@ class ForeignNetwork:
         self._build(resolve_device(device))
         if self._from_factory:
             state = self.module.state_dict()
-            self.state = {name: as_array(value) for name, value in state.items()}
+            self.state = {name: host_array(value) for name, value in state.items()}
 
     @property
     def _from_factory(self) -> bool:
@@ -191,11 +192,6 @@ class ForeignNetwork:
             return hashlib.sha256(found.encode()).hexdigest()
 
         return remember_under(memory, key, lambda: self.read(x, *arguments))
-
-
-def as_array(value: Tensor) -> np.ndarray:
-    """Return a tensor as an array; numpy has no bfloat16, whose values are floats."""
-    return (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
 
 
 class _DigestPickler(CodePickler):
