@@ -14,6 +14,7 @@ from skvae.training.data import release, row_blocks
 from skvae.training.host import on_host
 
 LARGEST_CHANNEL_COUNT = 4
+CHANNELS_FIRST = "np.moveaxis(X, -1, 1)"
 # What a check of new X finds.
 INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_flat_input")
 _NOT_NUMBERS = (
@@ -184,18 +185,25 @@ def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int,
     shape = X.shape[1:]
     if image_shape is not None:
         return _check_image_shape(shape, image_shape)
+    channels_last = shape[-1] <= LARGEST_CHANNEL_COUNT
     if n_axes == 3:
+        last = f", for channels that are last {CHANNELS_FIRST} with image_shape"
         raise ValueError(
             f"Got X of shape {X.shape} without image_shape; for images without a channel "
             f"axis pass X[:, None] or image_shape=(1, {shape[0]}, {shape[1]}), for signals "
-            f"of {shape[0]} channels image_shape=({shape[0]}, {shape[1]})."
+            f"of {shape[0]} channels image_shape=({shape[0]}, {shape[1]})"
+            f"{last if channels_last else ''}."
         )
-    if n_axes == 4 and shape[0] > LARGEST_CHANNEL_COUNT:
+    doubtful = n_axes == 4 or (n_axes == 5 and channels_last)
+    if doubtful and shape[0] > LARGEST_CHANNEL_COUNT:
         listed = ", ".join(map(str, shape))
+        others = [f"for channels that are last {CHANNELS_FIRST}"] if channels_last else []
+        if n_axes == 4:
+            others.append("for volumes without a channel axis X[:, None]")
         raise ValueError(
             f"Got X of shape {X.shape} without image_shape: is its second axis "
-            f"{shape[0]} channels, or are these volumes without a channel axis? For "
-            f"volumes pass X[:, None], for channels image_shape=({listed})."
+            f"{shape[0]} channels? For these pass image_shape=({listed}), "
+            f"{', '.join(others)}."
         )
     if n_axes > 5:
         raise ValueError(
@@ -221,9 +229,11 @@ def _check_image_shape(
             f"but X has {shape[0]} columns."
         )
     if len(shape) > 1 and shape not in (image_shape, without_channel):
+        last = shape == (*image_shape[1:], image_shape[0])
         raise ValueError(
             f"Got X with samples of shape {shape}, but expected {image_shape}, or rows of "
-            f"{math.prod(image_shape)} entries."
+            f"{math.prod(image_shape)} entries"
+            f"{f'; for channels that are last pass {CHANNELS_FIRST}' if last else ''}."
         )
     return image_shape
 

@@ -49,6 +49,18 @@ BAD = {
         RNG.random((20, 8, 9, 7)),
         r"image_shape=\(8, 9, 7\)",
     ),
+    "images of channels that are last": (
+        RNG.integers(0, 256, (20, 28, 28, 3), dtype=np.uint8),
+        r"image_shape=\(28, 28, 3\), for channels that are last np.moveaxis\(X, -1, 1\)",
+    ),
+    "volumes of channels that are last": (
+        RNG.random((20, 8, 9, 7, 1)),
+        r"image_shape=\(8, 9, 7, 1\), for channels that are last np.moveaxis\(X, -1, 1\)",
+    ),
+    "signals of channels that are last": (
+        RNG.random((20, 30, 2)),
+        r"for channels that are last np.moveaxis\(X, -1, 1\) with image_shape",
+    ),
     "four spatial axes": (RNG.random((4, 1, 2, 2, 2, 2)), "at most three spatial axes"),
     "complex": (ROWS + 1j, "Complex data"),
 }
@@ -161,6 +173,16 @@ def test_what_is_allowed(kind):
     images = RNG.random((20, 3, 4))
     first = features(small(kind, image_shape=(1, 3, 4)), images)
     np.testing.assert_array_equal(features(small(kind), images[:, None]), first)
+
+
+def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():
+    rng = np.random.default_rng(1)
+    many = small(Autoencoder).fit(rng.random((4, 6, 5, 8, 9)))
+    assert many.sample_shape_ == (6, 5, 8, 9)
+    few = small(Autoencoder).fit(np.moveaxis(rng.random((4, 8, 9, 7, 1)), -1, 1))
+    assert few.sample_shape_ == (1, 8, 9, 7)
+    with pytest.raises(ValueError, match=r"last pass np.moveaxis\(X, -1, 1\)"):
+        few.transform(rng.random((4, 8, 9, 7, 1)))
 
 
 @pytest.mark.parametrize("kind", [k for k in PLAIN_TRAINED if has(k, "normalization")])
