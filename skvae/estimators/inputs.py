@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
+from skvae.mask_layouts import is_listed
 from skvae.training.data import release, row_blocks
 from skvae.training.host import on_host
 
@@ -161,14 +162,26 @@ def as_array(X: Any) -> Any:
 
     Of arrays of equal shape that are the entries of an array or a Series, it is one array.
     Tensors are arrays of the host, without their gradients.
+
+    Raises
+    ------
+    ValueError
+        If they are arrays of unequal shapes.
     """
     if sparse.issparse(X) or hasattr(X, "columns"):
         return X
-    X = np.asanyarray(on_host(X))
-    if X.dtype == object and X.ndim == 1:
-        shapes = {getattr(x, "shape", ()) for x in X}
-        return np.stack(X) if len(shapes) == 1 and shapes.pop() else X
-    return X
+    X = on_host(X)
+    shapes = {tuple(getattr(x, "shape", ())) for x in X} if is_listed(X) else set()
+    if len(shapes) > 1:
+        one, other, *_ = sorted(shapes)
+        raise ValueError(
+            f"Got X with samples of unequal shapes, such as {one} and {other}, but expected "
+            "one shape: crop or pad them to one size. Images of unequal sizes are taken by "
+            "what labels their pixels, such as UNetSegmenter and PixelClassifier, and "
+            "sequences of unequal lengths by SequenceClassifier and SequenceRegressor."
+        )
+    X = np.asanyarray(X)
+    return np.stack(X) if X.dtype == object and X.ndim == 1 and any(shapes) else X
 
 
 def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ BAD = {
 
 def y_of(X):
     """Return labels, which kinds that learn without them ignore."""
-    return np.arange(np.shape(X)[0]) % 2
+    return np.arange(len(X)) % 2
 
 
 def features(estimator, X):
@@ -173,6 +173,20 @@ def test_what_is_allowed(kind):
     images = RNG.random((20, 3, 4))
     first = features(small(kind, image_shape=(1, 3, 4)), images)
     np.testing.assert_array_equal(features(small(kind), images[:, None]), first)
+
+
+@each_kind
+@pytest.mark.parametrize("gathered", [list, pd.Series], ids=["list", "series"])
+@pytest.mark.parametrize("sizes", [((1, 9, 8), (1, 12, 8)), ((9,), (12,))], ids=str)
+def test_samples_of_unequal_shapes_are_told_what_to_do(kind, gathered, sizes):
+    X = gathered([np.zeros(sizes[i % 2]) for i in range(6)])
+    shapes = re.escape(f"{sizes[0]} and {sizes[1]}")
+    with pytest.raises(ValueError, match=f"such as {shapes}, .* crop or pad"):
+        small(kind).fit(X, y_of(X))
+    if sizes[0] == (1, 9, 8):
+        fitted = small(kind).fit(np.random.default_rng(0).random((6, 1, 9, 8)), y_of(X))
+        with pytest.raises(ValueError, match=f"such as {shapes}, .* crop or pad"):
+            fitted.transform(X)
 
 
 def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():
