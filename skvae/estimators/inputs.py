@@ -175,10 +175,10 @@ def as_array(X: Any) -> Any:
     if len(shapes) > 1:
         one, other, *_ = sorted(shapes)
         raise ValueError(
-            f"Got X with samples of unequal shapes, such as {one} and {other}, but expected "
-            "one shape: crop or pad them to one size. Images of unequal sizes are taken by "
-            "what labels their pixels, such as UNetSegmenter and PixelClassifier, and "
-            "sequences of unequal lengths by SequenceClassifier and SequenceRegressor."
+            f"Got X with samples of unequal shapes, such as {one} and {other}, but "
+            "expected one shape: crop or pad them to one size. Images of unequal sizes are "
+            "taken by what labels their pixels, such as UNetSegmenter and PixelClassifier, "
+            "and sequences of unequal lengths by SequenceClassifier and SequenceRegressor."
         )
     X = np.asanyarray(X)
     return np.stack(X) if X.dtype == object and X.ndim == 1 and any(shapes) else X

@@ -61,7 +61,9 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         be changed after `fit`. A module's qualified name (``"features.norm5"``) reads
         its output, ``"input:features.norm5"`` its input, ``"relu#1"`` the second call
         of a module that runs several times, and ``"features.norm5+relu"`` what a
-        function makes of its output.
+        function makes of its output. Of a module that returns several tensors,
+        ``"attn[0]"`` reads the first of a tuple, ``"encoder[hidden][1]"`` the second in
+        the list that a dictionary has as ``"hidden"``.
     preprocess : {"rgb", "imagenet"}, callable or None, default=None
         Applied to each batch, a float tensor (n, channels, *spatial), before the
         network. ``"rgb"`` repeats a single channel three times; ``"imagenet"`` also
@@ -103,8 +105,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     -----
     The copy has the weights of the moment of `fit`, is in evaluation mode and draws no
     random numbers. Features agree to about 1e-6 of their deviation however the rows
-    are grouped. Layers that return several tensors, or whose first axis is not that of
-    the samples, are not listed.
+    are grouped. Tensors whose first axis is not that of the samples are not listed.
 
     Examples
     --------
@@ -328,6 +329,8 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
             address = only if only in layers else address
         if address in layers:
             return address
+        if address is not None:
+            refuse_unread(address, surveyed)
         if surveyed.error is not None:
             raise self._not_taken(surveyed, shape)
         known = [row.name for row in layers.values()]
@@ -345,4 +348,21 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
             f"Got X with samples of shape {shape}, which the network does not take{where}: "
             f"{surveyed.error}. With preprocess='rgb' a single channel is repeated three "
             "times; a callable may also resize or scale."
+        )
+
+
+def refuse_unread(address: Address, surveyed: Survey) -> None:
+    """Refuse a module that runs, but of which no tensor is meant, or none can be read."""
+    place, name = (address.module, address.side), str(address)
+    verb = "takes" if address.side == "input" else "returns"
+    parts = [str(e) for e in dict(surveyed.layers) if e.part and e[:2] == place]
+    if parts:
+        raise ValueError(
+            f"Got layer={name!r}, but {address.module} {verb} several tensors; expected "
+            f"one that has the samples on its first axis: {', '.join(parts)}."
+        )
+    if place in [each[:2] for each in surveyed.left_out]:
+        raise ValueError(
+            f"Got layer={name!r}, but {address.module} {verb} no tensor that has the "
+            "samples on its first axis, and so nothing that can be read."
         )

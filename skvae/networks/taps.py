@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import deepcopy
+from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,23 +24,29 @@ ACTIVATIONS = {
     *("hardtanh", "hardswish", "softplus", "tanh", "sigmoid", "softmax"),
 }
 _ADDRESS = re.compile(
-    r"(?P<side>input:)?(?P<module>[^#+:]+)(#(?P<call>\d+))?(\+(?P<activation>\w+))?"
+    r"(?P<side>input:)?(?P<module>[^#+:\[]+)(#(?P<call>\d+))?(?P<part>(\[[^\[\]]+\])*)"
+    r"(\+(?P<activation>\w+))?"
 )
 
 
 class Address(NamedTuple):
-    """A value of a forward pass, written ``[input:]module[#call][+activation]``."""
+    """A value of a forward pass, written ``[input:]module[#call][part][+activation]``.
+
+    Of several tensors, ``part`` is what Python would write behind the tuple, list or
+    dictionary that has them, without quotes: ``[0]``, ``[hidden][1]``.
+    """
 
     module: str
     side: str = "output"
     call: int | None = None
     activation: str = ""
+    part: str = ""
 
     def __str__(self) -> str:
         side = "input:" if self.side == "input" else ""
         call = "" if self.call is None else f"#{self.call}"
         activation = f"+{self.activation}" if self.activation else ""
-        return f"{side}{self.module}{call}{activation}"
+        return f"{side}{self.module}{call}{self.part}{activation}"
 
 
 def parse_address(text: str) -> Address | None:
@@ -53,6 +60,7 @@ def parse_address(text: str) -> Address | None:
         "input" if match["side"] else "output",
         None if call is None else int(call),
         match["activation"] or "",
+        re.sub("[\"']", "", match["part"]),
     )
 
 
@@ -118,18 +126,34 @@ class Watch:
         self.outputs: Any = WeakTensorKeyDictionary()
 
     def meet(self, name: str, side: str, module: nn.Module, values: Any) -> None:
-        """Take what goes into a module or comes out of it, if it is one tensor."""
+        """Take each tensor that goes into a module or comes out of it."""
         address = Address(name, side, self.calls[name, side])
         self.calls[name, side] += 1
-        tensors = [value for value in tree_leaves(values) if isinstance(value, Tensor)]
-        if len(tensors) == 1:
-            (value,) = tensors
+        tensors = _tensors(values)
+        for part, value in tensors.items():
+            one = address if len(tensors) == 1 else address._replace(part=part)
             if side == "output":
-                self.outputs.setdefault(value, []).append((address, module))
-            elif not any(True for _ in module.children()):
+                self.outputs.setdefault(value, []).append((one, module))
+            elif len(tensors) == 1 and not any(True for _ in module.children()):
                 # What an activation module does to its input is its own output.
                 self.outputs.pop(value, None)
-            self.see(address, value, module)
+            self.see(one, value, module)
+
+
+def _tensors(values: Any, part: str = "") -> dict[str, Tensor]:
+    """Return all tensors in tuples, lists and dictionaries, by what leads to each."""
+    children: Iterable[tuple[Any, Any]]
+    if isinstance(values, Tensor):
+        return {part: values}
+    if isinstance(values, Mapping):
+        children = values.items()
+    elif isinstance(values, list | tuple):
+        children = enumerate(values)
+    elif is_dataclass(values) and not isinstance(values, type):
+        children = vars(values).items()
+    else:
+        children = enumerate(v for v in tree_leaves(values) if isinstance(v, Tensor))
+    return {k: v for key, c in children for k, v in _tensors(c, f"{part}[{key}]").items()}
 
 
 class _Activations(TorchFunctionMode):
@@ -165,7 +189,8 @@ def _watched(watch: Watch, *, activations: bool) -> Iterator[None]:
 
 def _before(name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
     if (watch := _watching.get()) is not None:
-        watch.meet(name, "input", module, (args, kwargs))
+        # By place or by name, as its forward takes them.
+        watch.meet(name, "input", module, dict(enumerate(args)) | kwargs)
 
 
 def _after(name: str, module: nn.Module, args: Any, output: Any) -> None:
@@ -300,12 +325,15 @@ def taps(module: nn.Module, layers: Sequence[Address]) -> Taps | StagedTaps:
 class Survey(NamedTuple):
     """All layers that a forward pass met, and the error that ended it, if one did.
 
-    The layers are pairs, not a dictionary, whose keys formats of text would have to be
-    text. The error is its text: an exception holds the tensors of the pass that it ended.
+    Left out are modules that ran, but have no tensor whose first axis is that of the
+    rows. The layers are pairs, not a dictionary, whose keys formats of text would have to
+    be text. The error is its text: an exception holds the tensors of the pass that it
+    ended.
     """
 
     layers: list[tuple[Address, LayerRow]]
     error: str | None = None
+    left_out: Sequence[Address] = ()
 
 
 def survey(module: nn.Module, x: Tensor) -> Survey:
@@ -346,7 +374,9 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
             0 if address.activation else sum(p.numel() for p in part.parameters()),
         )
         rows.append((named, row))
-    return Survey(rows, error)
+    seen = {(address.module, address.side) for address in met}
+    none = [Address(*call) for call in watch.calls if call not in seen]
+    return Survey(rows, error, none)
 
 
 def _stages(module: StagedNetwork, x: Tensor) -> Survey:

@@ -161,7 +161,14 @@ class ForeignNetwork:
         def features(rows: Tensor) -> Tensor:
             # A copy, since the rows may be the caller's, or those of a file, and the
             # network, or what prepares them, may work in place.
-            return torch.cat(tapped.read(self.prepared(rows.clone()), take), dim=1)
+            values = tapped.read(self.prepared(rows.clone()), take)
+            for layer, value in zip(found, values, strict=True):
+                if len(value) != len(rows):
+                    raise ValueError(
+                        f"Got layer={str(layer)!r}, which has {len(value)} entries for "
+                        f"{len(rows)} samples, but expected one for each."
+                    )
+            return torch.cat(values, dim=1)
 
         # Filling up a last block would make a single image as slow as a whole batch.
         return apply_in_blocks(

@@ -138,6 +138,45 @@ def test_an_unknown_layer_is_told_its_nearest(densenet, X):
         LayerExtractor(densenet).fit(X)
 
 
+class Attention(nn.Module):
+    """Attends to tokens, with weights beside what comes of them, and counts in vain."""
+
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.recurrent = nn.LSTM(16, 3, num_layers=2)
+        self.head = nn.Linear(16, 2)
+        self.count = nn.Flatten(0)
+
+    def forward(self, x):
+        values, _ = self.attn(x, x, x)
+        self.recurrent(x.transpose(0, 1))
+        self.count(x)
+        return self.head(values.mean(1))
+
+
+def test_a_layer_that_returns_a_tuple_is_read_by_its_parts():
+    torch.manual_seed(0)
+    network = Attention().eval()
+    X = np.random.default_rng(0).random((6, 5, 16)).astype("float32")
+    with pytest.raises(ValueError, match=r"several tensors; .*: attn\[0\], attn\[1\]\."):
+        extractor(network, "attn", image_shape=(5, 16)).fit(X)
+    with pytest.raises(ValueError, match=r"count returns no tensor that has the samples"):
+        extractor(network, "count", image_shape=(5, 16)).fit(X)
+    with torch.inference_mode():
+        values = network.attn(*[torch.from_numpy(X)] * 3)
+    for i, value in enumerate(values):
+        parts = extractor(network, f"attn[{i}]", pool=None, image_shape=(5, 16)).fit(X)
+        np.testing.assert_allclose(
+            parts.transform(X), value.flatten(1), atol=1e-6, rtol=1e-5
+        )
+        assert parts.get_feature_names_out()[0] == f"attn[{i}]_0"
+    # Of two layers, the states of a pair of samples have as many entries as there are.
+    state = extractor(network, "recurrent[1][0]", image_shape=(5, 16)).fit(X)
+    with pytest.raises(ValueError, match="2 entries for 6 samples"):
+        state.transform(X)
+
+
 def test_several_pools_stand_side_by_side(small, digits):
     X, _ = digits
     both = extractor(small, "0", pool="avg+max").fit(X)

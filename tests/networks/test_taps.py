@@ -1,4 +1,6 @@
 import threading
+from collections import namedtuple
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -68,6 +70,10 @@ def read(network, x, *layers):
         ("input:_orig_mod.module.a", Address("a", "input")),
         ("relu#1", Address("relu", "output", 1)),
         ("a.b#0+relu", Address("a.b", "output", 0, "relu")),
+        ("a#1[0][key]+relu", Address("a", "output", 1, "relu", "[0][key]")),
+        ("input:a[query]", Address("a", "input", part="[query]")),
+        ("a[0", None),
+        ("[0]", None),
         ("", None),
         ("a#b", None),
         ("a+relu#1", None),
@@ -104,10 +110,11 @@ def test_inputs_are_what_goes_in(network, x):
 
 
 def test_what_a_survey_lists_is_what_is_read(network, x):
-    layers, error = survey(private_copy(network), x)
+    layers, error, _ = survey(private_copy(network), x)
     assert error is None
     names = [str(address) for address, _ in layers if address.side == "output"]
-    assert names == ["first", "relu#0", "second", "relu#1", "norm", "norm+relu"]
+    expected = ["first", "relu#0", "second", "relu#1", "norm", "norm+relu", "recurrent[0]"]
+    assert names == expected
     for address, row in layers:
         (value,) = read(network, x, str(address))
         assert tuple(value.shape[1:]) == row.shape
@@ -119,9 +126,74 @@ def test_what_a_survey_lists_is_what_is_read(network, x):
     assert (rows["norm"].type, rows["norm+relu"].type) == ("BatchNorm1d", "relu")
 
 
+Pair = namedtuple("Pair", "first second")
+
+
+@dataclass
+class Result:
+    """What a network may return, with a tensor in it or none."""
+
+    logits: torch.Tensor
+    loss: torch.Tensor | None = None
+
+
+class Returning(nn.Module):
+    """Returns what a function makes of its input."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.inner = nn.Identity()
+        self.inner.forward = function
+
+    def forward(self, x):
+        self.inner(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("function", "readable"),
+    [
+        (lambda x: (x, x + 1), {"inner[0]": 0, "inner[1]": 1}),
+        (lambda x: [x + 2, [x, {"a": x + 3}]], {"inner[0]": 2, "inner[1][1][a]": 3}),
+        (lambda x: {"a": x, "b": x + 1}, {"inner[a]": 0, "inner['b']": 1}),
+        (lambda x: Pair(x, x + 1), {"inner[1]": 1}),
+        (lambda x: (Result(x + 1), x), {"inner[0][logits]": 1, "inner[1]": 0}),
+        (lambda x: (x + 1, None), {"inner": 1}),
+        (lambda x: (x, x.T), {"inner[0]": 0}),
+    ],
+)
+def test_parts_of_what_a_layer_returns_are_read_by_their_place(function, readable, x):
+    network = Returning(function)
+    met = [str(address) for address, _ in survey(private_copy(network), x).layers]
+    for layer, shift in readable.items():
+        assert str(parse_address(layer)) in met
+        (value,) = read(network, x, layer)
+        assert torch.equal(value, x + shift)
+
+
+def test_inputs_of_several_tensors_have_their_places_or_names(x):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.add = nn.Identity()
+            self.add.forward = lambda a, *, b: a + b
+
+        def forward(self, x):
+            return self.add(x, b=x + 1)
+
+    one, other = read(Two(), x, "input:add[0]", "input:add[b]")
+    assert torch.equal(one, x)
+    assert torch.equal(other, x + 1)
+
+
+def test_what_has_no_samples_is_left_out(network, x):
+    left_out = survey(private_copy(network), x).left_out
+    assert [address.module for address in left_out] == ["flat"]
+
+
 def test_a_survey_goes_as_far_as_the_network_does(network, x):
     network.second = nn.Linear(3, 5)
-    layers, error = survey(private_copy(network), x)
+    layers, error, _ = survey(private_copy(network), x)
     assert error.startswith("RuntimeError('mat1 and mat2")
     layers = dict(layers)
     assert Address("relu") in layers or Address("relu", call=0) in layers
