@@ -10,7 +10,7 @@ from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.pooling import pooled_size
-from skvae.training import row_blocks as blocks
+from skvae.training import row_blocks
 from skvae.training.data import Data
 from skvae.training.fitting import train
 from skvae.training.reading import FittedNetwork
@@ -47,7 +47,7 @@ def many():
 
 @pytest.fixture(autouse=True)
 def blocks_of_256(monkeypatch):
-    monkeypatch.setattr(blocks, "LARGEST_BLOCK", 256)
+    monkeypatch.setattr(row_blocks, "LARGEST_BLOCK", 256)
 
 
 def test_reading_equals_the_stage_of_the_network(dense, x):
@@ -175,7 +175,7 @@ def test_rows_at_a_block_bound_keep_their_place(dense, many):
 def test_the_block_size_is_a_power_of_two_that_bounds_memory(
     dense, monkeypatch, block_bytes
 ):
-    monkeypatch.setitem(blocks.BLOCK_BYTES, "cpu", block_bytes)
+    monkeypatch.setitem(row_blocks.BLOCK_BYTES, "cpu", block_bytes)
     network = FittedNetwork(dense.builder, (6,), dense.state, "cpu")
     size = network.block_size
     assert math.log2(size).is_integer()
@@ -200,7 +200,7 @@ def test_a_function_never_sees_a_handful_of_rows(dense, many, n_rows):
 def test_a_block_can_be_smaller_than_usual(dense, many, monkeypatch):
     sizes = []
     monkeypatch.setattr(
-        blocks, "as_block", lambda rows, n: sizes.append(n) or torch.from_numpy(rows)
+        row_blocks, "as_block", lambda rows, n: sizes.append(n) or torch.from_numpy(rows)
     )
     found = dense.read(many[:5], ["mean"], block_size=2)
     assert sizes == [2, 2, 2]
@@ -209,7 +209,7 @@ def test_a_block_can_be_smaller_than_usual(dense, many, monkeypatch):
 
 def test_a_block_that_does_not_fit_is_halved(dense, x, monkeypatch):
     sizes = []
-    one_pass = blocks.one_pass
+    one_pass = row_blocks.one_pass
 
     def short_of_memory(function, rows, size, *others):
         sizes.append(size)
@@ -218,7 +218,7 @@ def test_a_block_that_does_not_fit_is_halved(dense, x, monkeypatch):
         return one_pass(function, rows, size, *others)
 
     whole = dense.read(x, ["mean"])
-    monkeypatch.setattr(blocks, "one_pass", short_of_memory)
+    monkeypatch.setattr(row_blocks, "one_pass", short_of_memory)
     np.testing.assert_allclose(dense.read(x, ["mean"]), whole, atol=1e-6)
     assert sizes == [256, 128, 64]
 
@@ -227,7 +227,7 @@ def test_a_row_that_does_not_fit_is_an_error(dense, x, monkeypatch):
     def short_of_memory(*arguments):
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(blocks, "one_pass", short_of_memory)
+    monkeypatch.setattr(row_blocks, "one_pass", short_of_memory)
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
         dense.read(x, ["mean"])
 
