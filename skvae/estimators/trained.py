@@ -419,6 +419,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
                 _, learned = self._data(x, None, y=y)
             builder = self._network_builder(sample_shape, learned)
             shapes = stage_shapes(builder, sample_shape)
+        check_pool(self.pool)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))
             for name, shape in shapes.items()

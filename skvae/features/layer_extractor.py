@@ -14,6 +14,7 @@ from torch import nn
 
 from skvae._compat import (
     HasMethods,
+    Options,
     StrOptions,
     check_feature_names_in,
     fit_context,
@@ -28,7 +29,7 @@ from skvae.estimators.declared import (
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
 from skvae.estimators.trained import listed
 from skvae.exceptions import warn_caller
-from skvae.networks.pooling import check_pool, pooled_size
+from skvae.networks.pooling import POOLS_OF_TOKENS, check_pool, pooled_size
 from skvae.networks.taps import Address, LayerRow, Survey, parse_address
 from skvae.training.borrowed_network import (
     PREPROCESSING,
@@ -68,9 +69,14 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         Applied to each batch, a float tensor (n, channels, *spatial), before the
         network. ``"rgb"`` repeats a single channel three times; ``"imagenet"`` also
         takes images in [0, 1] to the mean and deviation of ImageNet.
-    pool : {"avg", "max", "avg+max"} or None, default="avg"
+    pool : {"avg", "max", "avg+max", "first"} or None, default="avg"
         How feature maps become features: one per channel, two, or all entries
-        (``None``). The second axis counts as channels. Can be changed after `fit`.
+        (``None``). ``"first"`` reads the first token, which in many transformers stands
+        for the image. Can be changed after `fit`.
+    channel_axis : {1, -1}, default=1
+        Axis of a layer's output that has the channels, over whose other axes is pooled:
+        the second, or the last, as in the tokens of a transformer, (n, tokens, features),
+        and in maps (n, height, width, features). Can be changed after `fit`.
     image_shape : tuple of int or None, default=None
         Shape ``(channels, *spatial)`` of the images of which X has the flat rows.
     batch_size : int, default=16
@@ -129,7 +135,8 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     preprocess: Annotated[
         str | Preprocess | None, StrOptions(set(PREPROCESSING)), callable, None
     ] = None
-    pool: Annotated[str | None, StrOptions({"avg", "max", "avg+max"}), None] = "avg"
+    pool: Annotated[str | None, StrOptions(set(POOLS_OF_TOKENS)), None] = "avg"
+    channel_axis: Annotated[int, Options(int, {1, -1})] = 1
     image_shape: SizesOrNone = None
     batch_size: Count = 16
     device: Annotated[str, str] = "auto"
@@ -187,14 +194,20 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         Raises
         ------
         ValueError
-            If the network has no such layer, ``pool`` is not one of those above, or X
-            is not finite or of another shape than in `fit`.
+            If the network has no such layer, ``pool`` or ``channel_axis`` is not one of
+            those above, or X is not finite or of another shape than in `fit`.
+
+        Warns
+        -----
+        UserWarning
+            If a layer is pooled over what seem to be its features.
         """
         check_is_fitted(self, "network_")
         addresses = self._addresses(self._survey, self.sample_shape_)
         x = check_rows(self, X, reset=False)
+        self._warn_of_tokens(addresses)
         settings = (addresses, self.pool, self.batch_size, self.n_threads)
-        return self.network_.read_once(self.memory, x, *settings)
+        return self.network_.read_once(self.memory, x, *settings, self.channel_axis)
 
     def list_layers(self, X: Any = None, y: Any = None) -> list[LayerRow]:
         """List the layers that ``layer`` can name, in the order in which they are met.
@@ -211,8 +224,9 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         layers : list of LayerRow
             Named tuples of ``name``, ``type``, ``shape`` (of one sample), ``n_features``
             (with the present ``pool``), ``n_calls``, ``in_place`` (whether the network
-            overwrites it later on) and ``n_params``. Inputs can be read as well, and
-            have the prefix ``input:``.
+            overwrites it later on), ``n_params`` and ``features_last`` (whether it seems
+            to want ``channel_axis=-1``). Inputs can be read as well, and have the prefix
+            ``input:``.
 
         Raises
         ------
@@ -234,8 +248,9 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
             warn_caller(
                 f"{self._not_taken(surveyed, shape)} Listed are the layers before that.",
             )
+        self._check_pooling()
         return [
-            row._replace(n_features=pooled_size(row.shape, self.pool))
+            row._replace(n_features=self._pooled_size(row))
             for address, row in dict(surveyed.layers).items()  # older pickles have these
             if address.side == "output"
         ]
@@ -255,7 +270,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         names = [
             f"{address}_{i}"
             for address in self._addresses(self._survey, self.sample_shape_)
-            for i in range(pooled_size(rows[address].shape, self.pool))
+            for i in range(self._pooled_size(rows[address]))
         ]
         return np.asarray(names, dtype=object)
 
@@ -307,8 +322,32 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         flat = as_array(X).ndim == 2 and len(source.sample_shape) > 1
         return source.sample_shape if flat else None
 
+    def _check_pooling(self) -> None:
+        check_pool(self.pool, POOLS_OF_TOKENS)
+        if self.channel_axis not in (1, -1):
+            raise ValueError(
+                f"Got channel_axis={self.channel_axis!r}, but expected 1 or -1."
+            )
+
+    def _pooled_size(self, row: LayerRow) -> int:
+        return pooled_size(row.shape, self.pool, self.channel_axis)
+
+    def _warn_of_tokens(self, addresses: list[Address]) -> None:
+        """Warn where channels seem to be pooled over, behind a layer norm to zeros."""
+        rows = dict(self._survey.layers)
+        tokens = [rows[address] for address in addresses if rows[address].features_last]
+        if tokens and self.pool is not None and self.channel_axis == 1:
+            name, shape = tokens[0].name, tokens[0].shape
+            warn_caller(
+                f"Got channel_axis=1 for layer={name!r}, whose values of shape {shape} "
+                f"seem to be tokens of {shape[-1]} features each: pool={self.pool!r} makes "
+                "a column of each token, of all its features, whose mean is 0 behind a "
+                "layer norm. With channel_axis=-1, it makes a column of each feature, of "
+                "all tokens."
+            )
+
     def _addresses(self, surveyed: Survey, shape: tuple[int, ...]) -> list[Address]:
-        check_pool(self.pool)
+        self._check_pooling()
         names = listed(self.layer)
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError(

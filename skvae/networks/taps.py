@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from skvae.networks.features_last import features_last
 from skvae.networks.staged import StagedNetwork
 
 PREFIXES = ("module.", "_orig_mod.")
@@ -92,6 +93,9 @@ class LayerRow(NamedTuple):
     n_params : int
         Number of weights of its module; 0 for functions, and for stages of networks
         of skvae.
+    features_last : bool
+        Whether its modules show that the last axis is that of the features, as that of
+        tokens is.
     """
 
     name: str
@@ -101,6 +105,7 @@ class LayerRow(NamedTuple):
     n_calls: int
     in_place: bool
     n_params: int
+    features_last: bool = False
 
 
 class _EnoughError(BaseException):
@@ -360,6 +365,12 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
             tapped(x)
         except Exception as raised:
             error = repr(raised)
+    # What others make of tokens, such as a dropout, has the shape of tokens.
+    tokens = {
+        shape
+        for address, (shape, *_, part) in met.items()
+        if address.side == "output" and features_last(part, shape)
+    }
     rows = []
     for address, (shape, version, before, part) in met.items():
         n_calls = watch.calls[address.module, address.side]
@@ -372,6 +383,7 @@ def survey(module: nn.Module, x: Tensor) -> Survey:
             n_calls,
             version._version != before,
             0 if address.activation else sum(p.numel() for p in part.parameters()),
+            shape in tokens,
         )
         rows.append((named, row))
     seen = {(address.module, address.side) for address in met}

@@ -137,6 +137,7 @@ class ForeignNetwork:
         pool: str | None = None,
         batch_size: int = 16,
         n_threads: int | None = None,
+        channel_axis: int = 1,
     ) -> np.ndarray:
         """Return the pooled features of some layers side by side, one row per sample.
 
@@ -151,7 +152,7 @@ class ForeignNetwork:
             tapped = self._taps.setdefault(found, taps(self.module, found))
 
         def take(value: Tensor) -> Tensor:
-            features = pooled(value, pool).float()
+            features = pooled(value, pool, channel_axis).float()
             # A view, or the value itself, would change with what overwrites the value.
             shares = features.untyped_storage().data_ptr() == (
                 value.untyped_storage().data_ptr()
@@ -188,9 +189,11 @@ class ForeignNetwork:
         pool: str | None,
         batch_size: int,
         n_threads: int | None,
+        channel_axis: int = 1,
     ) -> np.ndarray:
         """Return what `read` does, from the memory where it is already there."""
-        arguments = tuple(layers), pool, batch_size, effective_threads(n_threads)
+        n_threads = effective_threads(n_threads)
+        arguments = tuple(layers), pool, batch_size, n_threads, channel_axis
 
         def key() -> str:
             device = str(self._device)

@@ -172,9 +172,65 @@ def test_a_layer_that_returns_a_tuple_is_read_by_its_parts():
         )
         assert parts.get_feature_names_out()[0] == f"attn[{i}]_0"
     # Of two layers, the states of a pair of samples have as many entries as there are.
-    state = extractor(network, "recurrent[1][0]", image_shape=(5, 16)).fit(X)
+    state = extractor(network, "recurrent[1][0]", pool=None, image_shape=(5, 16)).fit(X)
     with pytest.raises(ValueError, match="2 entries for 6 samples"):
         state.transform(X)
+
+
+class Tokens(nn.Module):
+    """Cuts signals into tokens, as a vision transformer does with images."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(1, 8, 4, stride=4)
+        self.norm = nn.LayerNorm(8)
+        self.dropout = nn.Dropout()
+        self.last = nn.Conv1d(8, 2, 1)
+
+    def forward(self, x):
+        tokens = self.dropout(self.norm(self.conv(x[:, None]).mT))
+        return self.last(tokens.mT)
+
+
+@pytest.mark.filterwarnings("error")
+def test_tokens_are_pooled_along_their_own_axis():
+    torch.manual_seed(0)
+    network = Tokens().eval()
+    X = np.random.default_rng(0).random((6, 20)).astype("float32")
+    tokens = network.norm(network.conv(torch.from_numpy(X)[:, None]).mT).detach().numpy()
+    assert tokens.shape == (6, 5, 8)
+    features = extractor(network, "norm", channel_axis=-1).fit(X)
+    expected = {
+        "avg": tokens.mean(axis=1),
+        "max": tokens.max(axis=1),
+        "avg+max": np.hstack([tokens.mean(axis=1), tokens.max(axis=1)]),
+        "first": tokens[:, 0],
+        None: tokens.reshape(6, -1),
+    }
+    for pool, values in expected.items():
+        features.set_params(pool=pool)
+        np.testing.assert_allclose(features.transform(X), values, atol=1e-6)
+        assert len(features.get_feature_names_out()) == values.shape[1]
+        sizes = {row.name: row.n_features for row in features.list_layers()}
+        assert sizes["norm"] == values.shape[1]
+    features.set_params(channel_axis=1, layer=["conv", "last"], pool="avg").transform(X)
+    for layer in ("norm", "dropout"):
+        with pytest.warns(UserWarning, match="tokens of 8 features .* channel_axis=-1"):
+            features.set_params(layer=layer).transform(X)
+    features.set_params(pool=None).transform(X)
+
+
+def test_maps_with_their_channels_last_are_pooled_over_pixels(tmp_path):
+    network = nn.Sequential(nn.Linear(3, 5), nn.ReLU())
+    X = np.random.default_rng(0).random((4, 6, 7, 3)).astype("float32")
+    given = {"image_shape": (6, 7, 3), "channel_axis": -1, "memory": str(tmp_path)}
+    features = extractor(network, "1", **given).fit(X)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(X)).mean(dim=(1, 2))
+    np.testing.assert_allclose(features.transform(X), expected, atol=1e-6)
+    # What is remembered is of this axis.
+    with pytest.warns(UserWarning, match="channel_axis=-1"):
+        assert features.set_params(channel_axis=1).transform(X).shape == (4, 6)
 
 
 def test_several_pools_stand_side_by_side(small, digits):
@@ -400,13 +456,15 @@ def test_an_error_behind_the_layer_holds_nothing_and_pickles(digits):
 def test_parameters_that_change_after_fit_are_checked(small, digits):
     X = digits[0]
     fitted = extractor(small, "0").fit(X)
-    message = "Got pool='mean', but expected 'avg', 'max', 'avg\\+max' or None"
+    message = "Got pool='mean', but expected 'avg', 'max', 'avg\\+max', 'first' or"
     fitted.set_params(pool="mean")
     with pytest.raises(ValueError, match=message):
         fitted.transform(X)
     with pytest.raises(ValueError, match=message):
         fitted.list_layers()
-    fitted.set_params(pool="avg")
+    with pytest.raises(ValueError, match="Got channel_axis=2, but expected 1 or -1"):
+        fitted.set_params(pool="avg", channel_axis=2).list_layers()
+    fitted.set_params(channel_axis=1)
     for layer in ([0], 3, [["0"]]):
         with pytest.raises(ValueError, match=r"Got layer=.*, but expected the name of a"):
             fitted.set_params(layer=layer).transform(X)
