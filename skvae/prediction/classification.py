@@ -9,7 +9,8 @@ from skvae._compat import StrOptions
 from skvae.arguments import check_columns
 from skvae.estimators.targets import Classes, class_probabilities, decision_values
 from skvae.estimators.trained import Learned
-from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
+from skvae.prediction.learned_target import LearnedTarget
+from skvae.prediction.pretrained import PretrainedPredictor
 
 
 class PretrainedClassifier(ClassifierMixin, PretrainedPredictor):

@@ -1,7 +1,7 @@
 """What classifier and regressor share: an autoencoder, then a head, then both."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -22,9 +22,8 @@ from skvae.networks.builder import Builder
 from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import modules_behind, modules_with_weights, stage_shapes
-from skvae.objectives.batch import Batch, Terms, Trace
-from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.prediction.diagnosis import diagnoses, relative_move
+from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
@@ -45,32 +44,6 @@ DEFAULT_OF_IMAGES = DEFAULT_OF_ROWS | {
     "pool": "avg+max",
     "max_iter": 20,
 }
-
-
-@dataclass(frozen=True)
-class Supervised:
-    """An objective of one term, ``prediction``, over the rows with a label."""
-
-    loss: CrossEntropy | SquaredResidual
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Stages of the trace that it reads."""
-        return self.loss.stages
-
-    def __call__(self, trace: Trace, batch: Batch) -> Terms:
-        return {"prediction": self.loss(trace, batch)}
-
-
-@dataclass(frozen=True, eq=False)
-class LearnedTarget(Learned):
-    """What y teaches, what is predicted, and what X teaches of an encoder for it."""
-
-    target: Target
-    encoder: Learned | None = None
-
-    def attributes(self) -> dict[str, Any]:
-        return self.target.attributes()
 
 
 class Encoder(NamedTuple):

@@ -8,7 +8,8 @@ from sklearn.base import RegressorMixin
 from skvae.arguments import check_columns
 from skvae.estimators.targets import TargetScale
 from skvae.estimators.trained import Learned
-from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
+from skvae.prediction.learned_target import LearnedTarget
+from skvae.prediction.pretrained import PretrainedPredictor
 
 
 class PretrainedRegressor(RegressorMixin, PretrainedPredictor):

@@ -12,7 +12,8 @@ from skvae.features.vae import VAEFeatureExtractor
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled_size
 from skvae.networks.recurrent import RECURRENT, TIME_POOLINGS, Recurrent, SequenceNetwork
-from skvae.prediction.pretrained import LearnedTarget, PretrainedPredictor
+from skvae.prediction.learned_target import LearnedTarget
+from skvae.prediction.pretrained import PretrainedPredictor
 from skvae.prediction.sequences import check_sequences, frames_of, sequence_shape
 from skvae.training.augmentation import PerSequence
 from skvae.training.fitting import Fitted
