@@ -79,3 +79,12 @@ def test_weights_that_are_all_zero_are_refused(X, early_stopping):
     with pytest.raises(ValueError, match="at least one non-zero"):
         kind.fit(X, sample_weight=np.zeros(80))
     assert not hasattr(kind, "network_")
+
+
+def test_weights_are_repetitions_after_a_whole_fit_by_lbfgs(X, weight):
+    settings = {"hidden_layer_sizes": (), "solver": "lbfgs", "max_iter": 300}
+    weighted = small(Autoencoder, **settings).fit(X, sample_weight=weight)
+    repeated = small(Autoencoder, **settings).fit(np.repeat(X, weight.astype(int), axis=0))
+    difference = weighted.reconstruct(X) - repeated.reconstruct(X)
+    assert np.abs(difference).max() < 1e-5 * X.std()
+    assert weighted.score(X) == pytest.approx(repeated.score(X), rel=1e-6)
