@@ -22,6 +22,7 @@ from skvae._compat import (
     may_stop,
 )
 from skvae.arguments import check_columns
+from skvae.estimators.another_network import plain_parameters, refuse_another_network
 from skvae.estimators.declared import (
     Count,
     CountOrNone,
@@ -306,7 +307,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         shapes = stage_shapes(recipe.builder, x.shape[1:])
         self._selected_layers(shapes)
         refuse_missing_stages(recipe, shapes)
-        start = self._go_on(recipe) if goes_on else self._start(recipe, x, columns)
+        if goes_on:
+            refuse_another_network(self, recipe.builder, x.shape[1:], learned)
+            start = Start(Fitted(self.network_.state, self.history_, self._resume))
+        else:
+            start = self._start(recipe, x, columns)
         fit = Fit(recipe, data, learned, start, found)
 
         report = begin_fit(self, recipe.n_epochs, X)
@@ -360,6 +365,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             "_fitted_objective": recipe.objective,
             "_learned": fit.learned,
             "_input_attributes": fit.input_attributes,
+            "_fitted_parameters": plain_parameters(self),
             **fit.input_attributes,
             **fit.learned.attributes(),
             **fit.start.attributes,
@@ -368,15 +374,6 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
         """Return where a new fit begins: by default from new weights."""
         return Start()
-
-    def _go_on(self, recipe: Recipe) -> Start:
-        """Return where a fit begins that goes on from the last one."""
-        if recipe.builder != self.network_.builder:
-            raise ValueError(
-                "Got warm_start=True or partial_fit with parameters that ask for another "
-                f"network: fitted is {self.network_.builder}, asked for {recipe.builder}."
-            )
-        return Start(Fitted(self.network_.state, self.history_, self._resume))
 
     def transform(self, X: Any) -> np.ndarray:
         """Read the features of `layer`; never sampled, so always the same.

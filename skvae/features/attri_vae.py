@@ -292,9 +292,9 @@ class AttriVAE(BaseVAE):
     ) -> tuple[Data, LearnedAttributes]:
         data, scale = super()._data(x, known, **columns)
         learned = known or LearnedAttributes(scale.input_scale)
-        if y is None:
-            learned = replace(learned, target=None)
-        else:
+        if known is not None:
+            known.refuse_other_head(y, type(self).__name__)
+        if y is not None:
             target, scaled = self._targets(y, data, learned.target, classes)
             learned, data = replace(learned, target=target), replace(data, y=scaled)
         if attributes is None:

@@ -37,6 +37,15 @@ class LearnedAttributes(LearnedScale):
     scaler: StandardScaler | None = None
     given: np.ndarray | None = None
 
+    def refuse_other_head(self, y: Any, name: str) -> None:
+        """Refuse y where the network that goes on has no head, and a head without y."""
+        if (y is None) != (self.target is None):
+            found, has = ("no y", "a") if y is None else ("y", "no")
+            raise ValueError(
+                f"Got {found}, but the fitted network of this {name} has {has} head that "
+                "predicts it; expected y in every call, or in none."
+            )
+
     def attributes(self) -> dict[str, Any]:
         target = {} if self.target is None else self.target.attributes()
         return super().attributes() | {"attribute_names_": list(self.names), **target}

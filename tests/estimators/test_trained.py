@@ -90,12 +90,6 @@ def test_warm_start_goes_on_with_the_learning_rate_that_is_asked_for(rows, solve
     assert moved < 1e-5 if solver == "adam" else moved > 1e-3
 
 
-def test_warm_start_refuses_another_network(rows):
-    estimator = small(Autoencoder, warm_start=True).fit(rows)
-    with pytest.raises(ValueError, match="ask for another network"):
-        estimator.set_params(n_components=2).fit(rows)
-
-
 def test_a_weight_of_zero_leaves_a_row_out(rows):
     """A batch holds all rows, so that the weights can be compared with their removal."""
     outlier = np.vstack([rows, np.full((1, 12), 50, np.float32)])
