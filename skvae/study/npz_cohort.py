@@ -1,5 +1,6 @@
 """A cohort of the user's own, from one npz file."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -41,10 +42,12 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
         if isinstance(file, np.ndarray):
             raise ValueError("it holds a single array.")
         with file:
-            arrays = {name: file[name] for name in ("X", "y", "groups") if name in file}
-    except (ValueError, OSError, BadZipFile) as error:
+            arrays = {
+                name: _plain(file, name) for name in ("X", "y", "groups") if name in file
+            }
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(
-            f"Got data={str(path)!r}, expected an npz file of plain arrays: {error}"
+            f"Got data={str(path)!r}, expected a whole npz file of plain arrays: {error}"
         ) from error
     missing = [name for name in ("X", "y", "groups") if name not in arrays]
     if missing:
@@ -53,6 +56,19 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
             "y and groups (the patient of each row; arange where each row is a patient)."
         )
     return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"]
+
+
+def _plain(file: Any, name: str) -> NDArray[Any]:
+    try:
+        return file[name]
+    except ValueError as error:
+        # numpy would unpickle an array of objects, which may run anything.
+        if "Object arrays" not in str(error):
+            raise
+        cure = "X.astype(float), or np.stack(X)" if name == "X" else f"{name}.astype(str)"
+        raise ValueError(
+            f"the array {name} holds Python objects, as columns of pandas do; save {cure}."
+        ) from error
 
 
 def _checked_inputs(X: NDArray[Any]) -> NDArray[Any]:

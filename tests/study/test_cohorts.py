@@ -87,3 +87,26 @@ def test_not_an_npz_file(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(ValueError, match="expected an npz file"):
         npz_cohort(tmp_path / "one.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("groups", r"groups\.astype\(str\)"),
+        ("y", r"y\.astype\(str\)"),
+        ("X", r"X\.astype\(float\), or np\.stack\(X\)"),
+    ],
+)
+def test_arrays_of_objects_are_named_and_stay_pickled(save, name, cure):
+    objects = np.array([f"P{i}" for i in range(6)], dtype=object)
+    message = rf"cohort\.npz.* the array {name} holds Python objects.* save {cure}\."
+    with pytest.raises(ValueError, match=message):
+        npz_cohort(save(**{name: objects}))
+
+
+@pytest.mark.parametrize("size", [0, 10, 200, -30])
+def test_a_file_that_was_cut_off_is_named(save, size):
+    path = save(X=np.random.default_rng(0).normal(size=(6, 50)))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"Got data='.*cohort\.npz', expected a whole npz"):
+        npz_cohort(path)
