@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
+from skvae.estimators.lost_digits import warn_of_lost_digits
 from skvae.mask_layouts import is_listed
 from skvae.training.data import release, row_blocks
 from skvae.training.host import on_host
@@ -119,6 +120,8 @@ def check_rows(
         )
     if reset:
         refuse_non_finite(rows, name)
+        if flat and len(sample_shape) == 1:
+            warn_of_lost_digits(X, name)
         estimator._flat_input = flat
     return rows.reshape(len(rows), *sample_shape)
 

@@ -38,16 +38,15 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     if not path.is_file():
         raise FileNotFoundError(f"Got data={str(path)!r}, which is not a file.")
     try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise ValueError("it holds a single array.")
-        with file:
-            arrays = {
-                name: _plain(file, name) for name in ("X", "y", "groups") if name in file
-            }
+        with path.open("rb") as opened:  # which numpy would leave open on an error
+            file = np.load(opened, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("it holds a single array.")
+            names = [name for name in ("X", "y", "groups") if name in file]
+            arrays = {name: _plain(file, name) for name in names}
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(
-            f"Got data={str(path)!r}, expected a whole npz file of plain arrays: {error}"
+            f"Got data={str(path)!r}, expected an npz file of plain arrays: {error}"
         ) from error
     missing = [name for name in ("X", "y", "groups") if name not in arrays]
     if missing:

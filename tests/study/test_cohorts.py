@@ -108,5 +108,5 @@ def test_arrays_of_objects_are_named_and_stay_pickled(save, name, cure):
 def test_a_file_that_was_cut_off_is_named(save, size):
     path = save(X=np.random.default_rng(0).normal(size=(6, 50)))
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(ValueError, match=r"Got data='.*cohort\.npz', expected a whole npz"):
+    with pytest.raises(ValueError, match=r"Got data='.*cohort\.npz', expected an npz"):
         npz_cohort(path)
