@@ -213,6 +213,8 @@ def labelled_score(
         raise ValueError("Got y without a single label, but a score needs some.")
     if sample_weight is not None:
         sample_weight = check_weight(sample_weight, predicted, "a score")[labelled]
+        if not sample_weight.any():
+            raise ValueError("Got sample_weight with 0 for every row that has a label.")
     found = metric(
         as_whole_numbers(y[labelled]), predicted[labelled], sample_weight=sample_weight
     )

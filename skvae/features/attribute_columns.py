@@ -133,6 +133,10 @@ def check_attributes(
     if columns is None:
         columns = [f"attribute_{k}" for k in range(n_attributes)]
     names = [str(column) for column in columns]
+    if twice := [column for k, column in enumerate(names) if column in names[:k]]:
+        raise ValueError(
+            f"Got two attributes called {twice[0]!r}, but {name} knows each by its name."
+        )
     for attribute, column in zip(names, values[counted].T, strict=True):
         refuse_constant(attribute, column[~np.isnan(column)], name)
     return names, values

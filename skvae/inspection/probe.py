@@ -14,10 +14,11 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
 )
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from skvae._compat import take_rows
+from skvae.arguments import check_columns
+from skvae.estimators.row_columns import check_groups
 from skvae.exceptions import warn_caller
 from skvae.extras import import_extra
 from skvae.inspection.linear_probe import Target, class_target, number_target
@@ -172,14 +173,15 @@ def layer_probe(
     2  attribute_0        r2    code           4        3
     3  attribute_0  spearman    code           4        3
     """
+    columns = {"y": y, "attributes": attributes, "groups": groups}
+    check_columns("layer_probe", X, columns)
     is_fitted = hasattr(estimator, "network_")
     layers = _check_layers(estimator, X, layers)
     targets = list(_targets(y, attributes, len(X)))
     if not targets:
         raise ValueError("Got neither y nor attributes, but expected something to probe.")
     if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(X, groups)
+        groups = check_groups(groups, X, "layer_probe")
     scores: list[FoldScore] = []
     folds = _folds(cv, targets[0], groups, len(X), random_state)
     for fold, (train, test) in enumerate(folds):

@@ -214,3 +214,8 @@ def test_a_score_of_several_targets_is_the_mean_of_theirs():
     assert scale.score(y, predicted) == pytest.approx(np.mean(each))
     with pytest.raises(ValueError, match=r"y of shape \(9,\), but what is predicted"):
         scale.score(y[:, 0], predicted)
+
+
+def test_a_score_needs_a_row_that_weighs():
+    with pytest.raises(ValueError, match="sample_weight with 0 for every row that has a l"):
+        labelled_score(r2_score, [1.0, np.nan, 2.0], np.zeros(3), [0.0, 1.0, 0.0])

@@ -44,6 +44,12 @@ def test_what_orders_nothing_is_refused_by_name(attributes, message):
         check_attributes(pd.DataFrame(attributes), X, 2, "AttriVAE")
 
 
+def test_each_attribute_has_a_name_of_its_own():
+    table = pd.DataFrame(np.arange(8).reshape(4, 2), columns=["age", "age"])
+    with pytest.raises(ValueError, match="two attributes called 'age', but AttriVAE"):
+        check_attributes(table, X, 2, "AttriVAE")
+
+
 def test_one_number_for_all_or_one_for_each():
     assert one_for_each(3, 2, "delta") == 3.0
     assert one_for_each([1, 2], 2, "delta") == (1.0, 2.0)

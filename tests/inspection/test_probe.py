@@ -167,3 +167,21 @@ def test_errors_name_the_parameter(arguments, message, sprites, autoencoder):
 def test_estimators_without_layers(sprites):
     with pytest.raises(ValueError, match="StandardScaler as estimator"):
         layer_probe(StandardScaler(), sprites.images, sprites.target)
+
+
+@pytest.mark.parametrize("name", ["y", "attributes", "groups"])
+def test_columns_of_other_rows_are_refused(autoencoder, name):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 3)), list("abcdefgh"))
+    columns = {"y": np.arange(8) % 2, name: pd.Series(np.arange(8.0), X.index)[::-1]}
+    with pytest.raises(ValueError, match=f"Got {name} with the index of X in another"):
+        layer_probe(autoencoder, X, **columns)
+    with pytest.raises(ValueError, match=f"masked array as {name}"):
+        layer_probe(autoencoder, X, **columns | {name: np.ma.arange(8)})
+
+
+def test_every_row_of_a_probe_has_a_group(autoencoder):
+    X = np.random.default_rng(0).normal(size=(8, 3))
+    groups = [0, 0, 1, np.nan, 2, 2, 3, 3]
+    with pytest.raises(ValueError, match="groups with nan in row 3, but layer_probe"):
+        layer_probe(autoencoder, X, np.arange(8) % 2, groups=groups)
