@@ -47,7 +47,10 @@ def X(kind, request):  # noqa: N802
 
 
 # Minibatch training cannot see a weight of k as k copies of a row in other batches.
-CANNOT_PASS = {"check_sample_weight_equivalence_on_dense_data": "minibatches"}
+CANNOT_PASS = {
+    "check_sample_weight_equivalence_on_dense_data": "minibatches",
+    "check_sample_weight_equivalence_on_sparse_data": "minibatches",
+}
 
 NOT_YIELDED = (
     estimator_checks.check_dataframe_column_names_consistency,

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.validation import validate_data
 
 from skvae.estimators.lost_digits import warn_of_lost_digits
 from skvae.mask_layouts import is_listed
 from skvae.training.data import release, row_blocks
 from skvae.training.host import on_host
+from skvae.training.sparse_rows import SparseRows
 
 LARGEST_CHANNEL_COUNT = 4
 CHANNELS_FIRST = "np.moveaxis(X, -1, 1)"
@@ -64,7 +65,7 @@ def check_rows(
     reset: bool,
     min_samples: int = 2,
     image_shape: tuple[int, ...] | None = None,
-) -> np.ndarray:
+) -> Any:
     """Return X as float32 samples of an estimator's shape.
 
     For `fit` they are finite; later ones are checked block by block as they are read, and
@@ -86,7 +87,7 @@ def check_rows(
 
     Returns
     -------
-    x : ndarray of shape (n_samples, *sample_shape)
+    x : ndarray or SparseRows of shape (n_samples, *sample_shape)
         A view of X where that is possible.
     """
     name = type(estimator).__name__
@@ -111,7 +112,8 @@ def check_rows(
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
         rows = validate_data(
             estimator,
-            X if flat else X.reshape(len(X), math.prod(X.shape[1:])),
+            X if flat else X.reshape(X.shape[0], math.prod(X.shape[1:])),
+            accept_sparse="csr" if get_tags(estimator).input_tags.sparse else False,
             dtype=np.float32,
             order="C",
             ensure_all_finite=False,
@@ -119,10 +121,12 @@ def check_rows(
             reset=reset,
         )
     if reset:
-        refuse_non_finite(rows, name)
-        if flat and len(sample_shape) == 1:
+        refuse_non_finite(rows.data if sparse.issparse(rows) else rows, name)
+        if flat and len(sample_shape) == 1 and not sparse.issparse(rows):
             warn_of_lost_digits(X, name)
         estimator._flat_input = flat
+    if sparse.issparse(rows):
+        return SparseRows(rows, sample_shape)
     return rows.reshape(len(rows), *sample_shape)
 
 
@@ -171,6 +175,8 @@ def as_array(X: Any) -> Any:
     ValueError
         If they are arrays of unequal shapes.
     """
+    if isinstance(X, SparseRows):
+        return X.matrix
     if sparse.issparse(X) or hasattr(X, "columns"):
         return X
     X = on_host(X)
@@ -264,7 +270,8 @@ def refuse_non_finite(rows: np.ndarray, name: str) -> None:
 def refuse_outside_unit_interval(rows: np.ndarray) -> None:
     """Refuse entries that are no probabilities."""
     for block in row_blocks(rows):
-        low, high = rows[block].min(), rows[block].max()
+        some = np.asarray(rows[block])
+        low, high = some.min(), some.max()
         if low < 0 or high > 1:
             raise ValueError(
                 "Got likelihood='bernoulli', which expects X in [0, 1], but X has entries "

@@ -469,4 +469,5 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = True
         return tags

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,6 +32,7 @@ from skvae.objectives.elbo import Reconstruction
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 from skvae.training.data import Data
 from skvae.training.recipe import Phase, Recipe
+from skvae.training.sparse_rows import SparseRows
 
 
 class DecodingTransformer(TrainedTransformer):
@@ -155,13 +157,15 @@ default="relu"
                 f"Got pool={self.pool!r}, but inverse_transform decodes whole maps only; "
                 "expected pool=None, and X as `transform` gives it then."
             )
-        X = check_array(as_array(X), dtype=np.float32, order="C", input_name="X")
+        options = {"dtype": np.float32, "order": "C", "input_name": "X"}
+        X = check_array(as_array(X), accept_sparse="csr", **options)
         if X.shape[1] != math.prod(shape):
             raise ValueError(
                 f"Got X with {X.shape[1]} columns, but the code has n_components={shape[0]}"
                 + (f" maps of {shape[1:]}." if len(shape) > 1 else ".")
             )
-        return self._decode(X.reshape(len(X), *shape))
+        codes = SparseRows(X, shape) if sparse.issparse(X) else X.reshape(-1, *shape)
+        return self._decode(codes)
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         network = self.network_

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -240,7 +241,8 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
             X = as_array(X)
             source = self._source()
             shape = find_sample_shape(X, self._image_shape(X, source))
-            first = np.asarray(X[:1], dtype=np.float32).reshape(1, *shape)
+            first = X.tocsr()[:1].toarray() if sparse.issparse(X) else X[:1]
+            first = np.asarray(first, dtype=np.float32).reshape(1, *shape)
             surveyed = self._network(source).survey(first, self.n_threads)
         if surveyed.error is not None:
             if not surveyed.layers:
@@ -277,6 +279,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = True
         return tags
 
     def _network(self, source: Source) -> ForeignNetwork:
@@ -319,7 +322,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         """Return the shape that rows stand for: a fitted network knows its images."""
         if self.image_shape is not None or not isinstance(source, FittedNetwork):
             return self.image_shape
-        flat = as_array(X).ndim == 2 and len(source.sample_shape) > 1
+        flat = len(as_array(X).shape) == 2 and len(source.sample_shape) > 1
         return source.sample_shape if flat else None
 
     def _check_pooling(self) -> None:

@@ -98,7 +98,7 @@ def closed_loop(
     pd = import_extra("pandas")
     code_layer(estimator)
     if attributes is None:
-        attributes = measure(check_rows(estimator, X, reset=False))
+        attributes = measure(np.asarray(check_rows(estimator, X, reset=False)))
     names = _names(estimator, attributes)
     low, high = np.nanquantile(_as_columns(attributes), QUANTILES, axis=0)
     for name, span in zip(names, high - low, strict=True):

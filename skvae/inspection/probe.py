@@ -177,13 +177,13 @@ def layer_probe(
     check_columns("layer_probe", X, columns)
     is_fitted = hasattr(estimator, "network_")
     layers = _check_layers(estimator, X, layers)
-    targets = list(_targets(y, attributes, len(X)))
+    targets = list(_targets(y, attributes, np.shape(X)[0]))
     if not targets:
         raise ValueError("Got neither y nor attributes, but expected something to probe.")
     if groups is not None:
         groups = check_groups(groups, X, "layer_probe")
     scores: list[FoldScore] = []
-    folds = _folds(cv, targets[0], groups, len(X), random_state)
+    folds = _folds(cv, targets[0], groups, np.shape(X)[0], random_state)
     for fold, (train, test) in enumerate(folds):
         model = estimator
         if not is_fitted:

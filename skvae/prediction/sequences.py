@@ -51,7 +51,7 @@ def check_sequences(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     if not reset:
         refuse_single_sequence(estimator, rows, lengths)
     if lengths is None:
-        rows = check_rows(estimator, rows, reset=reset)
+        rows = np.asarray(check_rows(estimator, rows, reset=reset))
         lengths = np.ones(len(rows), dtype=int)
     elif reset and len(lengths) < 2:
         raise ValueError(f"Got X with a single sequence, but {name} needs at least 2.")

@@ -77,4 +77,6 @@ class MaskPredictor(TransformerMixin, DeclaredEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = False  # as pixels, rows are made for images
         return tags

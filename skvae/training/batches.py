@@ -9,6 +9,7 @@ from torch import Tensor
 
 from skvae.objectives.batch import Batch
 from skvae.training.data import Data, memory_map, release
+from skvae.training.sparse_rows import SparseRows
 
 # Read-only arrays and small maps are copied once; larger maps are streamed.
 RESIDENT_BYTES = 256 * 2**20
@@ -37,7 +38,7 @@ class StreamedColumn:
 
     streamed = True
 
-    def __init__(self, array: np.ndarray, device: str) -> None:
+    def __init__(self, array: np.ndarray | SparseRows, device: str) -> None:
         self.array = array
         self.device = device
 
@@ -46,7 +47,25 @@ class StreamedColumn:
         return torch.from_numpy(self.array[index.cpu().numpy()]).to(self.device)
 
 
+class SparseColumn(StreamedColumn):
+    """A column of rows of which each batch is made dense; all are at hand."""
+
+    streamed = False
+
+    def take(self, index: Tensor) -> Tensor:
+        """Return the dense rows of an index, on the device."""
+        rows = np.asarray(self.array[index.cpu().numpy()])
+        return torch.from_numpy(rows).to(self.device)
+
+
 Column = ResidentColumn | StreamedColumn
+
+
+def as_column(array: np.ndarray | SparseRows, device: str) -> Column:
+    """Return what takes the rows of batches from an array."""
+    if isinstance(array, SparseRows):
+        return SparseColumn(array, device)
+    return (ResidentColumn if fits(array, device) else StreamedColumn)(array, device)
 
 
 def fits(array: np.ndarray, device: str) -> bool:
@@ -96,8 +115,7 @@ class Batches:
         self.columns: dict[str, Column] = {}
         self.arrays = data.columns()
         for name, array in self.arrays.items():
-            kind = ResidentColumn if fits(array, device) else StreamedColumn
-            self.columns[name] = kind(array, device)
+            self.columns[name] = as_column(array, device)
         self.index = torch.from_numpy(index)
         self.batch_size = batch_size
         self.device = device

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from skvae.training.sparse_rows import SparseRows
+
 # Rows are touched in stretches of about this size, and released behind them.
 BLOCK_BYTES = 32 * 2**20
 # Diagnostics of a fitted network are computed on at most so many of its rows.
@@ -20,7 +22,7 @@ class Data:
 
     Parameters
     ----------
-    x : ndarray of shape (n, *sample_shape)
+    x : ndarray or SparseRows of shape (n, *sample_shape)
         The rows; may be a read-only memory map larger than the memory.
     y, mask, attributes, sample_weight : ndarray, optional
         Columns that the objective reads, see ``Batch``.
@@ -28,7 +30,7 @@ class Data:
         Patient of each row: a validation split keeps patients together.
     """
 
-    x: np.ndarray
+    x: np.ndarray | SparseRows
     y: np.ndarray | None = None
     mask: np.ndarray | None = None
     attributes: np.ndarray | None = None
@@ -108,7 +110,7 @@ def overall_deviation(data: Data) -> float:
     rows = data.weighing
     for block in row_blocks(data.x):
         some = rows[(rows >= block.start) & (rows < block.stop)]
-        x = data.x[some].reshape(len(some), -1).astype(np.float64)
+        x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
         weight += each.sum(dtype=np.float64)
         total, squares = total + each @ x, squares + each @ np.square(x)

@@ -71,7 +71,7 @@ def one_pass(
     """Apply a function to all rows in blocks of one size."""
     result = None
     for start in range(0, len(x), size):
-        rows = x[start : start + size]
+        rows = np.asarray(x[start : start + size])
         block = as_block(rows, min(size, -(-len(rows) // filled_to) * filled_to))
         # Here, where they are in the cache: a pass of its own costs 6 % of a read.
         if not math.isfinite(block.sum()):
