@@ -21,14 +21,14 @@ CHANNELS_FIRST = "np.moveaxis(X, -1, 1)"
 # What a check of new X finds.
 INPUT_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_flat_input")
 _NOT_NUMBERS = (
-    str,
-    bytes,
     datetime.date,
     datetime.timedelta,
     np.datetime64,
     np.timedelta64,
 )
-_NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "str", "utf8", "categor", "period")
+_NOT_NUMERIC_COLUMNS = ("date", "time", "duration", "period")
+# Of these, the entries say whether they are numbers.
+_PERHAPS_NUMERIC_COLUMNS = ("str", "utf8", "categor", "enum", "object", "interval")
 
 
 def check_new(
@@ -131,15 +131,15 @@ def check_rows(
 
 
 def refuse_non_numbers(X: Any, name: str) -> None:
-    """Refuse what scikit-learn's validation would silently turn into numbers.
+    """Refuse what scikit-learn's validation would not, or would with no word of where.
 
-    Strings and dates become floats there (a missing date becomes -9.2e18), and a mask
-    is dropped.
+    Dates become floats there (a missing date becomes -9.2e18), and a mask is dropped.
+    Text and categories may be numbers.
 
     Raises
     ------
     ValueError
-        If X holds strings, dates or durations, or is a masked array.
+        If X holds dates, durations or text that is no number, or is a masked array.
     """
     if np.ma.isMaskedArray(X):
         raise ValueError(
@@ -147,21 +147,44 @@ def refuse_non_numbers(X: Any, name: str) -> None:
             "X.filled(value) with the value that masked entries should have."
         )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        dtypes = dict(zip(X.columns, X.dtypes, strict=True))
-        for column, dtype in dtypes.items():
-            if str(dtype).lower().startswith(_NOT_NUMERIC_COLUMNS):
-                raise ValueError(
-                    f"Got X with a column {column!r} of dtype {dtype}, but {name} "
-                    "expects numbers."
-                )
+        for column, dtype in zip(X.columns, X.dtypes, strict=True):
+            refuse_non_numeric_column(X, column, str(dtype), name)
     kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if kind in tuple("SUMmV"):
+    if kind in tuple("MmV"):
         raise ValueError(f"Got X of dtype {X.dtype}, but {name} expects numbers.")
-    strange = [v for v in np.ravel(X) if isinstance(v, _NOT_NUMBERS)] if kind == "O" else []
+    entries = np.ravel(X).tolist() if kind in tuple("OSU") else []
+    strange = [v for v in entries if not is_number(v)]
     if strange:
         raise ValueError(
             f"Got X with the entry {strange[0]!r}, but {name} expects numbers."
         )
+
+
+def refuse_non_numeric_column(X: Any, column: Any, dtype: str, name: str) -> None:
+    """Refuse a column of dates or durations, or with text that is no number."""
+    if dtype.lower().startswith(_NOT_NUMERIC_COLUMNS):
+        raise ValueError(
+            f"Got X with a column {column!r} of dtype {dtype}, but {name} expects numbers."
+        )
+    perhaps = dtype.lower().startswith(_PERHAPS_NUMERIC_COLUMNS)
+    entries = np.asarray(X[column]).ravel().tolist() if perhaps else []
+    strange = [entry for entry in entries if not is_number(entry)]
+    if strange:
+        raise ValueError(
+            f"Got X with {strange[0]!r} in the column {column!r} of dtype {dtype}, but "
+            f"{name} expects numbers."
+        )
+
+
+def is_number(entry: Any) -> bool:
+    """Whether an entry is no date, and no text but of a number."""
+    if not isinstance(entry, str | bytes):
+        return not isinstance(entry, _NOT_NUMBERS)
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def as_array(X: Any) -> Any:

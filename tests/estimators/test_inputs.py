@@ -27,14 +27,34 @@ RNG = np.random.default_rng(0)
 ROWS = RNG.random((20, 12), dtype=np.float32)
 
 BAD = {
-    "strings": (ROWS.astype(str), "dtype <U"),
-    "bytes": (ROWS.astype("S4"), "dtype |S"),
+    "strings": (np.where(ROWS > 0.9, "n/a", ROWS.astype(str)), "the entry 'n/a'"),
+    "bytes": (np.full((20, 12), b"x"), "the entry b'x'"),
     "dates": (np.full((20, 12), "2020-01-01", "datetime64[s]"), "dtype datetime64"),
     "durations": (np.full((20, 12), 3, "timedelta64[s]"), "dtype timedelta64"),
     "masked": (np.ma.masked_array(ROWS, ROWS > 0.5), "masked array"),
-    "strings as objects": (ROWS.astype(str).astype(object), "expects numbers"),
+    "strings as objects": (
+        np.where(ROWS > 0.9, "n/a", ROWS.astype(object)),
+        "the entry 'n/a', .* expects numbers",
+    ),
+    "empty strings": (np.where(ROWS > 0.9, "", ROWS.astype(object)), "the entry ''"),
     "dates as objects": (np.full((20, 12), datetime.date(2020, 1, 1)), "expects numbers"),
     "a column of strings": (pd.DataFrame(ROWS).assign(site="A"), "column 'site'"),
+    "a column of categories": (
+        pd.DataFrame(ROWS).assign(site=pd.Categorical(["A", "1"] * 10)),
+        "'A' in the column 'site' of dtype category",
+    ),
+    "a column of objects": (
+        pd.DataFrame(ROWS).assign(site=np.array(["1.5", "low"] * 10, dtype=object)),
+        "'low' in the column 'site' of dtype",
+    ),
+    "a column of text that is none": (
+        pl.DataFrame(ROWS).with_columns(site=pl.lit("low")),
+        "'low' in the column 'site' of dtype String",
+    ),
+    "dates in a column of objects": (
+        pd.DataFrame(ROWS).assign(day=pd.Series([datetime.date(2020, 1, 1)] * 20)),
+        "date.* in the column 'day'",
+    ),
     "a column of dates": (
         pl.DataFrame(ROWS).with_columns(day=pl.lit(datetime.date(2020, 1, 1))),
         "column 'day'",
@@ -189,6 +209,18 @@ def test_samples_of_unequal_shapes_are_told_what_to_do(kind, gathered, sizes):
             fitted.transform(X)
 
 
+@each_kind
+def test_text_and_categories_of_numbers_are_numbers(kind):
+    X = (10 * ROWS).round(1)
+    expected = features(small(kind), X)
+    texts = X.astype(str)
+    for same in (texts, texts.astype(object), texts.astype("S"), pl.DataFrame(texts)):
+        np.testing.assert_array_equal(features(small(kind), same), expected)
+    table = pd.DataFrame(X, columns=[f"x{i}" for i in range(12)])
+    table = table.astype({"x1": "category", "x2": "str", "x3": object})
+    np.testing.assert_array_equal(features(small(kind), table), expected)
+
+
 def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():
     rng = np.random.default_rng(1)
     many = small(Autoencoder).fit(rng.random((4, 6, 5, 8, 9)))
@@ -226,7 +258,7 @@ def test_any_array_gives_finite_features_or_a_clear_error(X):
     with contextlib.suppress(ValueError, TypeError):
         found = small(Autoencoder, max_iter=1).fit_transform(X)
     if found is not None:
-        assert X.dtype.kind in "biuf"
+        assert X.dtype.kind in "biufSU"
         assert np.isfinite(found).all()
 
 
