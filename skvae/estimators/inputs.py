@@ -203,7 +203,8 @@ def as_array(X: Any) -> Any:
     if sparse.issparse(X) or hasattr(X, "columns"):
         return X
     X = on_host(X)
-    shapes = {tuple(getattr(x, "shape", ())) for x in X} if is_listed(X) else set()
+    listed = is_listed(X) and getattr(X, "ndim", 1) == 1
+    shapes = {tuple(getattr(x, "shape", ())) for x in X} if listed else set()
     if len(shapes) > 1:
         one, other, *_ = sorted(shapes)
         raise ValueError(

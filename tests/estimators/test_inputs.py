@@ -91,9 +91,9 @@ def y_of(X):
     return np.arange(len(X)) % 2
 
 
-def features(estimator, X):
+def features(estimator, X, y=None):
     """Return what a new fit makes of X."""
-    return estimator.fit_transform(X, y_of(X))
+    return estimator.fit_transform(X, y_of(X) if y is None else y)
 
 
 @each_trained
@@ -219,6 +219,32 @@ def test_text_and_categories_of_numbers_are_numbers(kind):
     table = pd.DataFrame(X, columns=[f"x{i}" for i in range(12)])
     table = table.astype({"x1": "category", "x2": "str", "x3": object})
     np.testing.assert_array_equal(features(small(kind), table), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("X", [None, 3.0, {"a": [1.0, 2.0]}], ids=str)
+def test_what_has_no_rows_is_refused_as_by_scikit_learn(kind, X):
+    with pytest.raises((ValueError, TypeError), match=r"2D array|number, not 'dict'"):
+        small(kind).fit(X, [0, 1])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_images_in_any_memory_are_the_same(kind):
+    X = RNG.integers(0, 9, (20, 1, 7, 6)).astype(np.float32)
+    X = X[:, np.newaxis] if "rnn" in kind().get_params() else X
+    y = np.where(X[:, 0] > 4, 1, 0) if "ignore_label" in kind().get_params() else y_of(X)
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    expected = features(small(kind), X, y)
+    for same in (
+        np.asfortranarray(X),
+        read_only,
+        X[::-1, ..., ::-1].copy()[::-1, ..., ::-1],
+        X.astype(">f8"),
+        X.astype(np.float16),
+        X.astype(np.uint8),
+    ):
+        np.testing.assert_array_equal(features(small(kind), same, y), expected)
 
 
 def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():
