@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 # Of parameters that only some kinds have, beside those of what is trained.
 MORE = {
     "autoencoder": skvae.Autoencoder(2),
+    "channel_axis": -1,
     "classifier": DecisionTreeClassifier(max_depth=1),
     "cv": 2,
     "features": skvae.ConvolutionalSparseAutoencoder(2),
@@ -43,6 +44,7 @@ VALUES = OTHER | MORE
 # What decides how a fitted estimator reads: other answers are right.
 READING = {
     "batch_size",  # of LayerExtractor, in the last bits
+    "channel_axis",
     "ignore_label",
     "layer",
     "margin",

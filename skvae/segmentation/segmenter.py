@@ -18,7 +18,7 @@ from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
 from skvae.estimators.trained import Learned, Start, TrainedTransformer
 from skvae.estimators.unequal_sizes import as_image, images_of
-from skvae.mask_layouts import gathered
+from skvae.mask_layouts import as_masks, gathered
 from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
 from skvae.networks.unet import UNet
@@ -243,6 +243,7 @@ default=None
         """
         columns = {"sample_weight": sample_weight, "groups": groups}
         refuse_other_index(type(self).__name__, X, columns | {"y": y})
+        y = as_masks(y)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         return self._fit(X, self._phases(), image_shape=shape, y=y, **columns)
 

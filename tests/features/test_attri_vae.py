@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 from sklearn import config_context
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
@@ -183,7 +183,7 @@ def test_seeds_start_anew_and_agree_on_what_they_find(fitted, sprites, labels):
 def test_only_the_order_of_attributes_counts(fitted, sprites, labels):
     X, A = sprites
     other = np.exp(5 * A[:N_TRAIN]) * 1e6
-    again = small().fit(X[:N_TRAIN], labels[:N_TRAIN], attributes=other)
+    again = clone(fitted).fit(X[:N_TRAIN], labels[:N_TRAIN], attributes=other)
     np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
 
 

@@ -196,7 +196,7 @@ def test_attributes_order_the_stage_and_weigh_as_asked(trace, batch):
 def test_a_large_sample_counts_as_one_of_so_many_entries(trace, batch):
     whole = AttributeELBO(BetaELBO())(trace, batch)["reconstruction"]
     for counted, share in ((5, 0.25), (20, 1.0), (100, 1.0)):
-        objective = AttributeELBO(BetaELBO(), counted_entries=counted)
+        objective = AttributeELBO(BetaELBO(counted_entries=counted))
         terms = objective(trace, batch)
         torch.testing.assert_close(terms["reconstruction"], share * whole)
 
