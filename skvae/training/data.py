@@ -109,7 +109,8 @@ def overall_deviation(data: Data) -> float:
     total = squares = weight = 0.0
     rows = data.weighing
     for block in row_blocks(data.x):
-        some = rows[(rows >= block.start) & (rows < block.stop)]
+        first, last = np.searchsorted(rows, (block.start, block.stop))
+        some = rows[first:last]
         x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
         weight += each.sum(dtype=np.float64)
