@@ -2,10 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 __all__ = ["main"]
+
+DESCRIPTION = (
+    "Nested cross-validation with whole patients in each fold: volume alone, clinical and "
+    "radiomics columns, PCA, an autoencoder and a variational autoencoder, read at several "
+    "layers."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"skvae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("skvae: interrupted; nothing was written", file=sys.stderr)
+        print(f"skvae: interrupted; {_what_is_left(arguments)}", file=sys.stderr)
         return 130
 
 
@@ -51,58 +58,191 @@ def _parser() -> argparse.ArgumentParser:
     study = commands.add_parser(
         "study",
         help="compare simple features with those of autoencoders, patient by patient",
-        description="Nested cross-validation with whole patients in each fold: volume "
-        "alone (for masks), PCA, an autoencoder and a variational autoencoder, read at "
-        "several layers.",
+        description=DESCRIPTION,
     )
-    study.add_argument(
-        "--data",
-        default="lidc",
-        metavar="lidc|PATH.npz",
-        help="lung nodules of LIDC-IDRI (default), or arrays X, y and groups in a file",
+    check = commands.add_parser(
+        "check",
+        help="say what a study would do and how long it would take, and do one fit of each",
+        description="Cohort, exclusions, possible leaks, sample size, time and memory of "
+        "the study that the same arguments would run.",
     )
-    study.add_argument(
-        "--full", action="store_true", help="all nodules and epochs; takes hours on a CPU"
-    )
+    for command in (study, check):
+        _add_data(command)
+        _add_plan(command)
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
     )
-    study.add_argument("--seed", type=int, default=0, help="of folds and arms; default: 0")
-    study.add_argument(
-        "--jobs",
-        type=int,
-        default=None,
-        help="processes, one thread each; default: one per core, 8 at most. They do not "
-        "change the results",
+    going = study.add_mutually_exclusive_group()
+    going.add_argument(
+        "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
+    )
+    going.add_argument(
+        "--restart", action="store_true", help="forget the unfinished study in FOLDER"
     )
     study.set_defaults(run=_study)
+    check.set_defaults(run=_check)
     return parser
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    data = command.add_argument_group("data")
+    data.add_argument(
+        "table",
+        nargs="?",
+        metavar="DATA",
+        help="a table of features (csv or tsv, gzipped or not), arrays X, y and groups in "
+        "an npz file, a MedMNIST file, or lidc (default): lung nodules of LIDC-IDRI",
+    )
+    data.add_argument("--data", default=argparse.SUPPRESS, help="the same")
+    for name, text in (
+        ("target", "column of the outcome; classes, or numbers"),
+        ("group", "column of the patient, whose rows stay together; default: --id"),
+        ("id", "column that names the case"),
+        ("positive", "of two classes the one that probabilities are of"),
+        ("external", "another table or npz file, predicted once by all arms"),
+    ):
+        metavar = {"positive": "VALUE", "external": "FILE"}.get(name, "COL")
+        data.add_argument(
+            f"--{name}", default=argparse.SUPPRESS, metavar=metavar, help=text
+        )
+    for name, text in (
+        ("clinical", "columns apart from the features, such as age,sex"),
+        ("attributes", "columns that the arm attri_vae learns, such as volumes"),
+    ):
+        _add_list(data, name, "COL,COL", text)
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    plan = command.add_argument_group("plan")
+    _add_list(
+        plan,
+        "arms",
+        "ARM,ARM",
+        "of volume, clinical, radiomics, best_k, embedding, pca, autoencoder, vae, "
+        "attri_vae and zero_rule; clinical+vae unites features; default: what the data "
+        "allow",
+    )
+    _add_list(plan, "layers", "LAYER,LAYER", "layers that are tried, such as hidden_1,mean")
+    _add_list(plan, "n-components", "N,N", "sizes that are tried; default: 8,16", int)
+    _add_list(plan, "scoring", "SCORE,SCORE", "scores; the first decides")
+    for name, metavar, kind, text in (
+        ("outer", "FxR", _folds, "outer folds and repeats; default: 5x5"),
+        ("inner", "F", int, "inner folds; default: 3"),
+        ("reference", "ARM", str, "the arm that others are compared with; default: pca"),
+        ("threshold", "RULE", str, "choose one in each fold: youden, sensitivity, ..."),
+        ("aggregate", "HOW", str, "one prediction a patient: mean or max of the rows'"),
+        ("seed", "N", int, "of folds and arms; default: 0"),
+        (
+            "jobs",
+            "N",
+            _jobs,
+            "processes, one thread each; default: one per core, 8 at most",
+        ),
+    ):
+        plan.add_argument(
+            f"--{name}", type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text
+        )
+    plan.add_argument(
+        "--config", metavar="FILE", help="a study.toml; what is given here goes before it"
+    )
+    length = plan.add_mutually_exclusive_group()
+    length.add_argument(
+        "--quick", action="store_true", help="one repeat of the outer folds, one size"
+    )
+    length.add_argument(
+        "--full",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="all nodules and epochs; takes hours on a CPU",
+    )
+
+
+def _add_list(
+    group: Any, name: str, metavar: str, text: str, kind: Callable[[str], Any] = str
+) -> None:
+    def split(values: str) -> tuple[Any, ...]:
+        return tuple(kind(value.strip()) for value in values.split(",") if value.strip())
+
+    split.__name__ = f"list of {kind.__name__}"
+    group.add_argument(
+        f"--{name}", type=split, default=argparse.SUPPRESS, metavar=metavar, help=text
+    )
+
+
+def _folds(text: str) -> tuple[int, ...]:
+    folds, _, repeats = text.partition("x")
+    return int(folds), int(repeats or 1)
+
+
+def _jobs(text: str) -> int:
+    n_jobs = int(text)
+    if n_jobs < 1:
+        raise argparse.ArgumentTypeError(f"got {n_jobs}, expected at least 1")
+    return n_jobs
+
+
+def _configured(arguments: argparse.Namespace) -> Any:
+    from skvae.study.configuration import StudyConfig
+
+    given = vars(arguments)
+    if arguments.table is not None:
+        if given.get("data", arguments.table) != arguments.table:
+            raise ValueError(
+                f"Got data twice, {arguments.table!r} and {arguments.data!r}; expected one."
+            )
+        given = given | {"data": arguments.table}
+    known = StudyConfig.__dataclass_fields__
+    return StudyConfig.of(
+        {name: value for name, value in given.items() if name in known},
+        file=arguments.config,
+        quick=arguments.quick,
+    )
 
 
 def _study(arguments: argparse.Namespace) -> int:
     # Here, so that --help and --version answer at once.
-    from joblib import cpu_count
     from rich.console import Console
 
-    from skvae.study.default_study import default_study
-    from skvae.study.lidc_cohort import lidc_cohort
-    from skvae.study.npz_cohort import npz_cohort
+    from skvae.files import writable_folder
     from skvae.study.report import summary_table, verdict, write_report
+    from skvae.study.run_study import run_study
+    from skvae.study.study_inputs import study_inputs
 
-    if arguments.data == "lidc":
-        cohort = lidc_cohort(full=arguments.full, random_state=arguments.seed)
-    else:
-        cohort = npz_cohort(arguments.data)
-    result = default_study(
-        *cohort,
-        full=arguments.full,
-        n_jobs=arguments.jobs or min(cpu_count(), 8),
-        random_state=arguments.seed,
+    config = _configured(arguments)
+    inputs = study_inputs(config)
+    folder = writable_folder(arguments.output)
+    for note in inputs.notes:
+        print(f"skvae: {note}", file=sys.stderr)
+    result = run_study(
+        config,
+        inputs,
+        folder,
+        resume=arguments.resume,
+        restart=arguments.restart,
         verbose=True,
     )
-    paths = write_report(result, arguments.output)
+    paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
     console = Console()
     console.print(summary_table(result))
     console.print(verdict(result), highlight=False, soft_wrap=True)
     console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from skvae.study.study_check import check_study
+    from skvae.study.study_inputs import study_inputs
+
+    config = _configured(arguments)
+    print(check_study(config, study_inputs(config)))
+    return 0
+
+
+def _what_is_left(arguments: argparse.Namespace) -> str:
+    from skvae.study.checkpoints import Checkpoints
+
+    output = getattr(arguments, "output", None)
+    n_done = len(Checkpoints(output).finished()) if output is not None else 0
+    if not n_done:
+        return "nothing was written"
+    return f"{n_done} fits are kept in {output}; --resume goes on with them"

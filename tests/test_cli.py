@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skvae import cli
-from skvae.study import default_study
+from skvae.study import run_study
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def quick_arms(monkeypatch):
     """Replace the default arms, which train networks, by two that take no time."""
     asked = {}
 
-    def arms(X, **options):
+    def arms(X, names, **options):
         asked.update(options)
         raw = LogisticRegression()
         return {
@@ -26,7 +26,7 @@ def quick_arms(monkeypatch):
             "raw": (raw, {"C": [0.1, 1]}),
         }
 
-    monkeypatch.setattr(default_study, "default_arms", arms)
+    monkeypatch.setattr(run_study, "default_arms", arms)
     return asked
 
 
@@ -52,15 +52,18 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
         "results.csv",
         "predictions.csv",
         "summary.csv",
+        "timings.csv",
         "comparison.png",
+        "study.toml",
+        "checkpoints",
     }
-    assert len(pd.read_csv(output / "results.csv")) == 10
-    assert len(pd.read_csv(output / "predictions.csv")) == 160
+    assert len(pd.read_csv(output / "results.csv")) == 50
+    assert len(pd.read_csv(output / "predictions.csv")) == 800
     out, err = capsys.readouterr()
     for expected in ("80 samples of 40 patients", "reference", "arm", str(output)):
         assert expected in out
     assert re.search(r"(No arm differs|At Holm-corrected)", out)
-    assert "10/10" in err
+    assert "50/50" in err
     assert quick_arms["full"]
     assert quick_arms["random_state"] == 3
 
@@ -68,9 +71,8 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
 def test_seed_decides_and_jobs_do_not(quick_arms, npz, tmp_path, capsys):
     tables = []
     for name, seed, jobs in (("a", "1", "1"), ("b", "1", "2"), ("c", "2", "1")):
-        assert run(npz, tmp_path / name, "--seed", seed, "--jobs", jobs) == 0
-        table = pd.read_csv(tmp_path / name / "results.csv")
-        tables.append(table.drop(columns="fit_seconds"))
+        assert run(npz, tmp_path / name, "--quick", "--seed", seed, "--jobs", jobs) == 0
+        tables.append(pd.read_csv(tmp_path / name / "results.csv"))
     pd.testing.assert_frame_equal(tables[0], tables[1])
     assert not tables[0].equals(tables[2])
 
@@ -87,7 +89,7 @@ def test_an_interrupt_is_no_traceback(npz, tmp_path, monkeypatch, capsys):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(default_study, "default_arms", interrupted)
+    monkeypatch.setattr(run_study, "default_arms", interrupted)
     assert run(npz, tmp_path / "out") == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """Arrays in, arrays out: real cohorts and phantoms."""
 
+from skvae.datasets.feature_tables import read_features
 from skvae.datasets.infected_lungs import make_infected_lungs
 from skvae.datasets.lesions import make_lesions
 from skvae.datasets.lidc import load_lidc_nodules
@@ -18,4 +19,5 @@ __all__ = [
     "make_moving_blobs",
     "make_sprites",
     "make_xrays",
+    "read_features",
 ]

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skvae.exceptions import warn_caller
+from skvae.study.blocks import Blocks, SelectBlock
 
 __all__ = ["Arm", "named_arms"]
+
+_TAKES_ANYTHING = (DummyClassifier, DummyRegressor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,35 @@ class Arm:
                     "the study's groups do not reach it. Give (estimator, param_grid) "
                     "for a search, or a splitter that uses groups.",
                 )
+
+    def check_blocks(self, X: Any) -> None:
+        """Raise where X is of blocks and the arm takes none, or one that is not there.
+
+        Parameters
+        ----------
+        X : Blocks or array
+            The inputs of the study.
+        """
+        steps = self.estimator.get_params().values()
+        taken = [step for step in steps if isinstance(step, SelectBlock)]
+        if not isinstance(X, Blocks):
+            if taken:
+                raise ValueError(
+                    f"Got arms[{self.name!r}] with SelectBlock({taken[0].block!r}), but X "
+                    "has no named blocks; expected a mapping."
+                )
+            return
+        for step in taken:
+            if step.block not in X:
+                raise ValueError(
+                    f"Got arms[{self.name!r}] with SelectBlock({step.block!r}), but X has "
+                    f"the blocks {', '.join(X)}."
+                )
+        if not taken and not isinstance(self.estimator, _TAKES_ANYTHING):
+            raise ValueError(
+                f"Got arms[{self.name!r}], which takes none of the blocks {', '.join(X)}; "
+                f"expected a pipeline that begins with SelectBlock({X.names[0]!r})."
+            )
 
 
 def named_arms(arms: Any, reference: str, n_threads: int | None) -> list[Arm]:

@@ -6,22 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.multiclass import type_of_target
 
 from skvae.arguments import check_columns
 from skvae.extras import import_extra
+from skvae.study.blocks import Blocks
+from skvae.study.outcome import Outcome
 
 __all__ = ["Cohort"]
-
-# Scores of scikit-learn that are defined for two classes only, unless averaged.
-_TWO_CLASS_SCORINGS = {
-    "average_precision",
-    "f1",
-    "jaccard",
-    "precision",
-    "recall",
-    "roc_auc",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +21,10 @@ class Cohort:
 
     Attributes
     ----------
-    X : array, DataFrame or list
+    X : array, DataFrame, list or Blocks
         Inputs, one row for each sample.
-    y : ndarray of shape (n_samples,)
-        Class labels.
+    outcome : Outcome
+        What is predicted.
     groups : ndarray of shape (n_samples,) or None
         Patient of each row; None where each row is a patient of its own.
     samples : ndarray of shape (n_samples,)
@@ -43,7 +34,7 @@ class Cohort:
     """
 
     X: Any
-    y: NDArray[Any]
+    outcome: Outcome
     groups: NDArray[Any] | None
     samples: NDArray[Any]
     metadata: dict[str, Any]
@@ -55,16 +46,17 @@ class Cohort:
         y: ArrayLike,
         groups: ArrayLike | None,
         params: Mapping[str, ArrayLike] | None,
+        positive: Any = None,
     ) -> "Cohort":
         """Check that all columns belong to the same rows and miss nothing."""
+        if isinstance(X, Mapping):
+            X = Blocks(X)
         columns = {f"params[{name!r}]": values for name, values in (params or {}).items()}
-        check_columns("nested_cv", X, {"y": y, "groups": groups} | columns)
-        labels = _checked_column("y", y, len(X))
-        if type_of_target(labels) not in ("binary", "multiclass"):
-            raise ValueError(
-                f"Got y of type {type_of_target(labels)}, expected class labels: the "
-                "folds are stratified by y."
-            )
+        parts = (X[name] for name in X.names) if isinstance(X, Blocks) else (X,)
+        for part in parts:
+            check_columns("nested_cv", part, {"y": y, "groups": groups} | columns)
+        _check_length("y", y, len(X))
+        outcome = Outcome.checked(y, positive)
         patients = None if groups is None else _checked_column("groups", groups, len(X))
         metadata = dict(params or {})
         for name, values in metadata.items():
@@ -73,19 +65,41 @@ class Cohort:
             _check_length(f"params[{name!r}]", values, len(X))
         if patients is not None:
             metadata["groups"] = patients
-        samples = np.asarray(X.index) if hasattr(X, "iloc") else np.arange(len(X))
-        return cls(X, labels, patients, samples, metadata)
+        index = getattr(X, "index", None) if hasattr(X, "iloc") else None
+        samples = np.arange(len(X)) if index is None else np.asarray(index)
+        if patients is None:
+            _check_names(samples)
+        return cls(X, outcome, patients, samples, metadata)
 
-    def check_scoring(self, scoring: Any) -> None:
-        """Raise where `scoring` is not defined for so many classes."""
-        classes = np.unique(self.y)
-        if len(classes) < 2:
-            raise ValueError(f"Got y with the only class {classes[0]!r}, expected two.")
-        if len(classes) > 2 and scoring in _TWO_CLASS_SCORINGS:
-            raise ValueError(
-                f"Got scoring={scoring!r} and y with {len(classes)} classes, but this "
-                "score needs two; for more there is scoring='roc_auc_ovr'."
-            )
+    @property
+    def patients(self) -> NDArray[Any]:
+        """Patient of each row; its own name where there are no groups."""
+        return self.samples if self.groups is None else self.groups
+
+    def check_patients(self) -> None:
+        """Raise where the rows of a patient differ in their outcome."""
+        if self.outcome.kind == "event":
+            raise ValueError("Got aggregate with event and time, expected None.")
+        first: dict[Any, Any] = {}
+        for patient, value in zip(
+            self.patients.tolist(), self.outcome.values.tolist(), strict=True
+        ):
+            if first.setdefault(patient, value) != value:
+                raise ValueError(
+                    f"Got aggregate, but the rows of the patient {patient!r} differ in y; "
+                    "expected the outcome of the patient in each row."
+                )
+
+
+def _check_names(samples: NDArray[Any]) -> None:
+    """Raise where rows of one name may be one patient on both sides of a split."""
+    names, counts = np.unique(samples.astype(str), return_counts=True)
+    if len(names) < len(samples):
+        raise ValueError(
+            f"Got X with {counts.max()} rows called {names[counts.argmax()]!r} and no "
+            "groups; expected groups, so that the rows of a patient stay together, or an "
+            "index without repeats."
+        )
 
 
 def _check_length(name: str, values: Any, n_rows: int) -> None:

@@ -1,182 +1,241 @@
 """The arms of the default study: what is simple, and what an autoencoder adds to it.
 
 All arms of a kind try the same number of configurations, so that none wins by a larger
-budget: the latent arms choose a layer and the strength of the classifier, the others
-the strength on a finer grid. Features are always scaled within the fold.
+budget: the latent arms choose a layer and the strength of the model, the others the
+strength on a finer grid. Features are always imputed and scaled within the fold.
 """
 
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-__all__ = ["default_arms", "flatten", "log_volume"]
+from skvae.study.arm_features import FEATURES, Features, Input, Settings
+from skvae.study.blocks import Blocks, SelectBlock
 
-IMAGE_NETWORK = {
-    "channels": (8, 16, 32),
-    "hidden_layer_sizes": (128,),
-    "activation": "silu",  # with large steps, some networks of rectified units die
-}
-IMAGE_LAYERS = ("conv_2", "conv_3", "hidden_1")
-TABLE_NETWORK = {"hidden_layer_sizes": (64, 32)}
-TABLE_LAYERS = ("hidden_1", "hidden_2")
+__all__ = ["default_arms"]
+
 STRENGTHS = (0.01, 0.1, 1.0)  # of the classifier, C, in the latent arms
-
-# On one CPU core an epoch over 400 crops of 32^3 takes about a second, and each latent
-# arm trains 20 networks. Few epochs need large steps: with the default ones, a VAE of
-# 270 crops has not left the prior after eight epochs.
-QUICK_TRAINING = {"max_iter": 8, "batch_size": 16, "learning_rate_init": 3e-3}
-FULL_TRAINING = {"max_iter": 60}
-TABLE_TRAINING = {"max_iter": 100}
-
-
-def flatten(X: NDArray[Any]) -> NDArray[Any]:
-    """Return each sample as one row.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, ...)
-        Images of any shape.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_values)
-        The same values.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.study.default_arms import flatten
-    >>> flatten(np.zeros((5, 1, 4, 4, 4))).shape
-    (5, 64)
-    """
-    return X.reshape(len(X), -1)
-
-
-def log_volume(X: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the logarithm of the number of voxels above zero.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, ...)
-        Masks.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, 1)
-        One column; an empty mask counts as one voxel.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.study.default_arms import log_volume
-    >>> masks = np.zeros((2, 1, 10, 10))
-    >>> masks[1, 0, :2, :5] = 1
-    >>> print(log_volume(masks).round(3))
-    [[0.   ]
-     [2.303]]
-    """
-    counts = np.count_nonzero(flatten(X) > 0, axis=1)
-    return np.log(np.maximum(counts, 1))[:, None]
+BASELINE = "zero_rule"
 
 
 def default_arms(
-    X: NDArray[Any],
+    X: Any,
+    names: Sequence[str] | None = None,
     *,
+    outcome: str = "classes",
+    layers: Sequence[str] | None = None,
+    n_components: int | Sequence[int] = 16,
+    model: BaseEstimator | None = None,
+    model_grid: Mapping[str, Sequence[Any]] | None = None,
     full: bool = False,
     memory: str | None = None,
-    n_components: int = 16,
     random_state: int = 0,
-) -> dict[str, tuple[Pipeline, dict[str, list[Any]]]]:
-    """Return the arms for images or for a table, each with its grid.
+) -> dict[str, tuple[BaseEstimator, dict[str, list[Any]] | None]]:
+    """Return built-in arms for images, tables or several blocks, each with its grid.
 
     Small cohorts get fewer components: at most a third of their rows.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, channels, *spatial) or (n_samples, n_features)
-        The cohort. Masks (images with two values) have an arm for their volume alone,
-        tables an arm without reduction.
+    X : ndarray of shape (n_samples, channels, *spatial), table, or mapping of these
+        The cohort. The blocks of a mapping are told apart by their names (`clinical`,
+        `embedding`) and shapes.
+    names : sequence of str, default=None
+        The arms: `volume` (of masks, or the column of a table), `clinical`, `radiomics`
+        (all columns), `best_k` (the best columns by an F test), `pca`, `autoencoder`,
+        `vae`, `attri_vae` (its attributes go to the study as params), `embedding`
+        (features from elsewhere) and `zero_rule`, which predicts the same for all.
+        `pca:radiomics` names the block that an arm takes, where there are several;
+        `clinical+vae` unites the features of two arms or more. By default what the
+        inputs allow.
+    outcome : {"classes", "number", "event"}, default="classes"
+        What is predicted.
+    layers : sequence of str, default=None
+        Layers of the networks that are tried; those of the default network by default.
+    n_components : int or sequence of int, default=16
+        Latent units and principal components; several are searched.
+    model : estimator, default=None
+        What predicts from the features. By default logistic regression for classes and
+        ridge regression for numbers; needed for event and time.
+    model_grid : mapping of str to sequence, default=None
+        What is searched in `model`, by names of its parameters.
     full : bool, default=False
         Whether to train for as long as is sensible, not as is quick.
     memory : str, default=None
         Folder in which trained networks and features are kept, so that a grid over
         layers trains one network for each fold.
-    n_components : int, default=16
-        Latent units and principal components.
     random_state : int, default=0
         Of all arms that draw.
 
     Returns
     -------
-    dict of str to (Pipeline, dict)
-        The arms by name; `pca` is among them.
+    dict of str to (estimator, dict or None)
+        The arms by name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.study import default_arms
+    >>> X = np.random.default_rng(0).normal(size=(60, 20))
+    >>> list(default_arms(X))
+    ['radiomics', 'pca', 'autoencoder', 'vae']
+    >>> arms = default_arms({"radiomics": X, "images": np.zeros((60, 1, 8, 8))},
+    ...                     ["pca:radiomics", "vae:images", "pca:radiomics+vae:images"])
+    >>> [step for step, _ in arms["pca:radiomics"][0].steps]
+    ['select', 'impute', 'standardise', 'features', 'scale', 'classify']
     """
-    n_components = min(n_components, flatten(X).shape[1], max(1, len(X) // 3))
-    return {
-        **_simple_arms(X, memory, n_components, random_state),
-        **_latent_arms(X, full, memory, n_components, random_state),
-    }
+    inputs = _inputs(X)
+    n_rows = len(next(iter(inputs.values())).X)
+    least = min(int(np.prod(np.shape(given.X)[1:])) for given in inputs.values())
+    if len(inputs) > 1:
+        least = n_rows  # each arm has an input of its own, which may be narrow
+    asked = (n_components,) if isinstance(n_components, int) else tuple(n_components)
+    most = max(1, min(least, n_rows // 3))
+    sizes = tuple(dict.fromkeys(min(int(n), most) for n in asked))
+    settings = Settings(outcome, sizes, layers, full, memory, random_state)
+    if model is None:
+        model, model_grid = _model(outcome)
+    found = {}
+    for name in names if names is not None else _possible(inputs):
+        if name == BASELINE:
+            found[name] = (_baseline(outcome), None)
+            continue
+        parts = {part: _part(part, inputs, settings) for part in name.split("+")}
+        found[name] = _arm(parts, settings, inputs, model, model_grid or {})
+    return found
 
 
-def _simple_arms(
-    X: NDArray[Any], memory: str | None, n_components: int, random_state: int
-) -> dict[str, Any]:
-    pca = ("features", PCA(n_components, random_state=random_state))
-    flat = ("flatten", FunctionTransformer(flatten))
-    if X.ndim == 2:
-        first = ("standardise", StandardScaler())
-        arms = {"raw": [first], "pca": [first, pca, ("scale", StandardScaler())]}
-        n_layers = len(TABLE_LAYERS) + 1
-    else:
-        # PCA of many rows takes their covariance before it centres them, and loses an
-        # offset's digits in single precision (findings/sklearn-pca-uncentred-float32.sh).
-        centre = ("centre", StandardScaler(with_std=False))
-        arms = {"pca": [flat, centre, pca, ("scale", StandardScaler())]}
-        if len(np.unique(X)) == 2:
-            volume = ("features", FunctionTransformer(log_volume))
-            arms = {"volume": [volume, ("scale", StandardScaler())]} | arms
-        n_layers = len(IMAGE_LAYERS) + 1
-    strengths = np.geomspace(min(STRENGTHS), max(STRENGTHS), n_layers * len(STRENGTHS))
-    grid = {"classify__C": [float(f"{c:.3g}") for c in strengths]}
-    return {name: (_classified(steps, memory), grid) for name, steps in arms.items()}
+def _inputs(X: Any) -> dict[str | None, Input]:
+    if not isinstance(X, Blocks | Mapping):
+        return {None: Input(X)}
+    return {name: Input(X[name], name) for name in X}
 
 
-def _latent_arms(
-    X: NDArray[Any], full: bool, memory: str | None, n_components: int, random_state: int
-) -> dict[str, Any]:
-    # Here, so that the study itself does not need torch.
-    from skvae import Autoencoder, VAEFeatureExtractor
+def _possible(inputs: Mapping[str | None, Input]) -> list[str]:
+    """Names of the arms that the inputs allow, the simple ones first."""
+    names = []
+    if any(i.is_mask or i.volume is not None for i in inputs.values()):
+        names.append("volume")
+    if "clinical" in inputs:
+        names.append("clinical")
+    names += [n for n in ("embedding",) if n in inputs]
+    main = [i for i in inputs.values() if i.block not in ("clinical", "embedding")]
+    if any(not given.is_image for given in main):
+        names.append("radiomics")
+    several = len(main) > 1
+    for given in main:
+        at = f":{given.block}" if several else ""
+        names += [f"{arm}{at}" for arm in ("pca", "autoencoder", "vae")]
+    return names
 
-    is_table = X.ndim == 2
-    training = TABLE_TRAINING if is_table else FULL_TRAINING if full else QUICK_TRAINING
-    network = TABLE_NETWORK if is_table else IMAGE_NETWORK
-    first = [("standardise", StandardScaler())] if is_table else []
-    arms = {}
-    for name, kind, code in (
-        ("autoencoder", Autoencoder, "code"),
-        ("vae", VAEFeatureExtractor, "mean"),
-    ):
-        features = kind(
-            n_components=n_components,
-            random_state=random_state,
-            memory=memory,
-            **network,
-            **training,
+
+def _part(name: str, inputs: Mapping[str | None, Input], settings: Settings) -> Features:
+    """Return the features of one arm, taken from the block that it names or that fits."""
+    kind, _, block = name.partition(":")
+    if kind not in FEATURES:
+        raise ValueError(
+            f"Got the arm {name!r}, expected one of {', '.join([*FEATURES, BASELINE])}, "
+            "several of them joined by +, with the block after a colon."
         )
-        layers = [*(TABLE_LAYERS if is_table else IMAGE_LAYERS), code]
-        steps = [*first, ("features", features), ("scale", StandardScaler())]
-        grid = {"features__layer": layers, "classify__C": list(STRENGTHS)}
-        arms[name] = (_classified(steps, memory), grid)
-    return arms
+    if block and block not in inputs:
+        listed = ", ".join(str(b) for b in inputs if b is not None) or "no blocks"
+        raise ValueError(f"Got the arm {name!r}, but X has {listed}.")
+    given = inputs[block] if block else _fitting(kind, inputs)
+    features = FEATURES[kind](given, settings)
+    if given.block is None:
+        return features
+    return Features([("select", SelectBlock(given.block)), *features.steps], features.grid)
 
 
-def _classified(steps: list[Any], memory: str | None) -> Pipeline:
-    classify = ("classify", LogisticRegression(max_iter=2000))
+def _fitting(kind: str, inputs: Mapping[str | None, Input]) -> Input:
+    if None in inputs:
+        return inputs[None]
+    if kind in inputs:
+        return inputs[kind]
+    fits = {
+        "volume": lambda i: i.is_mask or i.volume is not None,
+        "radiomics": lambda i: not i.is_image and i.block not in ("clinical", "embedding"),
+        "best_k": lambda i: not i.is_image and i.block not in ("clinical", "embedding"),
+        "clinical": lambda i: False,
+        "embedding": lambda i: False,
+    }.get(kind, lambda i: i.block not in ("clinical", "embedding"))
+    found = [given for given in inputs.values() if fits(given)]
+    if not found:
+        raise ValueError(
+            f"Got the arm {kind!r}, for which none of the blocks "
+            f"{', '.join(map(str, inputs))} is made."
+        )
+    return found[0]
+
+
+def _arm(
+    parts: dict[str, Features],
+    settings: Settings,
+    inputs: Mapping[str | None, Input],
+    model: BaseEstimator,
+    model_grid: Mapping[str, Sequence[Any]],
+) -> tuple[Pipeline, dict[str, list[Any]]]:
+    """Put the model behind the features, united where there are several."""
     # The pipeline's own cache saves what the estimator's does not: reading the training
-    # rows, and PCA, once for all strengths of the classifier.
-    return Pipeline([*steps, classify], memory=memory)
+    # rows, and PCA, once for all strengths of the model.
+    memory = settings.memory
+    if len(parts) == 1:
+        (features,) = parts.values()
+        steps, grid = features.steps, dict(features.grid)
+    else:
+        names = {name: name.replace(":", "_") for name in parts}
+        united = [
+            (names[name], Pipeline(part.steps, memory=memory))
+            for name, part in parts.items()
+        ]
+        steps = [("features", FeatureUnion(united))]
+        grid = {
+            f"features__{names[name]}__{key}": values
+            for name, part in parts.items()
+            for key, values in part.grid.items()
+        }
+    grid |= {f"classify__{key}": list(values) for key, values in model_grid.items()}
+    if set(model_grid) == {"C"} or set(model_grid) == {"alpha"}:
+        _spend_the_budget(grid, settings, inputs, next(iter(model_grid)))
+    return Pipeline([*steps, ("classify", clone(model))], memory=memory), grid
+
+
+def _spend_the_budget(
+    grid: dict[str, list[Any]],
+    settings: Settings,
+    inputs: Mapping[str | None, Input],
+    strength: str,
+) -> None:
+    """Make the grid of strengths finer where less else is searched, in place."""
+    most_layers = max(settings.n_layers_of(given) for given in inputs.values())
+    budget = most_layers * len(settings.n_components) * len(STRENGTHS)
+    key = f"classify__{strength}"
+    spent = prod(len(values) for name, values in grid.items() if name != key)
+    n = max(len(STRENGTHS), budget // spent)
+    if n > len(STRENGTHS):
+        coarse = grid[key]
+        fine = np.geomspace(min(coarse), max(coarse), n)
+        grid[key] = [float(f"{value:.3g}") for value in fine]
+
+
+def _model(outcome: str) -> tuple[BaseEstimator, dict[str, list[float]]]:
+    if outcome == "classes":
+        return LogisticRegression(max_iter=2000), {"C": list(STRENGTHS)}
+    if outcome == "number":
+        return Ridge(), {"alpha": [1 / c for c in STRENGTHS]}
+    raise ValueError(
+        "Got event and time without model, expected an estimator of risks, such as "
+        "sksurv.linear_model.CoxnetSurvivalAnalysis or a pipeline that ends in one."
+    )
+
+
+def _baseline(outcome: str) -> BaseEstimator:
+    if outcome == "event":
+        raise ValueError(f"Got the arm {BASELINE!r} for event and time, which has none.")
+    return DummyClassifier(strategy="prior") if outcome == "classes" else DummyRegressor()

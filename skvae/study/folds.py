@@ -13,6 +13,7 @@ from skvae.study.splits import RepeatedStratifiedGroupKFold
 
 __all__ = ["OuterFold", "draw_folds"]
 
+_MANY_CLASSES = 10
 Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
@@ -35,6 +36,31 @@ class OuterFold:
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     inner: list[Split]
+
+    @classmethod
+    def external(
+        cls, cohort: Cohort, other: Cohort, inner: int, random_state: int | None
+    ) -> "OuterFold":
+        """Return the split that trains on one cohort and tests on another: fold 0 of 0.
+
+        Parameters
+        ----------
+        cohort, other : Cohort
+            What to train and what to test on.
+        inner : int
+            Number of inner folds.
+        random_state : int or None
+            Seed of the inner folds.
+
+        Returns
+        -------
+        OuterFold
+            The split.
+        """
+        rows = np.arange(len(cohort.samples))
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        splits = _checked_splits(cohort, rows, inner, 1, seed, "inner", inner)
+        return cls(0, 0, rows, np.arange(len(other.samples)), splits)
 
 
 def draw_folds(
@@ -67,7 +93,7 @@ def draw_folds(
     if not isinstance(seed, Integral):
         seed = check_random_state(seed).randint(2**31 - 1)
     inner_seeds = check_random_state(seed).randint(2**31 - 1, size=n_folds * n_repeats)
-    everyone = np.arange(len(cohort.y))
+    everyone = np.arange(len(cohort.samples))
     splits = _checked_splits(cohort, everyone, n_folds, n_repeats, seed, "outer", outer)
     return [
         OuterFold(
@@ -110,24 +136,38 @@ def _checked_splits(
     value: Any,
 ) -> list[Split]:
     """Split some rows of the cohort; no group on both sides, all classes everywhere."""
-    y = cohort.y[rows]
+    strata = cohort.outcome.strata
+    y = strata[rows]
     groups = rows if cohort.groups is None else cohort.groups[rows]
     kind = "rows" if cohort.groups is None else "groups"
-    for label in np.unique(y):
-        n = len(np.unique(groups[y == label]))
+    for stratum in np.unique(y):
+        n = len(np.unique(groups[y == stratum]))
         if n < n_splits:
             raise ValueError(
-                f"Got {name}={value!r}, but class {label} has only {n} {kind} in the "
-                f"{len(rows)} rows to split; each fold needs one."
+                f"Got {name}={value!r}, but {_described(cohort, stratum)} has only {n} "
+                f"{kind} in the {len(rows)} rows to split; each fold needs one."
             )
     cv = RepeatedStratifiedGroupKFold(n_splits, n_repeats, seed)
     splits = list(cv.split(rows, y, groups))
     for train, test in splits:
         if np.isin(groups[test], groups[train]).any():
             raise RuntimeError("A group is in the training and in the test part.")
-        if len(np.unique(y[train])) != len(np.unique(y[test])):
+        if cohort.outcome.kind != "number" and len(np.unique(y[train])) != len(
+            np.unique(y[test])
+        ):
             raise ValueError(
                 f"Got {name}={value!r}, but with so large groups one part of a fold "
                 "lacks a class; expected fewer folds."
             )
     return splits
+
+
+def _described(cohort: Cohort, stratum: int) -> str:
+    """Name a stratum as the user knows it."""
+    outcome = cohort.outcome
+    if outcome.kind == "classes":
+        hint = "" if len(outcome.classes) <= _MANY_CLASSES else " (numbers go as floats)"
+        return f"class {outcome.classes[stratum]}{hint}"
+    if outcome.kind == "event":
+        return "the stratum with an event" if stratum else "the stratum without an event"
+    return f"quarter {stratum + 1} of y"

@@ -1,26 +1,32 @@
 """Nested cross-validation of several pipelines on the same patient-grouped folds."""
 
-import time
-import warnings
+import builtins
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn.exceptions
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.base import BaseEstimator
-from sklearn.metrics import check_scoring
-from threadpoolctl import threadpool_limits
 
-from skvae._compat import take_rows
+import skvae.exceptions
+from skvae.arguments import check_choice
 from skvae.exceptions import warn_caller
 from skvae.extras import import_extra
+from skvae.statistics.thresholds import RULES
+from skvae.study.aggregation import AGGREGATES
 from skvae.study.arm import Arm, named_arms
+from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
+from skvae.study.evaluate import Finished, Task, evaluate
+from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
+from skvae.study.identity import study_identity
 from skvae.study.progress import StudyProgress
 from skvae.study.result import NestedCVResult
 
@@ -35,12 +41,22 @@ def nested_cv(
     groups: ArrayLike | None = None,
     outer: tuple[int, int] = (5, 1),
     inner: int = 3,
-    scoring: str | Callable[..., float] = "roc_auc",
+    scoring: str
+    | Callable[..., float]
+    | list[str]
+    | Mapping[str, str | Callable[..., float]]
+    | None = None,
     reference: str = "pca",
+    positive: Any = None,
+    threshold: str | None = None,
+    aggregate: str | None = None,
+    external: tuple[Any, ...] | None = None,
     params: Mapping[str, ArrayLike] | None = None,
     n_threads: int | None = 1,
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
+    folder: str | Path | None = None,
+    resume: bool = False,
     verbose: bool = False,
 ) -> NestedCVResult:
     """Compare pipelines by nested cross-validation with whole patients in each fold.
@@ -56,10 +72,14 @@ def nested_cv(
         The pipelines to compare, by name. Every step that learns belongs into the
         pipeline. With a grid, `GridSearchCV` chooses in each outer fold; without one
         the estimator is fitted as it is. The estimators are cloned, never changed.
-    X : array of shape (n_samples, ...), DataFrame or list
-        Inputs as the arms take them: rows, images or paths.
+    X : array of shape (n_samples, ...), DataFrame, list, or mapping of str to these
+        Inputs as the arms take them: rows, images or paths. A mapping holds several
+        blocks of the same rows, such as images, radiomics and clinical columns; each arm
+        then begins with `SelectBlock`, or unites several of them.
     y : array-like of shape (n_samples,)
-        Class labels.
+        The outcome: class labels; floats; or a structured array of a boolean field (the
+        event) and a numeric one (the time). Folds are stratified by class, by the quarters
+        of a number, or by the event.
     groups : array-like of shape (n_samples,), default=None
         Patient of each row. The rows of a patient are never on both sides of a split,
         outer or inner. Needed where patients have more than one row. Steps that
@@ -68,10 +88,26 @@ def nested_cv(
         Outer folds and repeats.
     inner : int, default=3
         Inner folds.
-    scoring : str or callable, default="roc_auc"
-        One score, higher is better, as scikit-learn takes it.
+    scoring : str, callable, list of str or mapping of str to these, default=None
+        Scores, higher is better, as scikit-learn takes them, or `"concordance"` of risks
+        with times. The first decides in the inner folds and stands in the summary. By
+        default `"roc_auc"` for two classes, `"roc_auc_ovr"` for more, `"r2"` for numbers,
+        `"concordance"` for times.
     reference : str, default="pca"
         The arm that the others are compared with.
+    positive : object, default=None
+        Of two classes the one that probabilities are of; by default the second in order.
+        Named in all results. Where it is given, the arms see 1 for it and 0 for the other.
+    threshold : {"youden", "sensitivity", "specificity"} or None, default=None
+        Rule by which a threshold of the probability of the positive class is chosen in
+        each fold, on predictions of its inner folds. It costs one more fit for each.
+    aggregate : {"mean", "max"} or None, default=None
+        Make one prediction for each patient of those of several rows, such as lesions:
+        their mean, or the most suspicious. Scores then count patients; the inner folds
+        still choose by rows.
+    external : (X, y) or (X, y, groups), default=None
+        Another cohort. Each arm is searched and fitted once more, on all rows of the
+        first, and predicts it once.
     params : mapping of str to array-like of n_samples rows, default=None
         Further metadata for `fit`, such as `attributes`; each arm gets what its steps
         request.
@@ -83,6 +119,13 @@ def nested_cv(
         Pairs of arm and outer fold that run at the same time, in processes of joblib.
     random_state : int, RandomState instance or None, default=0
         Draws the splits. The arms have random states of their own.
+    folder : str or Path, default=None
+        Where each finished arm and fold is written at once, so that a study that was
+        interrupted or killed can go on. Arms whose `memory` is `networks` in it lose only
+        the networks in training.
+    resume : bool, default=False
+        Whether to go on with what is in `folder`. The result is then the same as without
+        an interruption. Refused where the rows, the arms or the settings have changed.
     verbose : bool, default=False
         Whether to show a live progress bar.
 
@@ -120,140 +163,125 @@ def nested_cv(
     1  plain   1.0         0.0                 2
     """
     import_extra("pandas")  # before hours of training, not after them
-    cohort = Cohort.checked(X, y, groups, params)
-    cohort.check_scoring(scoring)
+    _check_options(threshold, aggregate, folder, resume, random_state)
+    cohort = Cohort.checked(X, y, groups, params, positive)
+    scorings = cohort.outcome.scorings(scoring)
+    if aggregate is not None:
+        cohort.check_patients()
     with config_context(enable_metadata_routing=True):
         checked = named_arms(arms, reference, n_threads)
-        _check_metadata(checked, cohort)
+        _check_arms(checked, cohort)
     folds = draw_folds(cohort, outer, inner, random_state)
-    tasks = [_Task(arm, fold, scoring, n_threads) for arm in checked for fold in folds]
-    with StudyProgress(tasks, str(scoring), show=verbose) as progress:
-        outcomes = {}
-        for task_number, outcome in _run(tasks, cohort, n_jobs):
-            outcomes[task_number] = outcome
-            progress.advance(outcome.row)
-    _warn_once(list(outcomes.values()), n_folds=len(folds))
-    return NestedCVResult.from_outcomes(
-        [outcomes[i] for i in range(len(tasks))], scoring=str(scoring), reference=reference
+    other = None
+    if external is not None:
+        other = checked_external(external, cohort)
+        folds = [*folds, OuterFold.external(cohort, other, inner, random_state)]
+    how = (scorings, threshold, aggregate, n_threads)
+    tasks = [Task(arm, fold, *how, fold.repeat == 0) for arm in checked for fold in folds]
+    checkpoints = None if folder is None else Checkpoints(folder)
+    if checkpoints is not None:
+        settings = {
+            "outer": tuple(outer),
+            "inner": inner,
+            "scoring": scorings,
+            "threshold": threshold,
+            "aggregate": aggregate,
+            "n_threads": n_threads,
+            "random_state": random_state,
+        }
+        identity = study_identity(checked, cohort, other, settings)
+        checkpoints.begin(identity, resume=resume, n_tasks=len(tasks))
+    headline = next(iter(scorings))
+    with StudyProgress(tasks, headline, show=verbose) as progress:
+        finished = {}
+        for number, outcome in _run(tasks, cohort, other, n_jobs, checkpoints):
+            finished[number] = outcome
+            progress.advance(outcome.row, outcome.timing)
+    in_order = [finished[i] for i in range(len(tasks))]
+    _warn_once(in_order, n_folds=len(folds))
+    if checkpoints is not None:
+        checkpoints.forget_networks()
+    return NestedCVResult.from_finished(
+        in_order,
+        scoring=headline,
+        reference=reference,
+        positive=cohort.outcome.positive,
+        kind=cohort.outcome.kind,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """One arm on one outer fold."""
-
-    arm: Arm
-    fold: OuterFold
-    scoring: Any
-    n_threads: int | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Outcome:
-    """A row of the scores, and columns of predictions for the test part."""
-
-    row: dict[str, Any]
-    predictions: dict[str, Any]
-    warned: set[tuple[type[Warning], str]]
-
-
-def _run(
-    tasks: list[_Task], cohort: Cohort, n_jobs: int | None
-) -> Iterator[tuple[int, _Outcome]]:
-    """Yield each outcome with its number as soon as it is there."""
-    # Worker processes share one memory map of the cohort: joblib knows equal arrays.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_numbered)(i, task, cohort) for i, task in enumerate(tasks))
-
-
-def _numbered(number: int, task: _Task, cohort: Cohort) -> tuple[int, _Outcome]:
-    return number, _evaluate(task, cohort)
-
-
-def _evaluate(task: _Task, cohort: Cohort) -> _Outcome:
-    # Worker processes know neither the caller's configuration nor its thread limits.
-    with (
-        config_context(enable_metadata_routing=True),
-        threadpool_limits(task.n_threads, user_api="blas"),
-        warnings.catch_warnings(record=True) as caught,
-    ):
-        row, predictions = _fit_and_score(task.arm, task.fold, task.scoring, cohort)
-    return _Outcome(row, predictions, {(w.category, str(w.message)) for w in caught})
-
-
-def _warn_once(outcomes: list[_Outcome], n_folds: int) -> None:
-    """Pass on what the fits warned of: once for each arm, not for each of its fits."""
-    where = Counter((o.row["arm"], *warned) for o in outcomes for warned in o.warned)
-    for (arm, category, message), count in where.items():
-        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
-        warn_caller(
-            text,
-            category,
+def _check_options(
+    threshold: Any, aggregate: Any, folder: Any, resume: bool, random_state: Any
+) -> None:
+    if threshold is not None:
+        check_choice("nested_cv", "threshold", threshold, RULES)
+    if aggregate is not None:
+        check_choice("nested_cv", "aggregate", aggregate, AGGREGATES)
+    if resume and folder is None:
+        raise ValueError("Got resume=True without folder, expected the folder to go on in.")
+    if folder is not None and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"Got random_state={random_state!r} with folder, expected an int: a study that "
+            "goes on must draw the same folds."
         )
 
 
-def _fit_and_score(
-    arm: Arm, fold: OuterFold, scoring: Any, cohort: Cohort
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    metadata = {
-        name: take_rows(cohort.metadata[name], fold.train)
-        for name in sorted(arm.wants(set(cohort.metadata)))
-    }
-    search = arm.search(fold.inner, scoring)
-    start = time.perf_counter()
-    search.fit(take_rows(cohort.X, fold.train), cohort.y[fold.train], **metadata)
-    fit_seconds = time.perf_counter() - start
-
-    X_test, y_test = take_rows(cohort.X, fold.test), cohort.y[fold.test]
-    score = check_scoring(search, scoring)(search, X_test, y_test)
-    where = {"arm": arm.name, "repeat": fold.repeat, "fold": fold.fold}
-    n_inner_fits = 0 if arm.grid is None else arm.n_configurations * len(fold.inner)
-    row = where | {
-        "score": float(score),
-        "inner_score": float(getattr(search, "best_score_", np.nan)),
-        "n_train": len(fold.train),
-        "n_test": len(fold.test),
-        "n_configurations": arm.n_configurations,
-        "n_fits": n_inner_fits + 1,
-        "fit_seconds": fit_seconds,
-    }
-    chosen = getattr(search, "best_params_", {})
-    row |= {f"param_{name}": _cell(value) for name, value in chosen.items()}
-    predictions = where | {
-        "sample": cohort.samples[fold.test],
-        "group": cohort.samples[fold.test]
-        if cohort.groups is None
-        else cohort.groups[fold.test],
-        "y": y_test,
-        **_predictions(search, X_test),
-    }
-    return row, predictions
-
-
-def _predictions(fitted: BaseEstimator, X: Any) -> dict[str, Any]:
-    """Predicted class, and the values that rank the rows: one column for two classes."""
-    columns = {"prediction": fitted.predict(X)}
-    method = next(
-        (m for m in ("predict_proba", "decision_function") if hasattr(fitted, m)), ""
+def _run(
+    tasks: list[Task],
+    cohort: Cohort,
+    external: Cohort | None,
+    n_jobs: int | None,
+    checkpoints: Checkpoints | None,
+) -> Iterator[tuple[int, Finished]]:
+    """Yield each outcome with its number as soon as it is there."""
+    missing = []
+    for number, task in enumerate(tasks):
+        found = None if checkpoints is None else checkpoints.load(task)
+        if found is None:
+            missing.append((number, task))
+        else:
+            yield number, found
+    # Worker processes share one memory map of the cohort: joblib knows equal arrays.
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    yield from parallel(
+        delayed(_numbered)(number, task, cohort, external, checkpoints)
+        for number, task in missing
     )
-    if not method:
-        return columns
-    values = np.asarray(getattr(fitted, method)(X))
-    if values.ndim == 1:
-        return columns | {"score": values}
-    if values.shape[1] == 2:
-        return columns | {"score": values[:, 1]}
-    return columns | {f"score_{c}": values[:, k] for k, c in enumerate(fitted.classes_)}
 
 
-def _cell(value: Any) -> Any:
-    """Return what a cell of a csv file can hold: numbers and strings, else the repr."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, bool | int | float | str) else repr(value)
+def _numbered(
+    number: int,
+    task: Task,
+    cohort: Cohort,
+    external: Cohort | None,
+    checkpoints: Checkpoints | None,
+) -> tuple[int, Finished]:
+    finished = evaluate(task, cohort, external)
+    if checkpoints is not None:
+        checkpoints.save(task, finished)
+        # What a resumed study would read, so that both are the same to the last byte.
+        finished = checkpoints.load(task) or finished
+    return number, finished
 
 
-def _check_metadata(arms: list[Arm], cohort: Cohort) -> None:
+def _warn_once(finished: list[Finished], n_folds: int) -> None:
+    """Pass on what the fits warned of: once for each arm, not for each of its fits."""
+    where = Counter((f.row["arm"], *warned) for f in finished for warned in f.warned)
+    for (arm, category, message), count in where.items():
+        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
+        warn_caller(text, _category(category))
+
+
+def _category(name: str) -> type[Warning]:
+    """Find a category of warning by its name, which alone survives on disk."""
+    for module in (builtins, sklearn.exceptions, skvae.exceptions):
+        found = getattr(module, name, None)
+        if isinstance(found, type) and issubclass(found, Warning):
+            return found
+    return UserWarning
+
+
+def _check_arms(arms: list[Arm], cohort: Cohort) -> None:
     names = set(cohort.metadata) - {"groups"}
     wanted = set().union(*(arm.wants(names) for arm in arms))
     if names - wanted:
@@ -261,6 +289,7 @@ def _check_metadata(arms: list[Arm], cohort: Cohort) -> None:
             f"Got params with {', '.join(sorted(names - wanted))}, but no step of any arm "
             "requests it for fit (see set_fit_request)."
         )
-    if cohort.groups is not None:
-        for arm in arms:
+    for arm in arms:
+        if cohort.groups is not None:
             arm.warn_of_blind_cv()
+        arm.check_blocks(cohort.X)

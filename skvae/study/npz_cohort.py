@@ -8,12 +8,21 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from skvae.datasets import load_medmnist
+
 __all__ = ["npz_cohort"]
 
 _MOST_CHANNELS = 4
 
 
-def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def npz_cohort(
+    path: str | Path,
+) -> tuple[
+    NDArray[Any],
+    NDArray[Any],
+    NDArray[Any] | None,
+    tuple[NDArray[Any], NDArray[Any]] | None,
+]:
     """Read X, y and groups from an npz file, without unpickling anything.
 
     Parameters
@@ -22,12 +31,15 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
         File with the arrays `X`, a table (n_samples, n_features) or images
         (n_samples, channels, *spatial); `y`, the class of each row; and `groups`, the
         patient of each row. Images of 8-bit integers are scaled to at most 1, but for
-        masks of zeros and ones, which stay as they are.
+        masks of zeros and ones, which stay as they are. Or a file of MedMNIST as it is.
 
     Returns
     -------
     X, y, groups : ndarray
-        The arrays.
+        The arrays. Of MedMNIST the training and validation rows, each of which counts as
+        a patient: `groups` is None.
+    external : (X, y) or None
+        The test rows of MedMNIST.
 
     Raises
     ------
@@ -42,6 +54,8 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
             file = np.load(opened, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise ValueError("it holds a single array.")
+            if "train_images" in file:
+                return _medmnist(path)
             names = [name for name in ("X", "y", "groups") if name in file]
             arrays = {name: _plain(file, name) for name in names}
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
@@ -54,7 +68,18 @@ def npz_cohort(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
             f"Got data={str(path)!r} without {', '.join(missing)}, expected the arrays X, "
             "y and groups (the patient of each row; arange where each row is a patient)."
         )
-    return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"]
+    return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"], None
+
+
+def _medmnist(path: Path) -> Any:
+    """Join what may be learned from, and keep the test part apart."""
+    parts = {split: load_medmnist(path, split) for split in ("train", "val", "test")}
+    if parts["train"].target.ndim > 1:
+        raise ValueError("its images have several labels each; expected one.")
+    inputs = {split: _checked_inputs(part.images) for split, part in parts.items()}
+    X = np.concatenate([inputs["train"], inputs["val"]])
+    y = np.concatenate([parts["train"].target, parts["val"].target])
+    return X, y, None, (inputs["test"], parts["test"].target)
 
 
 def _plain(file: Any, name: str) -> NDArray[Any]:

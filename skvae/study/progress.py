@@ -1,5 +1,6 @@
 """A live bar over the arms and outer folds of a study."""
 
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +41,8 @@ class StudyProgress:
         self, tasks: list[Any], scoring: str, *, show: bool, console: Console | None = None
     ) -> None:
         self._scores: dict[str, list[float]] = {task.arm.name: [] for task in tasks}
+        self._seconds: dict[str, list[float]] = {name: [] for name in self._scores}
+        self._begun = time.monotonic()
         self._n_folds = len(tasks) // len(self._scores)
         self._scoring = scoring
         self._console = console or Console(stderr=True)
@@ -73,15 +76,18 @@ class StudyProgress:
         """Leave the bar as it stands."""
         self._bar.stop()
 
-    def advance(self, row: dict[str, Any]) -> None:
+    def advance(self, row: dict[str, Any], timing: dict[str, Any]) -> None:
         """Take note of one arm on one outer fold.
 
         Parameters
         ----------
         row : dict
             Its row of the scores.
+        timing : dict
+            Its row of the timings.
         """
         self._scores[row["arm"]].append(row["score"])
+        self._seconds[row["arm"]].append(timing["fit_seconds"])
         unfinished = [n for n, done in self._scores.items() if len(done) < self._n_folds]
         at_work = unfinished[0] if unfinished else row["arm"]
         self._bar.update(self._task, advance=1, description=self._description(at_work))
@@ -89,13 +95,35 @@ class StudyProgress:
             n_done = sum(map(len, self._scores.values()))
             self._console.print(
                 f"{n_done}/{self._n_folds * len(self._scores)}  "
-                f"{self._description(row['arm'])}  last fit {row['fit_seconds']:.1f} s",
+                f"{self._description(row['arm'])}  last fit {timing['fit_seconds']:.1f} s"
+                f"{self._remaining()}",
                 highlight=False,
                 soft_wrap=True,
             )
+
+    def _remaining(self) -> str:
+        """Say how long the rest may take: each arm as long as it has, or as the mean."""
+        if not any(len(done) < self._n_folds for done in self._scores.values()):
+            return ""
+        overall = np.mean([s for seconds in self._seconds.values() for s in seconds])
+        rest = sum(
+            (self._n_folds - len(done)) * np.mean(self._seconds[name] or [overall])
+            for name, done in self._scores.items()
+        )
+        work = sum(map(sum, self._seconds.values()))
+        # Fits that were read from disk took no time now; workers share what is left.
+        pace = (time.monotonic() - self._begun) / work if work else 0.0
+        return f"  left about {_duration(rest * pace)}"
 
     def _description(self, arm: str) -> str:
         scores = self._scores[arm]
         mean = f"{np.mean(scores):.3f}" if scores else "  ..."
         name = escape(f"{arm:<{self._width}}")
         return f"{name}  fold {len(scores)}/{self._n_folds}  mean {self._scoring} {mean}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,14 +1,18 @@
 """What a study says to its reader: a table, one sentence, and files."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
+from skvae.files import written_whole
 from skvae.study.figure import comparison_figure
 from skvae.study.result import NestedCVResult
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["summary_table", "verdict", "write_report"]
 
@@ -27,7 +31,7 @@ def summary_table(result: NestedCVResult) -> Table:
         One row for each arm.
     """
     table = Table(
-        title=f"{result.n_samples} samples of {result.n_groups} patients",
+        title=f"{result.n_samples} samples of {result.n_groups} patients{_of(result)}",
         caption="95 % intervals and p: Nadeau-Bengio corrected t, p after Holm. "
         "Tried: configurations searched in each fold.",
         box=box.SIMPLE_HEAD,
@@ -43,8 +47,15 @@ def summary_table(result: NestedCVResult) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in result.summary().itertuples(name="Row"):
         mean = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+        if np.isnan(row.ci_low):
+            mean = f"{row.mean:.3f} [no interval]"
         table.add_row(row.arm, mean, *_comparison(row, result), str(row.n_configurations))
     return table
+
+
+def _of(result: NestedCVResult) -> str:
+    """Say which class probabilities are of."""
+    return "" if result.positive is None else f"; positive: {result.positive}"
 
 
 def _short_name(scoring: str) -> str:
@@ -55,9 +66,8 @@ def _comparison(row: Any, result: NestedCVResult) -> tuple[str, str]:
     if row.arm == result.reference:
         return "reference", ""
     low, high = row.difference_ci_low, row.difference_ci_high
-    return f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]", _p(row.p_holm).removeprefix(
-        "= "
-    )
+    interval = "no interval" if np.isnan(low) else f"{low:+.3f}, {high:+.3f}"
+    return f"{row.difference:+.3f} [{interval}]", _p(row.p_holm).removeprefix("= ")
 
 
 def _p(p: float) -> str:
@@ -99,8 +109,13 @@ def verdict(result: NestedCVResult, alpha: float = 0.05) -> str:
     return f"At Holm-corrected p < {alpha:g}, {', and '.join(parts)}{rest}."
 
 
-def write_report(result: NestedCVResult, folder: str | Path) -> list[Path]:
-    """Write the frames as csv files and the figure as PNG.
+def write_report(
+    result: NestedCVResult,
+    folder: str | Path,
+    *,
+    left_out: tuple["DataFrame | None", "DataFrame | None"] = (None, None),
+) -> list[Path]:
+    """Write the frames as csv files and the figure as PNG, each whole or not at all.
 
     Parameters
     ----------
@@ -108,13 +123,23 @@ def write_report(result: NestedCVResult, folder: str | Path) -> list[Path]:
         What was found.
     folder : str or Path
         Where to; made if it does not exist.
+    left_out : (DataFrame, DataFrame), default=(None, None)
+        Columns and rows that did not enter the study, each with the reason.
 
     Returns
     -------
     list of Path
         The files written.
     """
+    folder = Path(folder)
     paths = result.to_csv(folder)
-    picture = Path(folder) / "comparison.png"
-    comparison_figure(result).savefig(picture, dpi=150)
+    names = ("dropped_columns.csv", "excluded_rows.csv")
+    for name, frame in zip(names, left_out, strict=True):
+        if frame is not None and len(frame):
+            with written_whole(folder / name) as unfinished:
+                frame.to_csv(unfinished, index=False)
+            paths.append(folder / name)
+    picture = folder / "comparison.png"
+    with written_whole(picture) as unfinished:
+        comparison_figure(result).savefig(unfinished, dpi=150)
     return [*paths, picture]

@@ -8,13 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
+from skvae.files import written_whole
+from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.corrected_resampling import corrected_interval, corrected_ttest
+from skvae.statistics.delong import delong_interval, delong_test
 from skvae.statistics.multiplicity import holm
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["NestedCVResult"]
+
+# Between 0 and 1, so that an interval must stay there: on the scale of the logit.
+_SHARES = (
+    "roc_auc",
+    "accuracy",
+    "balanced_accuracy",
+    "concordance",
+    "average_precision",
+    "f1",
+    "precision",
+    "recall",
+    "jaccard",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,18 +41,28 @@ class NestedCVResult:
     ----------
     scores : DataFrame
         One row for each arm and outer fold: `arm`, `repeat`, `fold`, `score`,
-        `inner_score` (mean of the chosen configuration over the inner folds),
-        `n_train`, `n_test`, `n_configurations`, `n_fits`, `fit_seconds`, and the
-        chosen parameters as `param_*`.
+        `inner_score` (mean of the chosen configuration over the inner folds), further
+        scores as `score_*`, `n_train`, `n_test`, `n_train_groups`, `n_test_groups`,
+        `n_configurations`, `n_fits`, the chosen parameters as `param_*`, and the
+        `threshold`, if one was chosen.
     predictions : DataFrame
-        One row for each arm, repeat and sample: `arm`, `repeat`, `fold`, `sample`
-        (index of X, or row number), `group`, `y`, `prediction` (the class), and
-        `score` (the probability of the second class, or the decision value; for more
-        classes one column `score_*` each).
+        One row for each arm, repeat and sample (or patient): `arm`, `repeat`, `fold`,
+        `sample` (index of X, or row number), `group`, the outcome (`y`, or `event` and
+        `time`), `prediction` (the class or number), and `score` (the probability of the
+        positive class, the decision value, or the risk; for more classes one column
+        `score_*` each).
+    timings : DataFrame
+        Seconds of each arm and outer fold.
     scoring : str
         Name of the score.
     reference : str
         The arm that the others are compared with.
+    positive : object
+        The class that `score` is of; None unless there are two classes.
+    kind : str
+        Kind of outcome: `"classes"`, `"number"` or `"event"`.
+    external_scores, external_predictions : DataFrame
+        The same of the external cohort; without rows if there was none.
 
     See Also
     --------
@@ -45,24 +71,38 @@ class NestedCVResult:
 
     scores: "DataFrame"
     predictions: "DataFrame"
+    timings: "DataFrame"
     scoring: str
     reference: str
+    positive: Any
+    kind: str
+    external_scores: "DataFrame"
+    external_predictions: "DataFrame"
 
     @classmethod
-    def from_outcomes(
-        cls, outcomes: Sequence[Any], *, scoring: str, reference: str
+    def from_finished(
+        cls,
+        finished: Sequence[Any],
+        *,
+        scoring: str,
+        reference: str,
+        positive: Any,
+        kind: str,
     ) -> "NestedCVResult":
         """Build the frames.
 
         Parameters
         ----------
-        outcomes : sequence
-            One for each arm and outer fold; `row` is a dict, `predictions` a dict of
-            columns.
+        finished : sequence of Finished
+            One for each arm and outer fold, and for each arm and the external cohort.
         scoring : str
             Name of the score.
         reference : str
             Name of the reference arm.
+        positive : object
+            The positive class.
+        kind : str
+            Kind of outcome.
 
         Returns
         -------
@@ -70,11 +110,23 @@ class NestedCVResult:
             The result.
         """
         pd = import_extra("pandas")
+        inside = [f for f in finished if f.row["repeat"] > 0]
+        outside = [f for f in finished if f.row["repeat"] == 0]
+
+        def joined(some: Sequence[Any]) -> "DataFrame":
+            frames = [pd.DataFrame(f.predictions) for f in some]
+            return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
         return cls(
-            pd.DataFrame([outcome.row for outcome in outcomes]),
-            pd.concat([pd.DataFrame(o.predictions) for o in outcomes], ignore_index=True),
+            pd.DataFrame([f.row for f in inside]),
+            joined(inside),
+            pd.DataFrame([f.timing for f in finished]),
             scoring,
             reference,
+            positive,
+            kind,
+            pd.DataFrame([f.row for f in outside]),
+            joined(outside),
         )
 
     @property
@@ -110,8 +162,36 @@ class NestedCVResult:
         """
         return self.scores.loc[self.scores["arm"] == arm, "score"].to_numpy(dtype=float)
 
-    def summary(self, confidence: float = 0.95) -> "DataFrame":
+    def summary(self, confidence: float = 0.95, rope: float = 0.02) -> "DataFrame":
         """Compare the arms: corrected intervals, and paired tests with Holm's correction.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Coverage of the intervals.
+        rope : float, default=0.02
+            Differences up to this are of no practical importance.
+
+        Returns
+        -------
+        DataFrame
+            One row for each arm: `arm`, `mean`, `ci_low`, `ci_high` (NaN where all folds
+            have the same score); the paired `difference` to the reference with
+            `difference_ci_low` and `difference_ci_high`, `p` and `p_holm`, and the
+            probabilities that the arm is `worse`, `equal` within the rope, or `better`
+            (all missing for the reference itself); `n_configurations` tried in each fold;
+            the `score` and the `positive` class that it is of.
+        """
+        rows = [self._arm_summary(arm, confidence, rope) for arm in self.arms]
+        frame = import_extra("pandas").DataFrame(rows)
+        others = frame["arm"] != self.reference
+        p_holm = np.full(len(frame), np.nan)
+        p_holm[others] = holm(frame.loc[others, "p"].to_numpy(dtype=float))
+        frame.insert(frame.columns.get_loc("p") + 1, "p_holm", p_holm)
+        return frame.assign(score=self.scoring, positive=self.positive)
+
+    def external(self, confidence: float = 0.95) -> "DataFrame":
+        """Compare the arms on the external cohort.
 
         Parameters
         ----------
@@ -121,21 +201,45 @@ class NestedCVResult:
         Returns
         -------
         DataFrame
-            One row for each arm: `arm`, `mean`, `ci_low`, `ci_high`; the paired
-            `difference` to the reference with `difference_ci_low` and
-            `difference_ci_high`, `p` and `p_holm` (missing for the reference itself);
-            `n_configurations` tried in each fold, and `fit_seconds` in all.
+            One row for each arm: `arm`, `score`, and `n` rows. Where the score is the AUC
+            and each patient has one row, DeLong's interval `ci_low` to `ci_high`, and his
+            test of the `difference` to the reference, `p` and `p_holm`.
+
+        Raises
+        ------
+        ValueError
+            If the study had no external cohort.
         """
-        rows = [self._arm_summary(arm, confidence) for arm in self.arms]
-        frame = import_extra("pandas").DataFrame(rows)
-        others = frame["arm"] != self.reference
+        if self.external_scores.empty:
+            raise ValueError("There is no external cohort: the study got external=None.")
+        columns = ["arm", "score", "n_test"]
+        frame = self.external_scores[columns].rename(columns={"n_test": "n"})
+        parts = dict(iter(self.external_predictions.groupby("arm")))
+        one_row_each = parts[self.reference]["group"].is_unique
+        if self.scoring != "roc_auc" or not one_row_each:
+            return frame.reset_index(drop=True)
+        scores = {arm: part["score"].to_numpy() for arm, part in parts.items()}
+        y = (parts[self.reference]["y"] == self.positive).to_numpy().astype(int)
+        rows = []
+        for arm in frame["arm"]:
+            row = delong_interval(y, scores[arm], confidence=confidence)
+            test = delong_test(y, scores[arm], scores[self.reference])
+            is_other = arm != self.reference
+            found = (test.difference, test.pvalue) if is_other else (np.nan, np.nan)
+            rows.append((row.low, row.high, *found))
+        named = ["ci_low", "ci_high", "difference", "p"]
+        compared = import_extra("pandas").DataFrame(rows, columns=named)
+        frame = frame.reset_index(drop=True).join(compared)
+        others = frame["p"].notna()
         frame["p_holm"] = np.nan
-        frame.loc[others, "p_holm"] = holm(frame.loc[others, "p"].to_numpy(dtype=float))
-        front = [c for c in frame.columns if c not in ("n_configurations", "fit_seconds")]
-        return frame[[*front, "n_configurations", "fit_seconds"]]
+        frame.loc[others, "p_holm"] = holm(frame.loc[others, "p"].to_numpy())
+        return frame
 
     def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write results.csv, predictions.csv and summary.csv.
+        """Write results.csv, predictions.csv, summary.csv and timings.csv.
+
+        Each file is written whole, under another name, before it takes its place. Only
+        timings.csv differs between two runs of the same study.
 
         Parameters
         ----------
@@ -145,7 +249,7 @@ class NestedCVResult:
         Returns
         -------
         list of Path
-            The files written.
+            The files written; those of the external cohort among them, if there is one.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,9 +257,14 @@ class NestedCVResult:
             "results.csv": self.scores,
             "predictions.csv": self.predictions,
             "summary.csv": self.summary(),
+            "timings.csv": self.timings,
         }
+        if not self.external_scores.empty:
+            frames["external.csv"] = self.external()
+            frames["external_predictions.csv"] = self.external_predictions
         for name, frame in frames.items():
-            frame.to_csv(folder / name, index=False)
+            with written_whole(folder / name) as unfinished:
+                frame.to_csv(unfinished, index=False)
         return [folder / name for name in frames]
 
     def __repr__(self) -> str:
@@ -178,11 +287,24 @@ class NestedCVResult:
         )
         return "\n  ".join([title, *lines])
 
-    def _arm_summary(self, arm: str, confidence: float) -> dict[str, Any]:
+    @property
+    def _scale(self) -> str:
+        is_share = any(
+            self.scoring == share or self.scoring.startswith(share + "_")
+            for share in _SHARES
+        )
+        return "logit" if is_share else "raw"
+
+    def _arm_summary(self, arm: str, confidence: float, rope: float) -> dict[str, Any]:
         rows = self.scores[self.scores["arm"] == arm]
-        sizes = float(rows["n_train"].mean()), float(rows["n_test"].mean())
+        sizes = (
+            float(rows["n_train_groups"].mean()),
+            float(rows["n_test_groups"].mean()),
+        )
         scores = self.fold_scores(arm)
-        interval = corrected_interval(scores, *sizes, confidence=confidence)
+        interval = corrected_interval(
+            scores, *sizes, confidence=confidence, scale=self._scale
+        )
         summary = {
             "arm": arm,
             "mean": interval.mean,
@@ -192,8 +314,10 @@ class NestedCVResult:
             "difference_ci_low": np.nan,
             "difference_ci_high": np.nan,
             "p": np.nan,
+            "worse": np.nan,
+            "equal": np.nan,
+            "better": np.nan,
             "n_configurations": int(rows["n_configurations"].iloc[0]),
-            "fit_seconds": float(rows["fit_seconds"].sum()),
         }
         if arm != self.reference:
             paired = scores - self.fold_scores(self.reference)
@@ -203,5 +327,6 @@ class NestedCVResult:
                 "difference_ci_low": difference.low,
                 "difference_ci_high": difference.high,
                 "p": corrected_ttest(paired, *sizes).pvalue,
+                **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skvae.code_pickler import CodePickler, described
 from skvae.networks.pooling import pooled
 from skvae.networks.taps import Address, Survey, private_copy, survey, taps
-from skvae.training.caching import CodePickler, described, remember_under
+from skvae.training.caching import remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.host import host_array

@@ -47,7 +47,8 @@ def save(tmp_path):
 
 
 def test_npz_cohort_gives_the_arrays(save):
-    X, y, groups = npz_cohort(save(X=np.ones((6, 1, 4, 4), dtype=np.float32)))
+    X, y, groups, external = npz_cohort(save(X=np.ones((6, 1, 4, 4), dtype=np.float32)))
+    assert external is None
     assert X.shape == (6, 1, 4, 4)
     assert list(y) == [0, 1] * 3
     assert list(groups) == list(range(6))

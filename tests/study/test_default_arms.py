@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ParameterGrid
 
-from skvae.study.default_arms import TABLE_TRAINING, default_arms, log_volume
-from skvae.study.default_study import default_study
+from skvae.study.arm_features import TABLE_TRAINING, log_volume
+from skvae.study.configuration import StudyConfig
+from skvae.study.default_arms import default_arms
+from skvae.study.run_study import run_study
+from skvae.study.study_inputs import StudyInputs
 
 TABLE = np.random.default_rng(0).normal(size=(60, 20))
 MASKS = (np.random.default_rng(0).random((60, 1, 16, 16, 16)) > 0.7).astype(np.uint8)
@@ -13,7 +16,7 @@ GREY = np.random.default_rng(0).random((60, 3, 16, 16)).astype(np.float32)
 @pytest.mark.parametrize(
     ("X", "names"),
     [
-        (TABLE, ["raw", "pca", "autoencoder", "vae"]),
+        (TABLE, ["radiomics", "pca", "autoencoder", "vae"]),
         (MASKS, ["volume", "pca", "autoencoder", "vae"]),
         (GREY, ["pca", "autoencoder", "vae"]),
     ],
@@ -56,13 +59,15 @@ def test_volume_does_not_depend_on_the_value_of_a_mask():
 
 
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
-def test_the_default_study_runs_on_a_table(monkeypatch):
+def test_the_default_study_runs_on_a_table(monkeypatch, tmp_path):
     monkeypatch.setitem(TABLE_TRAINING, "max_iter", 3)
     y = np.arange(60) % 2
-    result = default_study(TABLE + y[:, None], y, np.arange(60) // 2 * 2 + y)
+    inputs = StudyInputs(TABLE + y[:, None], y, np.arange(60) // 2 * 2 + y)
+    config = StudyConfig(outer=(3, 1), inner=2, n_components=(4,), jobs=1)
+    result = run_study(config, inputs, tmp_path)
     summary = result.summary().set_index("arm")
-    assert list(summary.index) == ["raw", "pca", "autoencoder", "vae"]
-    assert summary.loc["raw", "mean"] > 0.9
+    assert list(summary.index) == ["radiomics", "pca", "autoencoder", "vae"]
+    assert summary.loc["radiomics", "mean"] > 0.9
     assert set(result.scores.query("arm == 'vae'")["param_features__layer"]) <= {
         "hidden_1",
         "hidden_2",

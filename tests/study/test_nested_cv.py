@@ -172,7 +172,7 @@ def test_estimators_of_the_user_stay_as_they_are(cohort, arms):
 
 
 def without_seconds(result):
-    return result.scores.drop(columns="fit_seconds")
+    return result.scores
 
 
 def test_random_state_and_jobs(cohort, arms):
@@ -309,8 +309,19 @@ def test_a_failing_fit_stops_the_study(cohort):
         ({"groups": np.array([None] * 120)}, "Got groups with 120 missing values"),
         ({"y": np.zeros(100)}, "Got y with 100 rows, but X has 120"),
         ({"y": np.zeros(120)}, "Got y with the only class"),
-        ({"y": np.arange(120) % 3}, "Got scoring='roc_auc' and y with 3 classes"),
-        ({"y": np.linspace(0, 1, 120)}, "Got y of type continuous"),
+        (
+            {"y": np.arange(120) % 3, "scoring": "roc_auc"},
+            "Got scoring='roc_auc' and y with 3 classes",
+        ),
+        ({"scoring": "concordance"}, "Got scoring='concordance', but y holds no event"),
+        ({"scoring": []}, r"Got scoring=\[\], expected at least one score"),
+        ({"threshold": "best"}, "Got threshold='best'"),
+        ({"aggregate": "median"}, "Got aggregate='median'"),
+        ({"aggregate": "mean", "y": np.arange(120) % 2}, "the patient 'P...' differ in y"),
+        ({"positive": 7}, "Got positive=7, expected one of two classes; y has 0, 1"),
+        ({"resume": True}, "Got resume=True without folder"),
+        ({"folder": "x", "random_state": None}, "Got random_state=None with folder"),
+        ({"external": np.zeros(3)}, "Got external of type ndarray"),
         ({"y": np.zeros((120, 2))}, r"Got y of shape \(120, 2\)"),
         ({"outer": 5}, "Got outer=5, expected"),
         ({"outer": (1, 1)}, r"Got outer=\(1, 1\), expected"),

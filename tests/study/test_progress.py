@@ -17,17 +17,17 @@ def shown(terminal, show=True):
     console = Console(file=stream, force_terminal=terminal, width=120)
     with StudyProgress(TASKS, "roc_auc", show=show, console=console) as progress:
         for i, task in enumerate(TASKS):
-            row = {"arm": task.arm.name, "score": 0.5 + 0.1 * i, "fit_seconds": 2.0}
-            progress.advance(row)
+            row = {"arm": task.arm.name, "score": 0.5 + 0.1 * i}
+            progress.advance(row, {"fit_seconds": 2.0})
     return stream.getvalue()
 
 
 def test_a_log_file_gets_one_line_for_each_fold():
     lines = shown(terminal=False).splitlines()
     assert lines == [
-        "1/4  [pca]  fold 1/2  mean roc_auc 0.500  last fit 2.0 s",
-        "2/4  [pca]  fold 2/2  mean roc_auc 0.550  last fit 2.0 s",
-        "3/4  vae    fold 1/2  mean roc_auc 0.700  last fit 2.0 s",
+        "1/4  [pca]  fold 1/2  mean roc_auc 0.500  last fit 2.0 s  left about 0 s",
+        "2/4  [pca]  fold 2/2  mean roc_auc 0.550  last fit 2.0 s  left about 0 s",
+        "3/4  vae    fold 1/2  mean roc_auc 0.700  last fit 2.0 s  left about 0 s",
         "4/4  vae    fold 2/2  mean roc_auc 0.750  last fit 2.0 s",
     ]
 

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -7,7 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skvae.exceptions import MissingDependencyError
-from skvae.study import corrected_interval, corrected_ttest, holm, nested_cv
+from skvae.study import (
+    bayesian_correlated_ttest,
+    corrected_interval,
+    corrected_ttest,
+    holm,
+    nested_cv,
+)
 from skvae.study.figure import comparison_figure
 from skvae.study.report import summary_table, verdict, write_report
 
@@ -26,7 +33,7 @@ def result(cohort):
 
 def test_summary_is_made_of_the_public_statistics(result):
     summary = result.summary(confidence=0.9).set_index("arm")
-    sizes = result.scores["n_train"].mean(), result.scores["n_test"].mean()
+    sizes = [result.scores[f"n_{part}_groups"].mean() for part in ("train", "test")]
     reference = result.fold_scores("pca")
     p = []
     for arm in ("raw", "first"):
@@ -35,9 +42,12 @@ def test_summary_is_made_of_the_public_statistics(result):
         mean = row[["mean", "ci_low", "ci_high"]]
         difference = row[["difference", "difference_ci_low", "difference_ci_high"]]
         paired = corrected_interval(scores - reference, *sizes, confidence=0.9)
-        assert tuple(mean) == corrected_interval(scores, *sizes, confidence=0.9)
+        logit = {"confidence": 0.9, "scale": "logit"}
+        assert tuple(mean) == corrected_interval(scores, *sizes, **logit)
         assert tuple(difference) == paired
         p.append(corrected_ttest(scores - reference, *sizes).pvalue)
+        rope = bayesian_correlated_ttest(scores - reference, *sizes)
+        assert tuple(row[["worse", "equal", "better"]]) == tuple(rope)
     assert list(summary["p"][1:]) == p
     assert list(summary["p_holm"][1:]) == list(holm(p))
     assert summary.loc["pca", ["difference", "p", "p_holm"]].isna().to_numpy().all()
@@ -56,9 +66,10 @@ def test_files_hold_what_the_frames_hold(result, tmp_path):
         "results.csv",
         "predictions.csv",
         "summary.csv",
+        "timings.csv",
         "comparison.png",
     ]
-    frames = result.scores, result.predictions, result.summary()
+    frames = result.scores, result.predictions, result.summary(), result.timings
     for path, frame in zip(paths, frames, strict=False):
         read = pd.read_csv(path)
         pd.testing.assert_frame_equal(read, frame, rtol=1e-12)
@@ -79,11 +90,11 @@ def test_table_has_a_row_for_each_arm(result):
 
 
 def with_differences(result, **shifts):
-    scores = result.scores.copy()
-    reference = result.fold_scores("pca")
+    scores = result.scores.assign(score=result.scores["score"] - 0.2)
+    reference = result.fold_scores("pca") - 0.2
     for arm, shift in shifts.items():
         scores.loc[scores["arm"] == arm, "score"] = reference + shift
-    return type(result)(scores, result.predictions, result.scoring, result.reference)
+    return replace(result, scores=scores)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Folders that can be written to, files that are whole or not there at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["writable_folder", "written_whole"]
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name to write to; on success it takes the place of the file.
+
+    Whoever reads the file finds the old one or the new one, whenever the process is
+    killed; a full disk leaves the old one as it is.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Yields
+    ------
+    Path
+        A file beside it, of the same suffix.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with written_whole(folder / "table.csv") as unfinished:
+    ...     _ = unfinished.write_text("a,b")
+    >>> [file.name for file in folder.iterdir()]
+    ['table.csv']
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
+    )
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        unfinished.chmod(0o666 & ~_umask())  # mkstemp's files are for their owner alone
+        yield unfinished
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def writable_folder(path: str | Path) -> Path:
+    """Make a folder and try to write to it, before anything takes time.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ValueError
+        Where it is a file, or cannot be written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / ".skvae-trial"
+        trial.write_text("")
+        trial.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"Got output={str(path)!r}, expected a folder that can be written to: "
+            f"{error.strerror}."
+        ) from error
+    return folder
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

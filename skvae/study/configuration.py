@@ -1,0 +1,159 @@
+"""What a study is, in plain values: read from a file, overridden, written down."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from skvae.files import written_whole
+
+__all__ = ["StudyConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """Everything that the command line may say of a study, with its defaults.
+
+    Attributes
+    ----------
+    data : str
+        `"lidc"`, an npz file, or a table.
+    target, group, id, positive : str
+        Columns of a table, and the positive class; empty where there is none.
+    clinical, attributes : tuple of str
+        Columns apart from the features; columns that `attri_vae` learns.
+    arms, layers : tuple of str
+        What is compared, and the layers that are tried; empty for the defaults.
+    n_components : tuple of int
+        Sizes that are tried.
+    outer : tuple of int
+        Folds and repeats.
+    inner : int
+        Inner folds.
+    scoring : tuple of str
+        Scores, the first of which decides; empty for the default.
+    reference : str
+        The arm that the others are compared with; empty for `pca`, or the first.
+    threshold, aggregate : str
+        Rules; empty for none.
+    external : str
+        Another table or npz file; empty for none.
+    full : bool
+        Whether networks train for as long as is sensible.
+    seed : int
+        Of folds and arms.
+    jobs : int
+        Processes; 0 for one per core, 8 at most.
+    """
+
+    data: str = "lidc"
+    target: str = ""
+    group: str = ""
+    id: str = ""
+    positive: str = ""
+    clinical: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    n_components: tuple[int, ...] = (8, 16)
+    outer: tuple[int, ...] = (5, 5)
+    inner: int = 3
+    scoring: tuple[str, ...] = ()
+    reference: str = ""
+    threshold: str = ""
+    aggregate: str = ""
+    external: str = ""
+    full: bool = False
+    seed: int = 0
+    jobs: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        given: Mapping[str, Any],
+        *,
+        file: str | Path | None = None,
+        quick: bool = False,
+    ) -> "StudyConfig":
+        """Lay what was given over what a file says, and that over the defaults.
+
+        Parameters
+        ----------
+        given : mapping of str to object
+            Values by name, as from the command line.
+        file : str or Path, default=None
+            A file that a study has written.
+        quick : bool, default=False
+            Whether the defaults are one repeat and one size.
+
+        Returns
+        -------
+        StudyConfig
+            The configuration.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name or a value of another type.
+        """
+        said = ({} if file is None else _read(file)) | dict(given)
+        for name, value in said.items():
+            said[name] = _checked(name, value, file)
+        base = cls()
+        if quick or said.get("data", base.data) == "lidc":
+            base = replace(base, outer=(5, 1), n_components=(16,))
+        return replace(base, **said)
+
+    def write(self, path: str | Path) -> Path:
+        """Write a file that `of` reads.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        lines = ["# skvae study --config study.toml runs this study again."]
+        # What JSON writes of texts, numbers, truth values and lists is TOML too.
+        lines += [
+            f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            for name, value in asdict(self).items()
+        ]
+        with written_whole(path) as unfinished:
+            unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return Path(path)
+
+
+_TYPES = get_type_hints(StudyConfig)
+
+
+def _read(file: str | Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"Got config={str(file)!r}, expected a file as a study writes it: {error}"
+        ) from error
+
+
+def _checked(name: str, value: Any, file: str | Path | None) -> Any:
+    if name not in _TYPES:
+        listed = ", ".join(field.name for field in fields(StudyConfig))
+        raise ValueError(f"Got {name!r} in {str(file)!r}, but a study has {listed}.")
+    expected = _TYPES[name]
+    if get_origin(expected) is tuple:
+        element = get_args(expected)[0]
+        if isinstance(value, list | tuple) and all(type(v) is element for v in value):
+            return tuple(value)
+        what = f"a list of {element.__name__}"
+    elif type(value) is expected:
+        return value
+    else:
+        what = expected.__name__
+    raise ValueError(f"Got {name}={value!r}, expected {what}.")

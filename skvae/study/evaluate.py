@@ -1,0 +1,221 @@
+"""One arm on one outer fold: searched on the training part, judged on the test part."""
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import cross_val_predict
+from threadpoolctl import threadpool_limits
+
+from skvae._compat import take_rows
+from skvae.statistics.concordance import concordance_scorer
+from skvae.statistics.thresholds import choose_threshold
+from skvae.study.aggregation import PatientPredictor, by_patient
+from skvae.study.arm import Arm
+from skvae.study.cohort import Cohort
+from skvae.study.folds import OuterFold
+
+__all__ = ["Finished", "Task", "evaluate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One arm on one outer fold, or on the external cohort.
+
+    Attributes
+    ----------
+    arm : Arm
+        What is fitted.
+    fold : OuterFold
+        Which rows; of the external cohort, where the test part is there.
+    scorings : dict of str to str or callable
+        The scores by name; the inner search is by the first.
+    threshold : str or None
+        Rule by which a threshold is chosen on the training part.
+    aggregate : str or None
+        How the predictions of a patient's rows become one.
+    n_threads : int or None
+        Threads of linear algebra.
+    is_external : bool
+        Whether the test part is that of the external cohort.
+    """
+
+    arm: Arm
+    fold: OuterFold
+    scorings: dict[str, Any]
+    threshold: str | None
+    aggregate: str | None
+    n_threads: int | None
+    is_external: bool = False
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Arm, repeat and fold: what names the task."""
+        return {"arm": self.arm.name, "repeat": self.fold.repeat, "fold": self.fold.fold}
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What came of a task.
+
+    Attributes
+    ----------
+    row : dict
+        Its row of the scores.
+    timing : dict
+        Its row of the timings.
+    predictions : dict of str to array
+        Columns, a value for each row (or patient) of the test part.
+    warned : list of (str, str)
+        Category and text of the warnings.
+    """
+
+    row: dict[str, Any]
+    timing: dict[str, Any]
+    predictions: dict[str, Any]
+    warned: list[tuple[str, str]]
+
+
+def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Finished:
+    """Search, fit and score.
+
+    Parameters
+    ----------
+    task : Task
+        What to do.
+    cohort : Cohort
+        The rows of the training part, and of the test part of a fold.
+    external : Cohort, default=None
+        Those of the test part of an external task.
+
+    Returns
+    -------
+    Finished
+        Scores and predictions.
+    """
+    # Worker processes know neither the caller's configuration nor its thread limits.
+    with (
+        config_context(enable_metadata_routing=True),
+        threadpool_limits(task.n_threads, user_api="blas"),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        row, timing, predictions = _fit_and_score(task, cohort, external or cohort)
+    warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
+    return Finished(row, timing, predictions, warned)
+
+
+def _fit_and_score(
+    task: Task, cohort: Cohort, tested: Cohort
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    arm, fold = task.arm, task.fold
+    metadata = {
+        name: take_rows(cohort.metadata[name], fold.train)
+        for name in sorted(arm.wants(set(cohort.metadata)))
+    }
+    X_train, y_train = take_rows(cohort.X, fold.train), cohort.outcome.values[fold.train]
+    scorings = {name: _scorer(scoring) for name, scoring in task.scorings.items()}
+    first = next(iter(scorings.values()))
+    search = arm.search(fold.inner, first)
+    start = time.perf_counter()
+    search.fit(X_train, y_train, **metadata)
+    fit_seconds = time.perf_counter() - start
+
+    X_test, y_test = take_rows(tested.X, fold.test), tested.outcome.values[fold.test]
+    patients = tested.patients[fold.test]
+    predictor, rows = search, fold.test
+    if task.aggregate is not None:
+        predictor = PatientPredictor(search, patients, task.aggregate)
+        rows = fold.test[by_patient(patients)]
+        y_test = tested.outcome.values[rows]
+    scores = {
+        name if i else "score": float(
+            check_scoring(predictor, s)(predictor, X_test, y_test)
+        )
+        for i, (name, s) in enumerate(scorings.items())
+    }
+    n_searched = 0 if arm.grid is None else arm.n_configurations
+    n_inner_fits = (n_searched + (task.threshold is not None)) * len(fold.inner)
+    row = task.where | {
+        "score": scores.pop("score"),
+        "inner_score": float(getattr(search, "best_score_", np.nan)),
+        **{f"score_{name}": value for name, value in scores.items()},
+        "n_train": len(fold.train),
+        "n_test": len(fold.test),
+        "n_train_groups": len(np.unique(cohort.patients[fold.train])),
+        "n_test_groups": len(np.unique(patients)),
+        "n_configurations": arm.n_configurations,
+        "n_fits": n_inner_fits + 1,
+    }
+    chosen = getattr(search, "best_params_", {})
+    row |= {f"param_{name}": _cell(value) for name, value in chosen.items()}
+    columns = _predictions(predictor, X_test, tested.outcome)
+    if task.threshold is not None and "score" in columns:
+        row["threshold"] = _threshold(task, search, X_train, y_train, metadata)
+        columns["threshold"] = np.full(len(columns["score"]), row["threshold"])
+    predictions = task.where | {
+        "sample": patients[by_patient(patients)]
+        if task.aggregate
+        else tested.samples[rows],
+        "group": tested.patients[rows],
+        **tested.outcome.columns(rows),
+        **columns,
+    }
+    return row, task.where | {"fit_seconds": fit_seconds}, predictions
+
+
+def _scorer(scoring: Any) -> Any:
+    return concordance_scorer if scoring == "concordance" else scoring
+
+
+def _predictions(fitted: Any, X: Any, outcome: Any) -> dict[str, Any]:
+    """Return what is predicted, and the values that rank the rows."""
+    predicted = np.asarray(fitted.predict(X))
+    if outcome.kind != "classes":
+        return {"score" if outcome.kind == "event" else "prediction": predicted}
+    columns = {"prediction": outcome.named(predicted)}
+    method = _ranking_method(fitted)
+    if not method:
+        return columns
+    values = np.asarray(getattr(fitted, method)(X))
+    if values.ndim == 1:
+        return columns | {"score": values}
+    if values.shape[1] == 2:
+        return columns | {"score": values[:, 1]}
+    names = outcome.named(np.asarray(fitted.classes_))
+    return columns | {f"score_{name}": values[:, k] for k, name in enumerate(names)}
+
+
+def _ranking_method(fitted: Any) -> str:
+    methods = (m for m in ("predict_proba", "decision_function") if hasattr(fitted, m))
+    return next(methods, "")
+
+
+def _threshold(
+    task: Task, search: Any, X: Any, y: NDArray[Any], metadata: dict[str, Any]
+) -> float:
+    """Choose on the training part alone, by rows that the model has not been fitted on."""
+    chosen: BaseEstimator = getattr(search, "best_estimator_", search)
+    values = cross_val_predict(
+        chosen,
+        X,
+        y,
+        cv=task.fold.inner,
+        method=_ranking_method(search),
+        params=metadata,
+    )
+    score = values if values.ndim == 1 else values[:, 1]
+    positive = (y == np.unique(y)[1]).astype(int)
+    return float(choose_threshold(positive, score, rule=task.threshold))
+
+
+def _cell(value: Any) -> Any:
+    """Return what a cell of a csv file can hold: numbers and strings, else the repr."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str) else repr(value)

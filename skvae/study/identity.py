@@ -1,0 +1,96 @@
+"""Hashes of what decides the numbers of a study: its rows, its arms, its settings."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+
+from skvae.code_pickler import CodePickler
+from skvae.extras import import_extra
+from skvae.study.arm import Arm
+from skvae.study.blocks import Blocks
+from skvae.study.cohort import Cohort
+
+__all__ = ["study_identity"]
+
+
+def study_identity(
+    arms: list[Arm],
+    cohort: Cohort,
+    external: Cohort | None,
+    settings: Mapping[str, Any],
+) -> dict[str, str]:
+    """Name each thing that decides the results, with a text that changes with it.
+
+    Parameters
+    ----------
+    arms : list of Arm
+        What is compared.
+    cohort, external : Cohort
+        The rows.
+    settings : mapping of str to object
+        Plain values, and scores.
+
+    Returns
+    -------
+    dict of str to str
+        A hash, or the value itself where it is short.
+    """
+    identity = {f"arms[{arm.name!r}]": _hash_of_arm(arm) for arm in arms}
+    identity["the order of the arms"] = ", ".join(arm.name for arm in arms)
+    identity |= _cohort_identity("", cohort)
+    if external is not None:
+        identity |= _cohort_identity("external ", external)
+    for name, value in settings.items():
+        plain = isinstance(value, str | int | float | bool | tuple) or value is None
+        identity[name] = repr(value) if plain else _hash(value)
+    return identity
+
+
+def _cohort_identity(prefix: str, cohort: Cohort) -> dict[str, str]:
+    if isinstance(cohort.X, Blocks):
+        found = {
+            f"{prefix}X[{name!r}]": _hash_of_rows(cohort.X[name]) for name in cohort.X.names
+        }
+    else:
+        found = {f"{prefix}X": _hash_of_rows(cohort.X)}
+    columns = {"y": cohort.outcome.values, "the names of the rows": cohort.samples}
+    columns["positive"] = np.asarray(cohort.outcome.classes)
+    columns |= {f"params[{k!r}]": v for k, v in cohort.metadata.items() if k != "groups"}
+    if cohort.groups is not None:
+        columns["groups"] = cohort.groups
+    return found | {
+        prefix + name: _hash_of_rows(column) for name, column in columns.items()
+    }
+
+
+def _hash_of_rows(rows: Any) -> str:
+    """Hash values, not how they lie in memory."""
+    if hasattr(rows, "iloc"):
+        hashed = import_extra("pandas").util.hash_pandas_object(rows).to_numpy()
+        return str(joblib.hash((list(map(str, getattr(rows, "columns", []))), hashed)))
+    array = np.asarray(rows)
+    if array.dtype == object:
+        return str(joblib.hash(array.tolist()))
+    return str(joblib.hash(np.ascontiguousarray(array)))
+
+
+def _hash_of_arm(arm: Arm) -> str:
+    """Hash estimator and grid, without the folders that networks are kept in."""
+    estimator = clone(arm.estimator)
+    folders = [
+        key for key in estimator.get_params() if key == "memory" or key.endswith("__memory")
+    ]
+    return _hash((estimator.set_params(**dict.fromkeys(folders)), arm.grid))
+
+
+def _hash(value: Any) -> str:
+    pickled = io.BytesIO()
+    pickler = CodePickler(pickled, protocol=4)
+    pickler.fast = True
+    pickler.dump(value)
+    return hashlib.sha256(pickled.getvalue()).hexdigest()

@@ -1,0 +1,182 @@
+"""A study from its configuration to its files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from joblib import cpu_count
+
+from skvae.exceptions import warn_caller
+from skvae.files import writable_folder
+from skvae.study.checkpoints import Checkpoints
+from skvae.study.cohort import Cohort
+from skvae.study.configuration import StudyConfig
+from skvae.study.default_arms import default_arms
+from skvae.study.leak_guards import leak_signs
+from skvae.study.nested_cv import nested_cv
+from skvae.study.result import NestedCVResult
+from skvae.study.study_inputs import StudyInputs
+
+__all__ = ["checked_cohort", "n_jobs", "run_study", "settled", "study_arms"]
+
+_MOST_JOBS = 8
+
+
+def run_study(
+    config: StudyConfig,
+    inputs: StudyInputs,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    restart: bool = False,
+    verbose: bool = False,
+) -> NestedCVResult:
+    """Compare the arms of a configuration and keep what is finished in a folder.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What to do.
+    inputs : StudyInputs
+        The rows that it names.
+    folder : str or Path
+        Where finished folds are kept, and `study.toml` is written.
+    resume : bool, default=False
+        Whether to go on with what is there.
+    restart : bool, default=False
+        Whether to forget what is there.
+    verbose : bool, default=False
+        Whether to show a live progress bar.
+
+    Returns
+    -------
+    NestedCVResult
+        The result.
+    """
+    folder = writable_folder(folder)
+    checkpoints = Checkpoints(folder)
+    if restart:
+        checkpoints.clear()
+    cohort = checked_cohort(inputs)
+    for sign in leak_signs(cohort):
+        warn_caller(f"A possible leak: {sign}.")
+    arms = study_arms(config, inputs, cohort, memory=str(checkpoints.networks))
+    config = settled(config, list(arms), cohort)
+    config.write(folder / "study.toml")
+    return nested_cv(
+        arms,
+        inputs.X,
+        inputs.y,
+        groups=inputs.groups,
+        outer=config.outer,  # type: ignore[arg-type]  # checked there
+        inner=config.inner,
+        scoring=list(config.scoring),
+        reference=config.reference,
+        positive=inputs.positive,
+        threshold=config.threshold or None,
+        aggregate=config.aggregate or None,
+        external=inputs.external,
+        params=inputs.params,
+        n_jobs=n_jobs(config),
+        random_state=config.seed,
+        folder=folder,
+        resume=resume,
+        verbose=verbose,
+    )
+
+
+def n_jobs(config: StudyConfig) -> int:
+    """Return the number of processes.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What to do.
+
+    Returns
+    -------
+    int
+        As asked for, or one for each core, 8 at most.
+    """
+    return config.jobs or min(cpu_count(), _MOST_JOBS)
+
+
+def checked_cohort(inputs: StudyInputs) -> Cohort:
+    """Check the rows as a study does.
+
+    Parameters
+    ----------
+    inputs : StudyInputs
+        The rows.
+
+    Returns
+    -------
+    Cohort
+        The same, checked.
+    """
+    params = inputs.params
+    return Cohort.checked(inputs.X, inputs.y, inputs.groups, params, inputs.positive)
+
+
+def study_arms(
+    config: StudyConfig, inputs: StudyInputs, cohort: Cohort, *, memory: str | None
+) -> dict[str, Any]:
+    """Return the arms that a configuration names.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What to do.
+    inputs : StudyInputs
+        The rows.
+    cohort : Cohort
+        The same, checked.
+    memory : str or None
+        Where networks are kept.
+
+    Returns
+    -------
+    dict of str to (estimator, grid)
+        The arms by name.
+    """
+    names = list(config.arms) or None
+    asked = any(
+        part.startswith("attri_vae") for name in config.arms for part in name.split("+")
+    )
+    if asked != bool(inputs.params):
+        raise ValueError(
+            f"Got arms={list(config.arms)!r} and attributes={list(config.attributes)!r}, "
+            "expected the arm attri_vae and the columns that it learns, or neither."
+        )
+    return default_arms(
+        inputs.X,
+        names,
+        outcome=cohort.outcome.kind,
+        layers=config.layers or None,
+        n_components=config.n_components,
+        full=config.full,
+        memory=memory,
+        random_state=config.seed,
+    )
+
+
+def settled(config: StudyConfig, arms: list[str], cohort: Cohort) -> StudyConfig:
+    """Return the configuration with what was left to the defaults.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What to do.
+    arms : list of str
+        The arms that were made of it.
+    cohort : Cohort
+        The rows.
+
+    Returns
+    -------
+    StudyConfig
+        The effective configuration.
+    """
+    reference = config.reference or next((a for a in arms if a.startswith("pca")), arms[0])
+    scoring = tuple(cohort.outcome.scorings(list(config.scoring) or None))
+    return replace(config, arms=tuple(arms), reference=reference, scoring=scoring)

@@ -1,0 +1,160 @@
+"""The rows that a configuration names: of LIDC-IDRI, an npz file, or a table."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skvae.datasets import read_features
+from skvae.extras import import_extra
+from skvae.study.configuration import StudyConfig
+from skvae.study.lidc_cohort import lidc_cohort
+from skvae.study.npz_cohort import npz_cohort
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["StudyInputs", "study_inputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyInputs:
+    """Inputs, outcome and patients, and what a reader should know of them.
+
+    Attributes
+    ----------
+    X : array, DataFrame or dict of these
+        Inputs.
+    y, groups : array
+        Outcome and patient of each row; groups may be None.
+    positive : object
+        The positive class that was named; None otherwise.
+    params : dict
+        Attributes, for the arm that learns them.
+    external : tuple or None
+        Inputs, outcome and patients of another cohort.
+    dropped, failed : DataFrame or None
+        Columns and rows that are left out, each with the reason.
+    notes : list of str
+        What was read.
+    """
+
+    X: Any
+    y: Any
+    groups: Any
+    positive: Any = None
+    params: dict[str, Any] = field(default_factory=dict)
+    external: tuple[Any, ...] | None = None
+    dropped: "DataFrame | None" = None
+    failed: "DataFrame | None" = None
+    notes: list[str] = field(default_factory=list)
+
+
+def study_inputs(config: StudyConfig) -> StudyInputs:
+    """Read what a configuration names.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What to read.
+
+    Returns
+    -------
+    StudyInputs
+        The rows.
+
+    Raises
+    ------
+    ValueError
+        Where a file or a column is not what it is named for.
+    """
+    is_table = config.data != "lidc" and not config.data.endswith(".npz")
+    if not is_table:
+        for name in ("target", "group", "id", "clinical", "attributes"):
+            if getattr(config, name):
+                raise ValueError(
+                    f"Got {name}={getattr(config, name)!r}, which names columns of a "
+                    f"table, but data={config.data!r}."
+                )
+    if config.data == "lidc":
+        if config.external:
+            raise ValueError(f"Got external={config.external!r} with data='lidc'.")
+        return StudyInputs(*lidc_cohort(full=config.full, random_state=config.seed))
+    return _table(config) if is_table else _arrays(config)
+
+
+def _arrays(config: StudyConfig) -> StudyInputs:
+    X, y, groups, external = npz_cohort(config.data)
+    if config.external:
+        external = npz_cohort(config.external)[:3]
+    positive = next((c for c in np.unique(y).tolist() if str(c) == config.positive), None)
+    if config.positive and positive is None:
+        raise ValueError(
+            f"Got positive={config.positive!r}, but y has "
+            f"{', '.join(map(str, np.unique(y)[:5]))}."
+        )
+    return StudyInputs(X, y, groups, positive, external=external)
+
+
+def _table(config: StudyConfig) -> StudyInputs:
+    if not config.target:
+        raise ValueError(
+            f"Got data={config.data!r} without target, expected the column of the outcome; "
+            "it is never guessed."
+        )
+    data = _read(config, config.data)
+    notes = list(data.notes)
+    if data.groups is None:
+        notes.append("each row counts as a patient, since neither group nor id is named")
+    external = None
+    if config.external:
+        other = _read(config, config.external)
+        external = (_blocks(other), other.target, other.groups)
+        notes += [f"{config.external}: {note}" for note in other.notes]
+        notes += [
+            f"{config.external}: {row.case} is left out, {row.reason}"
+            for row in other.failed.itertuples(name="Row")
+        ]
+    params = {}
+    if config.attributes:
+        params["attributes"] = _attributes(data, config.attributes)
+    return StudyInputs(
+        _blocks(data),
+        data.target,
+        data.groups,
+        data.positive,
+        params,
+        external,
+        data.dropped,
+        data.failed,
+        notes,
+    )
+
+
+def _read(config: StudyConfig, path: str) -> Any:
+    return read_features(
+        path,
+        target=config.target,
+        group=config.group or None,
+        id=config.id or None,
+        positive=config.positive or None,
+        clinical=config.clinical,
+    )
+
+
+def _blocks(data: Any) -> Any:
+    """Return the features alone, or side by side with the clinical columns."""
+    if data.clinical.empty:
+        return data.features
+    return {"radiomics": data.features, "clinical": data.clinical}
+
+
+def _attributes(data: Any, names: tuple[str, ...]) -> "DataFrame":
+    both = import_extra("pandas").concat([data.features, data.clinical], axis=1)
+    missing = [name for name in names if name not in both]
+    if missing:
+        raise ValueError(
+            f"Got attributes={list(names)!r}, but neither the features nor the clinical "
+            f"columns have {', '.join(missing)}."
+        )
+    return both[list(names)]
