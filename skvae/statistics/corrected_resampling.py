@@ -10,15 +10,27 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from skvae.statistics.interval_scales import bounds_around, check_confidence
+
 __all__ = ["CorrectedTTest", "Interval", "corrected_interval", "corrected_ttest"]
 
 
 class Interval(NamedTuple):
-    """A mean with the bounds of its interval."""
+    """A mean with the bounds of its interval, NaN where there is none."""
 
     mean: float
     low: float
     high: float
+
+    @property
+    def reason(self) -> str:
+        """Why there is no interval; empty where there is one."""
+        if not np.isnan(self.low):
+            return ""
+        return (
+            f"No interval: every fold has the same score, {self.mean:g}, and that says "
+            "nothing of how much it varies."
+        )
 
 
 class CorrectedTTest(NamedTuple):
@@ -29,7 +41,12 @@ class CorrectedTTest(NamedTuple):
 
 
 def corrected_interval(
-    scores: ArrayLike, n_train: float, n_test: float, *, confidence: float = 0.95
+    scores: ArrayLike,
+    n_train: float,
+    n_test: float,
+    *,
+    confidence: float = 0.95,
+    scale: str = "raw",
 ) -> Interval:
     r"""Mean of cross-validated scores with the Nadeau-Bengio corrected t interval.
 
@@ -38,9 +55,9 @@ def corrected_interval(
     :math:`\hat\sigma^2`, the interval is
 
     .. math::
-        \bar s \pm t_{J-1, (1 + \mathrm{confidence}) / 2}
-        \sqrt{\left(\frac{1}{J} + \frac{n_\mathrm{test}}{n_\mathrm{train}}\right)
-        \hat\sigma^2}.
+        \bar s \pm t_{J-1, (1 + \mathrm{confidence}) / 2}\, e,
+        \qquad e = \sqrt{\left(\frac{1}{J}
+        + \frac{n_\mathrm{test}}{n_\mathrm{train}}\right) \hat\sigma^2}.
 
     The second fraction is the correction: without it, more repeats would shrink the
     interval to nothing.
@@ -50,20 +67,41 @@ def corrected_interval(
     scores : array-like of shape (n_splits,)
         One score, or one paired difference of scores, for each split.
     n_train, n_test : float
-        Number of training and of test rows in a split (the mean, if they vary).
+        Number of training and of test rows in a split (the mean, if they vary); of
+        patients, where whole patients are held out.
     confidence : float, default=0.95
         Coverage, between 0 and 1.
+    scale : {"raw", "logit"}, default="raw"
+        Scale on which the interval is symmetric.
+
+        ``"raw"``
+            That of the scores: for differences, :math:`R^2`, losses. The bounds are not
+            clipped to the range of the score.
+        ``"logit"``
+            For scores between 0 and 1, as AUC, accuracy and concordance:
+            :math:`\mathrm{expit}(\mathrm{logit}\,\bar s \pm t\,e / (\bar s (1 - \bar s)))`,
+            which stays between 0 and 1. The mean and the error are of the raw scores: a
+            fold may well score 1, whose logit is infinite.
 
     Returns
     -------
     Interval
-        Named tuple of `mean`, `low` and `high`. The bounds are not clipped to the
-        range of the score.
+        Named tuple of `mean`, `low` and `high`. Where all scores are equal, such as all
+        1, there is no interval: the bounds are NaN, and `reason` says why.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two finite scores, a number is out of its range, or
+        scores lie outside of [0, 1] for ``scale="logit"``.
 
     References
     ----------
     .. [1] C. Nadeau and Y. Bengio (2003). Inference for the generalization error.
        Machine Learning 52, 239-281.
+    .. [2] E. LeDell, M. Petersen and M. van der Laan (2015). Computationally efficient
+       confidence intervals for cross-validated area under the ROC curve estimates.
+       Electronic Journal of Statistics 9, 1583-1607: the logit by the delta method.
 
     Examples
     --------
@@ -71,12 +109,19 @@ def corrected_interval(
     >>> mean, low, high = corrected_interval([0.8, 0.9, 0.7, 0.8, 0.8], 80, 20)
     >>> print(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
     0.80 [0.67, 0.93]
+    >>> auc = [0.99, 1, 0.95, 1, 0.9]
+    >>> print("[{1:.2f}, {2:.2f}]".format(*corrected_interval(auc, 80, 20)))
+    [0.89, 1.05]
+    >>> print("[{1:.2f}, {2:.2f}]".format(*corrected_interval(auc, 80, 20, scale="logit")))
+    [0.69, 1.00]
+    >>> corrected_interval([1, 1, 1, 1, 1], 80, 20, scale="logit").reason
+    'No interval: every fold has the same score, 1, and that says nothing of how much it
+    varies.'
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"Got confidence={confidence!r}, expected 0 < confidence < 1.")
+    check_confidence(confidence)
     mean, standard_error, df = _mean_and_error(scores, n_train, n_test)
     half = stats.t.ppf((1 + confidence) / 2, df) * standard_error
-    return Interval(mean, float(mean - half), float(mean + half))
+    return Interval(mean, *bounds_around(mean, half, scale, np.asarray(scores)))
 
 
 def corrected_ttest(
@@ -144,8 +189,10 @@ def _mean_and_error(
         raise ValueError(
             f"Got n_train={n_train!r} and n_test={n_test!r}, expected positive counts."
         )
-    # Equal numbers must have variance zero, not the rounding error of their mean.
-    variance = 0.0 if np.ptp(values) == 0 else values.var(ddof=1)
-    mean = values[0] if np.ptp(values) == 0 else values.mean()
+    # Equal numbers must have variance zero, not the rounding error of their mean, nor
+    # that of the differences of equal scores.
+    equal = np.ptp(values) <= 1e-9 * np.abs(values).max()
+    variance = 0.0 if equal else values.var(ddof=1)
+    mean = values[0] if equal else values.mean()
     error = np.sqrt((1 / len(values) + n_test / n_train) * variance)
     return float(mean), float(error), len(values) - 1

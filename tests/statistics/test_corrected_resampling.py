@@ -63,7 +63,39 @@ def test_more_repeats_do_not_shrink_the_interval_to_nothing():
 def test_no_variance():
     assert corrected_ttest([0.0] * 5, 80, 20) == (0.0, 1.0)
     assert corrected_ttest([0.1] * 5, 80, 20) == (np.inf, 0.0)
-    assert corrected_interval([0.1] * 5, 80, 20) == (0.1, 0.1, 0.1)
+    # 0.9 - 0.8 and 0.3 - 0.2 differ in the last bit.
+    assert corrected_ttest(np.subtract([0.9, 0.3], [0.8, 0.2]), 80, 20).pvalue == 0
+
+
+@pytest.mark.parametrize("scale", ["raw", "logit"])
+@pytest.mark.parametrize("score", [0, 0.1, 1])
+def test_scores_that_are_all_equal_have_no_interval(score, scale):
+    interval = corrected_interval([score] * 5, 80, 20, scale=scale)
+    mean, low, high = interval
+    assert mean == score
+    assert np.isnan([low, high]).all()
+    assert f"every fold has the same score, {score:g}," in interval.reason
+    assert corrected_interval([0.1, 0.2], 80, 20, scale=scale).reason == ""
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=30), st.floats(0.5, 0.99))
+def test_the_logit_interval_is_the_delta_method_of_the_raw_one(values, confidence):
+    if np.ptp(values) < 1e-6:
+        return
+    mean, low, high = corrected_interval(values, 80, 20, confidence=confidence)
+    m, *bounds = corrected_interval(values, 80, 20, confidence=confidence, scale="logit")
+    assert m == mean
+    half = (high - low) / 2 / (mean * (1 - mean))
+    odds = mean / (1 - mean) * np.exp([-half, half])
+    assert bounds == pytest.approx(odds / (1 + odds), rel=1e-9)
+    assert 0 <= bounds[0] < mean < bounds[1] <= 1
+
+
+def test_the_logit_takes_scores_from_0_to_1_alone():
+    with pytest.raises(ValueError, match=r"scale='logit' and scores from -0.1 to 0.2"):
+        corrected_interval([-0.1, 0.2], 80, 20, scale="logit")
+    with pytest.raises(ValueError, match="scale='log'"):
+        corrected_interval([0.1, 0.2], 80, 20, scale="log")
 
 
 @pytest.mark.parametrize("bad", [[0.5], [0.5, np.nan], [[0.1, 0.2]], []])
