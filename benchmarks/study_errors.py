@@ -12,11 +12,15 @@ Wilson intervals of the rates. ``coverage`` is that of the *expected* AUC of mod
 on as many rows as a fold has (``truth``: mean over 500 fresh training sets, each scored on
 20,000 rows; ``truth_formula``: of the same models, by the formula of normal scores).
 Variants of the correction are ``corrected`` (n_test / n_train), ``naive`` (none) and
-``doubled`` (2 n_test / n_train), of which the last was chosen before looking.
+``doubled`` (2 n_test / n_train), of which the last was chosen before looking. ``needed``
+is the multiple of n_test / n_train with which the corrected variance would be right on
+average: the variance of the mean over the cohorts, against that of the folds within one.
+``announced`` is better, and the interval of the better arm above .5: a guard for cohorts
+without any signal, where the correction falls short.
 
 Writes ``results/study_errors.csv``.
 
-    python benchmarks/study_errors.py [--cohorts 2000] [--rows 60 100 200]
+    python benchmarks/study_errors.py [--cohorts 2000] [--rows 60 100 200 400]
 """
 
 import argparse
@@ -149,9 +153,18 @@ def wilson(name: str, count: int, n: int) -> dict[str, float]:
     }
 
 
+def needed_correction(scores: np.ndarray, n_train: int, n_test: int) -> float:
+    """Return the multiple of n_test / n_train that the variance of the mean asks for."""
+    variances = scores.mean(axis=1).var(ddof=1), scores.var(axis=1, ddof=1).mean()
+    excess = variances[0] / variances[1] - 1 / scores.shape[1]
+    return round(float(excess * n_train / n_test), 3)
+
+
 def errors(scores: np.ndarray, n_train: int, n_test: int) -> Iterator[dict]:
     """Yield how often each test rejects, and says better."""
     differences = scores[:, 1] - scores[:, 0]
+    low = [corrected_interval(s, n_train, n_test, scale="logit").low for s in scores[:, 1]]
+    above_chance = np.array(low) > 0.5
     for test, correction in CORRECTIONS.items():
         # 1e-300 test rows in place of none, which are refused.
         n_assumed = correction * n_test or 1e-300
@@ -159,9 +172,14 @@ def errors(scores: np.ndarray, n_train: int, n_test: int) -> Iterator[dict]:
         rejected = p < 0.05
         better = rejected & (differences.mean(axis=1) > 0)
         yield (
-            {"measure": "difference", "method": test}
+            {
+                "measure": "difference",
+                "method": test,
+                "needed": needed_correction(differences, n_train, n_test),
+            }
             | wilson("rejected", rejected.sum(), len(p))
             | wilson("better", better.sum(), len(p))
+            | wilson("announced", (better & above_chance).sum(), len(p))
         )
 
 
@@ -180,6 +198,7 @@ def coverage(
                 {
                     "measure": "interval",
                     "method": f"{scale}, {name}",
+                    "needed": needed_correction(scores, n_train, n_test),
                     "truth": round(truth[0], 4),
                     "truth_formula": round(truth[1], 4),
                     "mean_score": round(float(scores.mean()), 4),
@@ -187,7 +206,9 @@ def coverage(
                     "no_interval": int(np.isnan(low).sum()),
                     "past_1": int((high > 1).sum()),
                 }
-                | wilson("covered", ((low <= truth[0]) & (truth[0] <= high)).sum(), len(low))
+                | wilson(
+                    "covered", ((low <= truth[0]) & (truth[0] <= high)).sum(), len(low)
+                )
             )
 
 
@@ -196,7 +217,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cohorts", type=int, default=2000)
-    parser.add_argument("--rows", type=int, nargs="+", default=[60, 100, 200])
+    parser.add_argument("--rows", type=int, nargs="+", default=[60, 100, 200, 400])
     arguments = parser.parse_args()
     one_thread()
     rows = []

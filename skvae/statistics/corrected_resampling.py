@@ -119,7 +119,7 @@ def corrected_interval(
     varies.'
     """
     check_confidence(confidence)
-    mean, standard_error, df = _mean_and_error(scores, n_train, n_test)
+    mean, standard_error, df = mean_and_error(scores, n_train, n_test)
     half = stats.t.ppf((1 + confidence) / 2, df) * standard_error
     return Interval(mean, *bounds_around(mean, half, scale, np.asarray(scores)))
 
@@ -170,7 +170,7 @@ def corrected_ttest(
     >>> corrected_ttest([0, 0, 0], n_train=80, n_test=40)
     CorrectedTTest(statistic=0.0, pvalue=1.0)
     """
-    mean, standard_error, df = _mean_and_error(differences, n_train, n_test)
+    mean, standard_error, df = mean_and_error(differences, n_train, n_test)
     if mean == 0:
         return CorrectedTTest(0.0, 1.0)
     with np.errstate(divide="ignore", over="ignore"):
@@ -178,7 +178,7 @@ def corrected_ttest(
     return CorrectedTTest(statistic, float(2 * stats.t.sf(abs(statistic), df)))
 
 
-def _mean_and_error(
+def mean_and_error(
     scores: ArrayLike, n_train: float, n_test: float
 ) -> tuple[float, float, int]:
     """Mean, corrected standard error and degrees of freedom."""
