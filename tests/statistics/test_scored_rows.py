@@ -70,8 +70,10 @@ def test_columns_that_cannot_be_used(function):
         function(Y, [np.nan, *SCORE[1:]])
     with pytest.raises(ValueError, match="single class"):
         function([1] * 6, SCORE)
-    with pytest.raises(ValueError, match="y with NaN"):
+    with pytest.raises(ValueError, match="y with 1 missing values"):
         function([np.nan, *Y[1:]], SCORE)
+    with pytest.raises(ValueError, match="score of dtype <U"):
+        function(Y, ["high"] * 6)
     with pytest.raises(ValueError, match="masked array as score"):
         function(Y, np.ma.masked_less(SCORE, 0.2))
 
@@ -91,6 +93,20 @@ def test_repeats_need_patients_and_both_classes(function):
 def test_decision_values_are_no_probabilities(function):
     with pytest.raises(ValueError, match=r"scores from -1.3 to 0.9, but .* probabilities"):
         function(Y, [-1.3, *SCORE[1:]])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_patients_that_are_missing_are_no_patient(missing):
+    with pytest.raises(ValueError, match="groups with 2 missing values"):
+        delong_interval(Y, SCORE, groups=[missing, "a", "b", "c", "d", missing])
+
+
+def test_without_draws_there_is_no_band():
+    curve = averaged_curve(Y, SCORE, n_bootstraps=0)
+    assert np.isnan([*curve.low, *curve.high, *curve.area[1:]]).all()
+    assert "[no interval]" in repr(curve)
+    assert np.isnan(decision_curve(Y, SCORE, n_bootstraps=0).low).all()
+    assert np.isnan(calibration(Y, SCORE, n_bootstraps=0).brier.low)
 
 
 def test_weights_are_patients_drawn_with_all_their_rows():
