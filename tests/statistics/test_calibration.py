@@ -76,7 +76,7 @@ def test_each_is_computed_within_a_repeat_and_averaged():
     assert found.n_rows.sum() == 100
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.floats(0.05, 5))
 def test_weights_are_rows_written_several_times(seed, scale):
     rng = np.random.default_rng(seed)
