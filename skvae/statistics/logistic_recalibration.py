@@ -80,8 +80,6 @@ def _most_likely(
         curvature = curvature.reshape(-1, n_columns, n_columns) + ridge
         step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
         length = np.linalg.norm(step, axis=1, keepdims=True)
-        if np.all(length < 1e-7 * (1 + np.linalg.norm(w, axis=1, keepdims=True))):
-            break
         trial = w + step * np.minimum(1, longest / np.maximum(length, 1e-300))
         trial_eta, value = likelihood(trial)
         # Far from the maximum, where hardly anything is curved, a step can overshoot.
@@ -89,4 +87,7 @@ def _most_likely(
         w, eta = np.where(rises, trial, w), np.where(rises, trial_eta, eta)
         reached = np.where(rises, value, reached)
         longest = np.where(rises, 2 * longest, np.minimum(longest, length) / 4)
+        # The error is now about the square of this.
+        if np.all(length < 1e-7 * (1 + np.linalg.norm(w, axis=1, keepdims=True))):
+            break
     return w
