@@ -26,6 +26,17 @@ def test_agrees_with_the_gallery_of_scikit_learn():
     assert p / 2 == pytest.approx(0.227, abs=5e-4)
 
 
+def test_agrees_with_nestkit():
+    # nestkit 0.3.0: nadeau_bengio_corrected_ttest(a, b, 80, 20) of scores that differ so.
+    differences = [0.031, -0.012, 0.045, 0.022, 0.008]
+    differences += [0.037, -0.021, 0.014, 0.052, 0.003]
+    t, p = corrected_ttest(differences, 80, 20)
+    assert t == pytest.approx(1.2596076332442505, rel=1e-12)
+    assert p == pytest.approx(0.23949442129609885, rel=1e-12)
+    expected = (0.0179, -0.014247005262102885, 0.050047005262102914)
+    assert corrected_interval(differences, 80, 20) == pytest.approx(expected, rel=1e-12)
+
+
 @given(scores)
 def test_without_test_rows_it_is_the_textbook_test(values):
     if np.ptp(values) < 1e-6:
