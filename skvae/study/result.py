@@ -275,7 +275,7 @@ class NestedCVResult:
         frame = self.summary()
         width = frame["arm"].str.len().max()
         lines = [
-            f"{row.arm:<{width}}  {row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+            f"{row.arm:<{width}}  {row.mean:.3f} {_bounds(row.ci_low, row.ci_high)}"
             + (
                 ""
                 if np.isnan(row.p_holm)
@@ -324,6 +324,10 @@ class NestedCVResult:
                 **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary
+
+
+def _bounds(low: float, high: float) -> str:
+    return "[no interval]" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
 def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interval:
