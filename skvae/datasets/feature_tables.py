@@ -193,7 +193,7 @@ def _chosen(
             continue
         reason = kind.reason_to_drop(str(column))
         if reason is None and column not in by_name:
-            if kind.name == "PyRadiomics":
+            if by_name and kind.name == "PyRadiomics":
                 reason = "not named as a feature of PyRadiomics"
             elif not pd.api.types.is_numeric_dtype(table[column]):
                 reason = "text; name it in clinical= to keep it"
