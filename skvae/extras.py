@@ -1,4 +1,4 @@
-"""The packages of the extra `study`, for tables and figures, imported when needed."""
+"""The packages of the extras, for tables, figures and scans, imported when needed."""
 
 from importlib import import_module
 from types import ModuleType
@@ -8,13 +8,15 @@ from skvae.exceptions import MissingDependencyError
 __all__ = ["import_extra"]
 
 
-def import_extra(module: str) -> ModuleType:
-    """Import a module of the extra `study`, or say how to install it.
+def import_extra(module: str, extra: str = "study") -> ModuleType:
+    """Import a module of an extra, or say how to install it.
 
     Parameters
     ----------
     module : str
         Dotted name, such as `"matplotlib.figure"`.
+    extra : str, default="study"
+        Name of the extra that brings it.
 
     Returns
     -------
@@ -33,5 +35,5 @@ def import_extra(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise MissingDependencyError(
-            f'This needs {module.partition(".")[0]}: pip install "skvae[study]"'
+            f'This needs {module.partition(".")[0]}: pip install "skvae[{extra}]"'
         ) from error

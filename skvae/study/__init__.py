@@ -11,8 +11,8 @@ from skvae.statistics.intraclass import intraclass_correlation
 from skvae.statistics.multiplicity import holm
 from skvae.statistics.sample_size import riley_sample_size
 from skvae.statistics.thresholds import choose_threshold, threshold_metrics
-from skvae.study.blocks import Blocks, SelectBlock
 from skvae.study.default_arms import default_arms
+from skvae.study.input_blocks import Blocks, SelectBlock
 from skvae.study.learning_curve import learning_curve
 from skvae.study.nested_cv import nested_cv
 from skvae.study.permutation_null import permutation_null

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skvae.exceptions import warn_caller
-from skvae.study.blocks import Blocks, SelectBlock
+from skvae.study.input_blocks import Blocks, SelectBlock
 
 __all__ = ["Arm", "named_arms"]
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skvae.arguments import check_columns
 from skvae.extras import import_extra
-from skvae.study.blocks import Blocks
+from skvae.study.input_blocks import Blocks
 from skvae.study.outcome import Outcome
 
 __all__ = ["Cohort"]

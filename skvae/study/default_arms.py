@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skvae.study.arm_features import FEATURES, Features, Input, Settings
-from skvae.study.blocks import Blocks, SelectBlock
+from skvae.study.input_blocks import Blocks, SelectBlock
 
 __all__ = ["default_arms"]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae.study.blocks import Blocks
 from skvae.study.cohort import Cohort
+from skvae.study.input_blocks import Blocks
 
 __all__ = ["checked_external"]
 

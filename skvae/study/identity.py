@@ -12,8 +12,8 @@ from sklearn.base import clone
 from skvae.code_pickler import CodePickler
 from skvae.extras import import_extra
 from skvae.study.arm import Arm
-from skvae.study.blocks import Blocks
 from skvae.study.cohort import Cohort
+from skvae.study.input_blocks import Blocks
 
 __all__ = ["study_identity"]
 

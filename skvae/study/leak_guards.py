@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from skvae.extras import import_extra
-from skvae.study.blocks import Blocks
 from skvae.study.cohort import Cohort
+from skvae.study.input_blocks import Blocks
 
 __all__ = ["leak_signs"]
 

@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 from skvae._compat import take_rows
 from skvae.statistics.sample_size import riley_sample_size
 from skvae.study.arm import Arm, named_arms
-from skvae.study.blocks import Blocks
 from skvae.study.cohort import Cohort
 from skvae.study.configuration import StudyConfig
 from skvae.study.folds import OuterFold, draw_folds
+from skvae.study.input_blocks import Blocks
 from skvae.study.leak_guards import leak_signs
 from skvae.study.run_study import checked_cohort, n_jobs, settled, study_arms
 from skvae.study.study_inputs import StudyInputs

@@ -1,0 +1,1 @@
+"""Scans in: volumes and masks from their files, without torch."""
