@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from skvae.segmentation.cascade import CascadeSegmenter
     from skvae.segmentation.dice import dice_scores
     from skvae.segmentation.involvement import involvement
+    from skvae.segmentation.lesion_crop import LesionCrop
     from skvae.segmentation.out_of_fold import cross_val_predict_masks
     from skvae.segmentation.pixel_classifier import PixelClassifier
     from skvae.segmentation.segnet_segmenter import SegNetSegmenter
@@ -36,6 +37,7 @@ __all__ = [
     "ConvolutionalSparseAutoencoder",
     "DenoisingAutoencoder",
     "LayerExtractor",
+    "LesionCrop",
     "MaskStratifiedKFold",
     "Phase",
     "PixelClassifier",
@@ -62,6 +64,7 @@ _HOMES = {
     "ConvolutionalSparseAutoencoder": "skvae.features.convolutional_sparse",
     "DenoisingAutoencoder": "skvae.features.denoising",
     "LayerExtractor": "skvae.features.layer_extractor",
+    "LesionCrop": "skvae.segmentation.lesion_crop",
     "MaskStratifiedKFold": "skvae.segmentation.stratified_folds",
     "Phase": "skvae.training.recipe",
     "PixelClassifier": "skvae.segmentation.pixel_classifier",
