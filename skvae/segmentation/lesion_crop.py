@@ -59,13 +59,15 @@ class LesionCrop(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from skvae import LesionCrop, UNetSegmenter
-    >>> from skvae.datasets import make_xrays
-    >>> X, masks = make_xrays(8, size=32, random_state=0, return_X_y=True)
-    >>> unet = UNetSegmenter(depth=2, width=4, max_iter=2, random_state=0)
-    >>> crop = LesionCrop(unet, size=(16, 16))
-    >>> crop.fit(X, masks=masks).transform(X).shape
-    (8, 1, 16, 16)
+    >>> import numpy as np
+    >>> from skvae import LesionCrop
+    >>> X = np.zeros((2, 2, 32, 32))  # an image and its mask
+    >>> X[0, 1, 4:9, 6:12] = 1
+    >>> X[1, 1, 20:23, 20:23] = 1
+    >>> LesionCrop(mask_channel=1, margin=2).fit_transform(X).shape
+    (2, 2, 9, 10)
+
+    `LesionCrop(UNetSegmenter())` learns from masks: `fit(X, masks=masks)`.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"masks": True, "groups": True}
