@@ -1,0 +1,126 @@
+"""Numbers of the pixels of a DICOM file, as they were stored."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skvae.extras import import_extra
+from skvae.images.refusals import refusal
+
+__all__ = ["Pixels", "dicom_header", "pixels_of"]
+
+
+class Pixels(NamedTuple):
+    """Frames, and whether slope and intercept have been applied already."""
+
+    frames: NDArray[Any]
+    rescaled: bool = False
+
+
+def dicom_header(path: Path) -> Any:
+    """Return the header of a DICOM file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    pydicom.Dataset
+        All but its pixels.
+    """
+    return _read(path, stop_before_pixels=True)
+
+
+def pixels_of(path: Path) -> Pixels:
+    """Return the numbers of all frames, before slope and intercept.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Pixels
+        Frames of shape (n, rows, columns).
+    """
+    dataset = _read(path)
+    _check_grey(path, dataset)
+    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
+    packed = syntax is not None and syntax.is_compressed
+    try:
+        pixels = np.asarray(dataset.pixel_array)
+    # Each decoder has errors of its own, and a damaged file leads anywhere.
+    except Exception as error:
+        if packed and int(dataset.get("NumberOfFrames") or 1) == 1:
+            return _by_simpleitk(path, syntax)
+        reason = (
+            f"whose pixels are packed as {syntax.name}, which cannot be unpacked here: "
+            "convert it to an uncompressed file first"
+            if packed
+            else "whose pixels are damaged or truncated"
+        )
+        raise refusal(path, reason) from error
+    frames = pixels.reshape(-1, *pixels.shape[-2:])
+    return Pixels(_used_bits(dataset, frames, packed))
+
+
+def _read(path: Path, **options: Any) -> Any:
+    pydicom = import_extra("pydicom", "images")
+    try:
+        # `force`: files of older devices have no preamble.
+        return pydicom.dcmread(path, force=True, **options)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file leads anywhere
+        raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
+
+
+def _check_grey(path: Path, dataset: Any) -> None:
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    kind = dataset.get("PhotometricInterpretation", "MONOCHROME2")
+    if samples > 1 or not kind.startswith("MONOCHROME"):
+        raise refusal(path, f"whose pixels are colours ({kind}), expected grey values")
+    if "ModalityLUTSequence" in dataset:
+        raise refusal(
+            path,
+            "whose values are those of a table (ModalityLUTSequence): convert it first",
+        )
+
+
+def _used_bits(dataset: Any, frames: NDArray[Any], packed: bool) -> NDArray[Any]:
+    """Return the bits that are in use, with their sign: the others may hold anything."""
+    if frames.dtype.kind not in "iu":
+        return frames
+    bits = 8 * frames.dtype.itemsize
+    used = int(dataset.BitsStored)
+    high = used - 1 if packed else int(dataset.HighBit)
+    if not used - 1 <= high < bits:
+        raise refusal(dataset.filename, f"whose HighBit is {high} of {bits} bits")
+    above = bits - 1 - high
+    # The shift to the right repeats the sign of a signed number.
+    return (frames << above) >> (bits - used) if used < bits else frames
+
+
+def _by_simpleitk(path: Path, syntax: Any) -> Pixels:
+    """Unpack what pydicom cannot, such as lossless JPEG, of a file of one frame.
+
+    Of one frame alone: SimpleITK applies slope and intercept, those of the first frame.
+    """
+    sitk = import_extra("SimpleITK", "images")
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        frames = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        raise refusal(
+            path,
+            f"whose pixels are packed as {syntax.name}, which cannot be unpacked here: "
+            "convert it to an uncompressed file first",
+        ) from error
+    return Pixels(frames.reshape(-1, *frames.shape[-2:]), rescaled=True)
