@@ -23,6 +23,7 @@ from skvae.images.geometry import (
     resampled,
     same_grid,
 )
+from skvae.images.held_images import held_mask, held_volume
 from skvae.images.read import read_mask, read_volume
 from skvae.images.volume import ImageFileError, Volume
 
@@ -102,12 +103,16 @@ def read_case(image: Any, mask: Any, label: int | str | None) -> Case:
     ImageFileError
         Where the case cannot be used; the message is the reason.
     """
-    volume = oriented(read_volume(image))
+    volume = oriented(read_volume(image) if _is_path(image) else held_volume(image))
     notes = list(volume.notes)
     if mask is None:
         _check_finite(volume.values, "the image")
         return Case(volume, None, tuple(notes))
-    read = read_mask(mask, label=label, image_path=image)
+    if _is_path(mask):
+        seen_on = image if _is_path(image) else volume
+        read = read_mask(mask, label=label, image_path=seen_on)
+    else:
+        read = held_mask(mask, label)
     n_voxels = int(np.count_nonzero(read.values))
     if n_voxels < 2:
         raise ImageFileError("the mask is empty" if not n_voxels else "a mask of one voxel")
@@ -123,6 +128,10 @@ def read_case(image: Any, mask: Any, label: int | str | None) -> Case:
             raise ImageFileError(f"on the grid of the image, the mask is empty: {apart}")
     _check_finite(volume.values[region.values > 0], "the region")
     return Case(volume, region, tuple(notes))
+
+
+def _is_path(given: Any) -> bool:
+    return isinstance(given, str | os.PathLike)
 
 
 def _check_finite(values: NDArray[Any], what: str) -> None:
@@ -193,7 +202,7 @@ def _cached(
 ) -> Path | None:
     """Return where the crop of these very files is kept; None where they are no files."""
     files = [image] if mask is None else [image, mask]
-    if not all(isinstance(file, str | os.PathLike) for file in files):
+    if not all(_is_path(file) for file in files):
         return None
     stamps = [_stamp(Path(file)) for file in files]
     packages = {name: version(name) for name in ("skvae", "SimpleITK", "nibabel")}
