@@ -245,13 +245,14 @@ def _chosen(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Part the columns that nobody named into features and what is dropped."""
     pd = import_extra("pandas")
+    by_name = {c for c in table if c not in used and kind.is_feature_by_name(c)}
     columns, dropped = [], []
     for column in table:
         if column in used:
             continue
         reason = kind.reason_to_drop(column)
-        if reason is None and not kind.is_feature_by_name(column):
-            if kind.name == "PyRadiomics":
+        if reason is None and column not in by_name:
+            if by_name and kind.name == "PyRadiomics":
                 reason = "not named as a feature of PyRadiomics; clinical= would keep it"
             elif not pd.api.types.is_numeric_dtype(table[column]):
                 reason = "text; clinical= would keep it"

@@ -36,7 +36,8 @@ class DecisionCurve:
     @property
     def useful(self) -> NDArray[np.bool_]:
         """Where the model beats treating all and treating none."""
-        return self.model > np.maximum(self.treat_all, self.treat_none)
+        # Treating all by the model is the same sum in another order.
+        return self.model > np.maximum(self.treat_all, self.treat_none) + 1e-12
 
     def __repr__(self) -> str:
         of = described(self.positive, self.prevalence, self.n_repeats, self.n_patients)

@@ -34,6 +34,9 @@ def percentile_bounds(
     confidence : float
         Coverage.
     """
+    if len(draws) == 0:
+        nothing = np.full(draws.shape[1:], np.nan)
+        return nothing, nothing
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     known = ~np.isnan(draws)
     enough = known.mean(axis=0) >= 0.5

@@ -62,17 +62,32 @@ def _most_likely(
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     # Of the steps alone, which may be singular where the classes hardly overlap.
     ridge = 1e-10 * np.eye(n_columns)
+
+    def likelihood(w: Floats) -> tuple[Floats, Floats]:
+        eta = w @ design.T + offset
+        terms = weights * (positive * eta - np.logaddexp(0, eta))
+        return eta, terms.sum(axis=1, keepdims=True)
+
     w = np.zeros((len(weights), n_columns))
+    if len(weights) > 1:  # Near that of all rows, most draws have theirs.
+        w += _most_likely(design, offset, positive, weights.mean(axis=0, keepdims=True))
+    eta, reached = likelihood(w)
+    longest = np.full((len(weights), 1), 2.0)
     for _ in range(MOST_STEPS):
-        p = expit(w @ design.T + offset)
+        p = expit(eta)
         gradient = (weights * (positive - p)) @ design
         curvature = (weights * p * (1 - p)) @ products
         curvature = curvature.reshape(-1, n_columns, n_columns) + ridge
         step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
         length = np.linalg.norm(step, axis=1, keepdims=True)
-        # Far from the maximum, Newton's step can overshoot.
-        longest = 2 * (1 + np.linalg.norm(w, axis=1, keepdims=True))
-        w += step * np.minimum(1, longest / np.maximum(length, 1e-300))
-        if np.all(length < 1e-10 * longest):
+        trial = w + step * np.minimum(1, longest / np.maximum(length, 1e-300))
+        trial_eta, value = likelihood(trial)
+        # Far from the maximum, where hardly anything is curved, a step can overshoot.
+        rises = value >= reached - 1e-12 * np.abs(reached)
+        w, eta = np.where(rises, trial, w), np.where(rises, trial_eta, eta)
+        reached = np.where(rises, value, reached)
+        longest = np.where(rises, 2 * longest, np.minimum(longest, length) / 4)
+        # The error is now about the square of this.
+        if np.all(length < 1e-7 * (1 + np.linalg.norm(w, axis=1, keepdims=True))):
             break
     return w

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from skvae.arguments import check_number, refuse_masked
+from skvae.arguments import check_number, check_numbers, refuse_masked
 from skvae.statistics.grouping import numbered
 
 Floats = NDArray[np.float64]
@@ -65,6 +65,7 @@ class ScoredRows:
         """
         columns = {"y": y, "score": score, "repeat": repeat, "groups": groups}
         refuse_masked(owner, columns)
+        _refuse_missing(owner, {"y": y, "repeat": repeat, "groups": groups})
         label, positive = positive_rows(owner, y, pos_label)
         for name, column in columns.items():
             if column is not None and np.shape(column) != positive.shape:
@@ -77,6 +78,7 @@ class ScoredRows:
                 f"Got repeat without groups, but {owner} draws the rows of a patient in "
                 "all repeats together; expected groups, or the samples' names as groups."
             )
+        check_numbers(owner, "score", score)
         values = np.asarray(score, dtype=np.float64)
         if not np.isfinite(values).all():
             raise ValueError(f"Got score with NaN or infinity, but {owner} takes numbers.")
@@ -148,6 +150,20 @@ class ScoredRows:
         return sum(found[1:], found[0]) / len(found)
 
 
+def _refuse_missing(owner: str, columns: dict[str, Any]) -> None:
+    for name, column in columns.items():
+        if column is None:
+            continue
+        # numpy makes texts of a list of texts and NaN.
+        values = column if isinstance(column, list) else np.ravel(column).tolist()
+        # Missing is what does not equal itself: NaN, NaT, and NA, which says NA.
+        n_missing = sum(v is None or (v != v) is not False for v in values)
+        if n_missing:
+            raise ValueError(
+                f"Got {name} with {n_missing} missing values, but {owner} expects none."
+            )
+
+
 def positive_rows(
     owner: str, y: ArrayLike, pos_label: Any = None
 ) -> tuple[Any, NDArray[np.bool_]]:
@@ -164,8 +180,6 @@ def positive_rows(
         raise ValueError(
             f"Got y of shape {classes.shape}, but {owner} takes a class a row."
         )
-    if classes.dtype.kind == "f" and np.isnan(classes).any():
-        raise ValueError(f"Got y with NaN, but {owner} takes a class a row.")
     found = sorted(set(classes.tolist()), key=str)
     listed = ", ".join(map(repr, found[:5]))
     if pos_label is None:

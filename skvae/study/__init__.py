@@ -9,10 +9,13 @@ from skvae.statistics.decision_curves import decision_curve
 from skvae.statistics.delong import delong_interval, delong_test
 from skvae.statistics.intraclass import intraclass_correlation
 from skvae.statistics.multiplicity import holm
+from skvae.statistics.sample_size import riley_sample_size
 from skvae.statistics.thresholds import choose_threshold, threshold_metrics
 from skvae.study.blocks import Blocks, SelectBlock
 from skvae.study.default_arms import default_arms
+from skvae.study.learning_curve import learning_curve
 from skvae.study.nested_cv import nested_cv
+from skvae.study.permutation_null import permutation_null
 from skvae.study.result import NestedCVResult
 from skvae.study.splits import RepeatedStratifiedGroupKFold
 
@@ -34,6 +37,9 @@ __all__ = [
     "delong_test",
     "holm",
     "intraclass_correlation",
+    "learning_curve",
     "nested_cv",
+    "permutation_null",
+    "riley_sample_size",
     "threshold_metrics",
 ]

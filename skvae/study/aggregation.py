@@ -36,10 +36,6 @@ def by_patient(patients: NDArray[Any]) -> NDArray[np.intp]:
     return np.unique(numbered(patients), return_index=True)[1]
 
 
-def _has(name: str) -> Any:
-    return available_if(lambda self: hasattr(self.fitted, name))
-
-
 class PatientPredictor(BaseEstimator):
     """Predict for patients what a fitted estimator predicts for their rows.
 
@@ -65,12 +61,19 @@ class PatientPredictor(BaseEstimator):
         classes: NDArray[Any] = self.fitted.classes_
         return classes
 
-    @_has("predict_proba")
+    @available_if(lambda self: hasattr(self.fitted, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of each patient."""
         return self._aggregated(self.fitted.predict_proba(X))
 
-    @_has("decision_function")
+    # Means of probabilities and of decision values rank patients differently: where there
+    # are both, scores are of what stands in the predictions.
+    @available_if(
+        lambda self: (
+            hasattr(self.fitted, "decision_function")
+            and not hasattr(self.fitted, "predict_proba")
+        )
+    )
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Decision values of each patient."""
         return self._aggregated(self.fitted.decision_function(X))

@@ -220,7 +220,7 @@ def _clinical(given: Input, settings: Settings) -> Features:
         if is_number(X[c]) and str(X[c].dtype) not in ("bool", "boolean")
     ]
     texts = [c for c in X.columns if c not in numbers]
-    encoder = OneHotEncoder(handle_unknown="ignore", drop="if_binary", sparse_output=False)
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     parts = [
         ("numbers", make_pipeline(_imputer(), StandardScaler()), numbers),
         ("texts", encoder, texts),

@@ -93,7 +93,7 @@ class Cohort:
 
 def _check_names(samples: NDArray[Any]) -> None:
     """Raise where rows of one name may be one patient on both sides of a split."""
-    names, counts = np.unique(samples.astype(str), return_counts=True)
+    names, counts = np.unique(samples.astype(str).astype(object), return_counts=True)
     if len(names) < len(samples):
         raise ValueError(
             f"Got X with {counts.max()} rows called {names[counts.argmax()]!r} and no "

@@ -105,7 +105,8 @@ def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Fini
         threadpool_limits(task.n_threads, user_api="blas"),
         warnings.catch_warnings(record=True) as caught,
     ):
-        row, timing, predictions = _fit_and_score(task, cohort, external or cohort)
+        tested = external if task.is_external and external is not None else cohort
+        row, timing, predictions = _fit_and_score(task, cohort, tested)
     warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
     return Finished(row, timing, predictions, warned)
 
@@ -134,9 +135,7 @@ def _fit_and_score(
         rows = fold.test[by_patient(patients)]
         y_test = tested.outcome.values[rows]
     scores = {
-        name if i else "score": float(
-            check_scoring(predictor, s)(predictor, X_test, y_test)
-        )
+        name if i else "score": float(check_scoring(search, s)(predictor, X_test, y_test))
         for i, (name, s) in enumerate(scorings.items())
     }
     n_searched = 0 if arm.grid is None else arm.n_configurations

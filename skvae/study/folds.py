@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from skvae.study.cohort import Cohort
 from skvae.study.splits import RepeatedStratifiedGroupKFold
 
-__all__ = ["OuterFold", "draw_folds"]
+__all__ = ["OuterFold", "draw_folds", "inner_splits"]
 
 _MANY_CLASSES = 10
 Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -58,8 +58,7 @@ class OuterFold:
             The split.
         """
         rows = np.arange(len(cohort.samples))
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        splits = _checked_splits(cohort, rows, inner, 1, seed, "inner", inner)
+        splits = inner_splits(cohort, rows, inner, random_state)
         return cls(0, 0, rows, np.arange(len(other.samples)), splits)
 
 
@@ -109,6 +108,31 @@ def draw_folds(
     ]
 
 
+def inner_splits(
+    cohort: Cohort, rows: NDArray[np.intp], inner: int, random_state: int | None
+) -> list[Split]:
+    """Split some rows of a cohort as the inner folds of a study are split.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        All rows.
+    rows : ndarray of int
+        Those to split.
+    inner : int
+        Number of folds.
+    random_state : int or None
+        Seed.
+
+    Returns
+    -------
+    list of (train, test)
+        Rows among `rows`.
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return _checked_splits(cohort, rows, inner, 1, seed, "inner", inner)
+
+
 def _checked_counts(outer: Any, inner: Any) -> tuple[int, int]:
     if not (
         isinstance(outer, tuple | list)
@@ -146,6 +170,7 @@ def _checked_splits(
             raise ValueError(
                 f"Got {name}={value!r}, but {_described(cohort, stratum)} has only {n} "
                 f"{kind} in the {len(rows)} rows to split; each fold needs one."
+                f"{_hint(cohort)}"
             )
     cv = RepeatedStratifiedGroupKFold(n_splits, n_repeats, seed)
     splits = list(cv.split(rows, y, groups))
@@ -166,8 +191,12 @@ def _described(cohort: Cohort, stratum: int) -> str:
     """Name a stratum as the user knows it."""
     outcome = cohort.outcome
     if outcome.kind == "classes":
-        hint = "" if len(outcome.classes) <= _MANY_CLASSES else " (numbers go as floats)"
-        return f"class {outcome.classes[stratum]}{hint}"
+        return f"class {outcome.classes[stratum]}"
     if outcome.kind == "event":
         return "the stratum with an event" if stratum else "the stratum without an event"
     return f"quarter {stratum + 1} of y"
+
+
+def _hint(cohort: Cohort) -> str:
+    many = len(cohort.outcome.classes) > _MANY_CLASSES
+    return " Numbers that are no classes are given as floats." if many else ""

@@ -1,34 +1,29 @@
 """Nested cross-validation of several pipelines on the same patient-grouped folds."""
 
-import builtins
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn.exceptions
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 
-import skvae.exceptions
 from skvae.arguments import check_choice
-from skvae.exceptions import warn_caller
 from skvae.extras import import_extra
 from skvae.statistics.thresholds import RULES
 from skvae.study.aggregation import AGGREGATES
 from skvae.study.arm import Arm, named_arms
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
-from skvae.study.evaluate import Finished, Task, evaluate
+from skvae.study.evaluate import Task
 from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.identity import study_identity
 from skvae.study.progress import StudyProgress
 from skvae.study.result import NestedCVResult
+from skvae.study.tasks import run_tasks, warn_once
 
 __all__ = ["nested_cv"]
 
@@ -170,7 +165,7 @@ def nested_cv(
         cohort.check_patients()
     with config_context(enable_metadata_routing=True):
         checked = named_arms(arms, reference, n_threads)
-        _check_arms(checked, cohort)
+        check_arms(checked, cohort)
     folds = draw_folds(cohort, outer, inner, random_state)
     other = None
     if external is not None:
@@ -194,11 +189,11 @@ def nested_cv(
     headline = next(iter(scorings))
     with StudyProgress(tasks, headline, show=verbose) as progress:
         finished = {}
-        for number, outcome in _run(tasks, cohort, other, n_jobs, checkpoints):
+        for number, outcome in run_tasks(tasks, cohort, other, n_jobs, checkpoints):
             finished[number] = outcome
             progress.advance(outcome.row, outcome.timing)
     in_order = [finished[i] for i in range(len(tasks))]
-    _warn_once(in_order, n_folds=len(folds))
+    warn_once(in_order, n_folds=len(folds))
     if checkpoints is not None:
         checkpoints.forget_networks()
     return NestedCVResult.from_finished(
@@ -226,62 +221,16 @@ def _check_options(
         )
 
 
-def _run(
-    tasks: list[Task],
-    cohort: Cohort,
-    external: Cohort | None,
-    n_jobs: int | None,
-    checkpoints: Checkpoints | None,
-) -> Iterator[tuple[int, Finished]]:
-    """Yield each outcome with its number as soon as it is there."""
-    missing = []
-    for number, task in enumerate(tasks):
-        found = None if checkpoints is None else checkpoints.load(task)
-        if found is None:
-            missing.append((number, task))
-        else:
-            yield number, found
-    # Worker processes share one memory map of the cohort: joblib knows equal arrays.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(
-        delayed(_numbered)(number, task, cohort, external, checkpoints)
-        for number, task in missing
-    )
+def check_arms(arms: list[Arm], cohort: Cohort) -> None:
+    """Raise where an arm and the rows do not go together.
 
-
-def _numbered(
-    number: int,
-    task: Task,
-    cohort: Cohort,
-    external: Cohort | None,
-    checkpoints: Checkpoints | None,
-) -> tuple[int, Finished]:
-    finished = evaluate(task, cohort, external)
-    if checkpoints is not None:
-        checkpoints.save(task, finished)
-        # What a resumed study would read, so that both are the same to the last byte.
-        finished = checkpoints.load(task) or finished
-    return number, finished
-
-
-def _warn_once(finished: list[Finished], n_folds: int) -> None:
-    """Pass on what the fits warned of: once for each arm, not for each of its fits."""
-    where = Counter((f.row["arm"], *warned) for f in finished for warned in f.warned)
-    for (arm, category, message), count in where.items():
-        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
-        warn_caller(text, _category(category))
-
-
-def _category(name: str) -> type[Warning]:
-    """Find a category of warning by its name, which alone survives on disk."""
-    for module in (builtins, sklearn.exceptions, skvae.exceptions):
-        found = getattr(module, name, None)
-        if isinstance(found, type) and issubclass(found, Warning):
-            return found
-    return UserWarning
-
-
-def _check_arms(arms: list[Arm], cohort: Cohort) -> None:
+    Parameters
+    ----------
+    arms : list of Arm
+        What is compared.
+    cohort : Cohort
+        The rows.
+    """
     names = set(cohort.metadata) - {"groups"}
     wanted = set().union(*(arm.wants(names) for arm in arms))
     if names - wanted:

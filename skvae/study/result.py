@@ -10,14 +10,18 @@ import numpy as np
 from skvae.extras import import_extra
 from skvae.files import written_whole
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
-from skvae.statistics.corrected_resampling import corrected_interval, corrected_ttest
+from skvae.statistics.corrected_resampling import (
+    Interval,
+    corrected_interval,
+    corrected_ttest,
+)
 from skvae.statistics.delong import delong_interval, delong_test
 from skvae.statistics.multiplicity import holm
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["NestedCVResult"]
+__all__ = ["NestedCVResult", "score_interval"]
 
 # Between 0 and 1, so that an interval must stay there: on the scale of the logit.
 _SHARES = (
@@ -271,7 +275,7 @@ class NestedCVResult:
         frame = self.summary()
         width = frame["arm"].str.len().max()
         lines = [
-            f"{row.arm:<{width}}  {row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+            f"{row.arm:<{width}}  {row.mean:.3f} {_bounds(row.ci_low, row.ci_high)}"
             + (
                 ""
                 if np.isnan(row.p_holm)
@@ -287,14 +291,6 @@ class NestedCVResult:
         )
         return "\n  ".join([title, *lines])
 
-    @property
-    def _scale(self) -> str:
-        is_share = any(
-            self.scoring == share or self.scoring.startswith(share + "_")
-            for share in _SHARES
-        )
-        return "logit" if is_share else "raw"
-
     def _arm_summary(self, arm: str, confidence: float, rope: float) -> dict[str, Any]:
         rows = self.scores[self.scores["arm"] == arm]
         sizes = (
@@ -302,9 +298,7 @@ class NestedCVResult:
             float(rows["n_test_groups"].mean()),
         )
         scores = self.fold_scores(arm)
-        interval = corrected_interval(
-            scores, *sizes, confidence=confidence, scale=self._scale
-        )
+        interval = score_interval(rows, self.scoring, confidence)
         summary = {
             "arm": arm,
             "mean": interval.mean,
@@ -330,3 +324,34 @@ class NestedCVResult:
                 **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary
+
+
+def _bounds(low: float, high: float) -> str:
+    return "[no interval]" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+
+
+def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interval:
+    """Return the mean of an arm's scores with its interval, patients counted.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the scores of one arm.
+    scoring : str
+        Name of the score, which decides the scale of the interval.
+    confidence : float
+        Coverage.
+
+    Returns
+    -------
+    Interval
+        Mean and bounds.
+    """
+    is_share = any(scoring == share or scoring.startswith(share + "_") for share in _SHARES)
+    sizes = rows[["n_train_groups", "n_test_groups"]].mean()
+    return corrected_interval(
+        rows["score"].to_numpy(dtype=float),
+        *sizes.astype(float),
+        confidence=confidence,
+        scale="logit" if is_share else "raw",
+    )

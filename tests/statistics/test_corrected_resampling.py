@@ -26,6 +26,17 @@ def test_agrees_with_the_gallery_of_scikit_learn():
     assert p / 2 == pytest.approx(0.227, abs=5e-4)
 
 
+def test_agrees_with_nestkit():
+    # nestkit 0.3.0: nadeau_bengio_corrected_ttest(a, b, 80, 20) of scores that differ so.
+    differences = [0.031, -0.012, 0.045, 0.022, 0.008]
+    differences += [0.037, -0.021, 0.014, 0.052, 0.003]
+    t, p = corrected_ttest(differences, 80, 20)
+    assert t == pytest.approx(1.2596076332442505, rel=1e-12)
+    assert p == pytest.approx(0.23949442129609885, rel=1e-12)
+    expected = (0.0179, -0.014247005262102885, 0.050047005262102914)
+    assert corrected_interval(differences, 80, 20) == pytest.approx(expected, rel=1e-12)
+
+
 @given(scores)
 def test_without_test_rows_it_is_the_textbook_test(values):
     if np.ptp(values) < 1e-6:
@@ -63,7 +74,39 @@ def test_more_repeats_do_not_shrink_the_interval_to_nothing():
 def test_no_variance():
     assert corrected_ttest([0.0] * 5, 80, 20) == (0.0, 1.0)
     assert corrected_ttest([0.1] * 5, 80, 20) == (np.inf, 0.0)
-    assert corrected_interval([0.1] * 5, 80, 20) == (0.1, 0.1, 0.1)
+    # 0.9 - 0.8 and 0.3 - 0.2 differ in the last bit.
+    assert corrected_ttest(np.subtract([0.9, 0.3], [0.8, 0.2]), 80, 20).pvalue == 0
+
+
+@pytest.mark.parametrize("scale", ["raw", "logit"])
+@pytest.mark.parametrize("score", [0, 0.1, 1])
+def test_scores_that_are_all_equal_have_no_interval(score, scale):
+    interval = corrected_interval([score] * 5, 80, 20, scale=scale)
+    mean, low, high = interval
+    assert mean == score
+    assert np.isnan([low, high]).all()
+    assert f"every fold has the same score, {score:g}," in interval.reason
+    assert corrected_interval([0.1, 0.2], 80, 20, scale=scale).reason == ""
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=30), st.floats(0.5, 0.99))
+def test_the_logit_interval_is_the_delta_method_of_the_raw_one(values, confidence):
+    if np.ptp(values) < 1e-6:
+        return
+    mean, low, high = corrected_interval(values, 80, 20, confidence=confidence)
+    m, *bounds = corrected_interval(values, 80, 20, confidence=confidence, scale="logit")
+    assert m == mean
+    half = (high - low) / 2 / (mean * (1 - mean))
+    odds = mean / (1 - mean) * np.exp([-half, half])
+    assert bounds == pytest.approx(odds / (1 + odds), rel=1e-9)
+    assert 0 <= bounds[0] < mean < bounds[1] <= 1
+
+
+def test_the_logit_takes_scores_from_0_to_1_alone():
+    with pytest.raises(ValueError, match=r"scale='logit' and scores from -0.1 to 0.2"):
+        corrected_interval([-0.1, 0.2], 80, 20, scale="logit")
+    with pytest.raises(ValueError, match="scale='log'"):
+        corrected_interval([0.1, 0.2], 80, 20, scale="log")
 
 
 @pytest.mark.parametrize("bad", [[0.5], [0.5, np.nan], [[0.1, 0.2]], []])

@@ -1,6 +1,7 @@
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
@@ -108,6 +109,26 @@ def with_differences(result, **shifts):
 )
 def test_verdict_says_what_was_found(result, shifts, sentence):
     assert sentence in verdict(with_differences(result, **shifts))
+
+
+def test_what_is_not_above_chance_is_not_better(result):
+    scores = result.scores.copy()
+    noise = np.tile([-0.05, 0.05, -0.02, 0.02, 0.0], 2)
+    scores.loc[scores["arm"] == "pca", "score"] = 0.35 + noise
+    scores.loc[scores["arm"] == "raw", "score"] = 0.5 + noise[::-1]
+    scores.loc[scores["arm"] == "first", "score"] = 0.35 + noise[::-1]
+    text = verdict(replace(result, scores=scores))
+    assert text.startswith("No arm differs from pca")
+    assert "raw differs from pca (p < .001), but neither is surely above chance" in text
+
+
+def test_equal_folds_have_no_interval_and_no_nan_in_the_words(result):
+    scores = result.scores.assign(score=1.0)
+    same = replace(result, scores=scores)
+    assert "no interval can be given" in verdict(same)
+    assert "nan" not in verdict(same) + repr(same)
+    assert "no interval" in repr(same)
+    comparison_figure(same)
 
 
 def test_verdict_without_arms_to_compare(cohort, arms):

@@ -1,0 +1,98 @@
+"""Many tasks of a study on several cores, each kept as soon as it is finished."""
+
+import builtins
+from collections import Counter
+from collections.abc import Iterator
+
+import sklearn.exceptions
+from joblib import Parallel, delayed
+
+import skvae.exceptions
+from skvae.exceptions import warn_caller
+from skvae.study.checkpoints import Checkpoints
+from skvae.study.cohort import Cohort
+from skvae.study.evaluate import Finished, Task, evaluate
+
+__all__ = ["run_tasks", "warn_once"]
+
+
+def run_tasks(
+    tasks: list[Task],
+    cohort: Cohort,
+    external: Cohort | None,
+    n_jobs: int | None,
+    checkpoints: Checkpoints | None,
+) -> Iterator[tuple[int, Finished]]:
+    """Yield each outcome with its number as soon as it is there.
+
+    Parameters
+    ----------
+    tasks : list of Task
+        What to do.
+    cohort, external : Cohort
+        The rows.
+    n_jobs : int or None
+        Processes.
+    checkpoints : Checkpoints or None
+        Where finished tasks are kept, and read again.
+
+    Yields
+    ------
+    number : int
+        Which task.
+    finished : Finished
+        What came of it.
+    """
+    missing = []
+    for number, task in enumerate(tasks):
+        found = None if checkpoints is None else checkpoints.load(task)
+        if found is None:
+            missing.append((number, task))
+        else:
+            yield number, found
+    # Worker processes share one memory map of the cohort: joblib knows equal arrays.
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    yield from parallel(
+        delayed(_numbered)(number, task, cohort, external, checkpoints)
+        for number, task in missing
+    )
+
+
+def _numbered(
+    number: int,
+    task: Task,
+    cohort: Cohort,
+    external: Cohort | None,
+    checkpoints: Checkpoints | None,
+) -> tuple[int, Finished]:
+    finished = evaluate(task, cohort, external)
+    if checkpoints is not None:
+        checkpoints.save(task, finished)
+        # What a resumed study would read, so that both are the same to the last byte.
+        finished = checkpoints.load(task) or finished
+    return number, finished
+
+
+def warn_once(finished: list[Finished], n_folds: int) -> None:
+    """Pass on what the fits warned of: once for each arm, not for each of its fits.
+
+    Parameters
+    ----------
+    finished : list of Finished
+        What came of the tasks.
+    n_folds : int
+        Tasks of each arm.
+    """
+    where = Counter((f.row["arm"], *warned) for f in finished for warned in f.warned)
+    for (arm, category, message), count in where.items():
+        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
+        warn_caller(text, _category(category))
+
+
+def _category(name: str) -> type[Warning]:
+    """Find a category of warning by its name, which alone survives on disk."""
+    for module in (builtins, sklearn.exceptions, skvae.exceptions):
+        found = getattr(module, name, None)
+        if isinstance(found, type) and issubclass(found, Warning):
+            return found
+    return UserWarning

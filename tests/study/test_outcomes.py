@@ -1,0 +1,223 @@
+"""Numbers, classes, times to an event, lesions of a patient: one study for all."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skvae.study import concordance_index, default_arms, nested_cv
+
+
+class Cox(BaseEstimator):
+    """Cox regression with a ridge penalty and Breslow's ties, as a user may bring it."""
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def fit(self, X, y):
+        order = np.argsort(-y["months"])
+        X, event = np.asarray(X)[order], y["died"][order]
+        last = np.searchsorted(-y["months"][order], -y["months"][order], side="right") - 1
+
+        def loss(coef):
+            risk = X @ coef
+            at_risk = np.logaddexp.accumulate(risk)[last]
+            return -(risk - at_risk)[event].sum() + self.alpha / 2 * coef @ coef
+
+        self.coef_ = minimize(loss, np.zeros(X.shape[1])).x
+        return self
+
+    def predict(self, X):
+        return np.asarray(X) @ self.coef_
+
+
+@pytest.fixture(scope="module")
+def survival():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 6))
+    time = rng.exponential(np.exp(-1.2 * X[:, 0]))
+    censoring = rng.exponential(2.0, size=120)
+    y = np.empty(120, dtype=[("died", bool), ("months", float)])
+    y["died"], y["months"] = time <= censoring, np.minimum(time, censoring)
+    return X, y
+
+
+def test_times_to_an_event_with_an_estimator_of_the_user(survival):
+    X, y = survival
+    arms = default_arms(
+        X,
+        ["radiomics", "pca"],
+        outcome="event",
+        model=Cox(),
+        model_grid={"alpha": [1.0, 10.0]},
+        n_components=2,
+    )
+    result = nested_cv(arms, X, y, outer=(4, 2))
+    assert result.scoring == "concordance"
+    assert result.summary().set_index("arm").loc["radiomics", "mean"] > 0.7
+    part = result.predictions.query("arm == 'radiomics' and repeat == 1 and fold == 2")
+    score = result.scores.query("arm == 'radiomics' and repeat == 1 and fold == 2")["score"]
+    assert score.item() == concordance_index(part["event"], part["time"], part["score"])
+    assert np.array_equal(part["time"], y["months"][part["sample"]])
+    events = result.predictions.query("arm == 'pca'").groupby(["repeat", "fold"])["event"]
+    assert np.ptp(events.sum()) <= 1, "folds are stratified by event"
+
+
+def test_a_risk_without_a_model_is_asked_for(survival):
+    with pytest.raises(ValueError, match="Got event and time without model"):
+        default_arms(survival[0], outcome="event")
+
+
+def test_numbers(cohort):
+    X, _, groups = cohort
+    rng = np.random.default_rng(1)
+    y = 3 * X[:, 1] + rng.normal(size=120)
+    arms = default_arms(
+        X,
+        ["radiomics", "best_k", "pca", "zero_rule"],
+        outcome="number",
+        n_components=3,
+        layers=["code"],
+    )
+    scores = ["r2", "neg_mean_absolute_error"]
+    result = nested_cv(arms, X, y, groups=groups, scoring=scores)
+    summary = result.summary().set_index("arm")
+    assert result.scoring == "r2"
+    assert summary.loc["radiomics", "mean"] > 0.8
+    assert summary.loc["best_k", "mean"] > 0.8
+    assert summary.loc["zero_rule", "mean"] <= 0
+    part = result.predictions.query("arm == 'radiomics' and fold == 1")
+    row = result.scores.query("arm == 'radiomics' and fold == 1").iloc[0]
+    assert row["score"] == pytest.approx(r2_score(part["y"], part["prediction"]))
+    error = np.abs(part["y"] - part["prediction"]).mean()
+    assert row["score_neg_mean_absolute_error"] == pytest.approx(-error)
+
+
+def test_folds_of_a_number_have_its_quarters():
+    y = np.arange(80.0) ** 2
+    result = nested_cv({"pca": Ridge()}, y[:, None], y)
+    middles = result.predictions.groupby("fold")["y"].median()
+    assert middles.max() - middles.min() < 800
+
+
+def test_three_classes_and_several_scores():
+    rng = np.random.default_rng(0)
+    y = np.array(["a", "b", "c"])[np.arange(90) % 3]
+    X = rng.normal(size=(90, 4)) + 2.0 * (np.arange(90) % 3)[:, None]
+    arms = default_arms(X, ["radiomics", "pca"], n_components=2, layers=["code"])
+    result = nested_cv(arms, X, y, scoring=["roc_auc_ovr", "accuracy"])
+    assert result.positive is None
+    part = result.predictions.query("arm == 'pca' and fold == 3")
+    row = result.scores.query("arm == 'pca' and fold == 3").iloc[0]
+    probabilities = part[["score_a", "score_b", "score_c"]]
+    assert row["score"] == roc_auc_score(part["y"], probabilities, multi_class="ovr")
+    assert row["score_accuracy"] == accuracy_score(part["y"], part["prediction"])
+    assert row["score"] > 0.9
+
+
+def test_whole_numbers_are_classes_and_floats_amounts():
+    X = np.arange(60.0)[:, None]
+    with pytest.raises(ValueError, match=r"class 0 has only 1 rows .* Numbers that are"):
+        nested_cv({"pca": LogisticRegression()}, X, np.arange(60))
+    assert nested_cv({"pca": Ridge()}, X, np.arange(60.0)).scoring == "r2"
+
+
+@pytest.mark.parametrize("positive", ["ill", "well"])
+def test_the_positive_class_is_named_and_decides(cohort, positive):
+    X, y, groups = cohort
+    labels = np.array(["ill", "well"])[y]
+    arms = {"pca": make_pipeline(StandardScaler(), LogisticRegression())}
+    options = {"groups": groups, "positive": positive, "scoring": ["roc_auc", "f1"]}
+    result = nested_cv(arms, X, labels, **options)
+    assert result.positive == positive
+    assert set(result.summary()["positive"]) == {positive}
+    predictions = result.predictions
+    assert set(predictions["y"]) == set(predictions["prediction"]) == {"ill", "well"}
+    assert np.array_equal(predictions["y"], labels[predictions["sample"]])
+    is_positive = predictions["y"] == positive
+    assert predictions.loc[is_positive, "score"].mean() > 0.5
+    assert roc_auc_score(is_positive, predictions["score"]) > 0.8
+    called = (predictions["score"] > 0.5) == (predictions["prediction"] == positive)
+    assert called.all()
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    """Return 150 lesions of 60 patients, of which one column tells the class a little."""
+    rng = np.random.default_rng(0)
+    groups = np.concatenate([np.arange(60), rng.integers(0, 60, 90)])
+    y = groups % 2
+    return (
+        rng.normal(size=(150, 4)) + 0.7 * y[:, None],
+        y,
+        np.char.add("P", groups.astype(str)),
+    )
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "max"])
+def test_lesions_become_one_prediction_of_the_patient(lesions, aggregate):
+    X, y, groups = lesions
+    arms = {"pca": make_pipeline(StandardScaler(), LogisticRegression())}
+    rows = nested_cv(arms, X, y, groups=groups)
+    patients = nested_cv(arms, X, y, groups=groups, aggregate=aggregate)
+    keys = ["fold", "group"]
+    mine = rows.predictions.groupby(keys).agg(y=("y", "first"), score=("score", aggregate))
+    theirs = patients.predictions.set_index(keys)[["y", "score"]]
+    pd.testing.assert_frame_equal(mine.sort_index(), theirs.sort_index())
+    assert (patients.predictions["sample"] == patients.predictions["group"]).all()
+    auc = mine.groupby("fold").apply(lambda part: roc_auc_score(part["y"], part["score"]))
+    assert np.allclose(patients.scores["score"], auc)
+    predicted = patients.predictions["prediction"] == (patients.predictions["score"] > 0.5)
+    assert predicted.all()
+
+
+def test_rows_of_one_name_need_groups(lesions):
+    X, y, groups = lesions
+    frame = pd.DataFrame(X, index=groups)
+    with pytest.raises(ValueError, match=r"rows called 'P\d+' and no groups"):
+        nested_cv({"pca": LogisticRegression()}, frame, y)
+    nested_cv({"pca": LogisticRegression()}, frame, y, groups=groups)
+
+
+def test_the_threshold_is_of_the_training_part(cohort):
+    X, y, groups = cohort
+    arms = {
+        "pca": (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            {"logisticregression__C": [0.01, 1.0]},
+        )
+    }
+    with_rule = nested_cv(arms, X, y, groups=groups, threshold="youden")
+    without = nested_cv(arms, X, y, groups=groups)
+    columns = ["arm", "fold", "score", "param_logisticregression__C"]
+    pd.testing.assert_frame_equal(with_rule.scores[columns], without.scores[columns])
+    assert set(with_rule.scores["n_fits"]) == {2 * 3 + 3 + 1}
+    at = with_rule.predictions.groupby("fold")["threshold"].unique()
+    assert [values.item() for values in at] == list(with_rule.scores["threshold"])
+    # Chosen again on other outcomes of the test part, it stays the same.
+    fold = with_rule.predictions.query("fold == 1")
+    flipped = y.copy()
+    flipped[fold["sample"]] = 1 - flipped[fold["sample"]]
+    assert with_rule.scores["threshold"].between(0.1, 0.9).all()
+    assert with_rule.scores["threshold"].nunique() == 5
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(9, dtype=[("a", bool)]), "expected two: a boolean event"),
+        (np.zeros(9, dtype=[("a", bool), ("b", float)]), "without any event"),
+        (
+            np.array([(True, -1.0)] * 9, dtype=[("a", bool), ("b", float)]),
+            "time -1.0 in row 0",
+        ),
+    ],
+)
+def test_bad_events_are_named(y, message):
+    with pytest.raises(ValueError, match=message):
+        nested_cv({"pca": Cox()}, np.zeros((9, 2)), y)
