@@ -13,10 +13,10 @@ _PYRADIOMICS = re.compile(
     r"squareroot|logarithm|exponential|gradient|lbp[-.][23]D[-.\w]*)_"
     r"(shape|shape2D|firstorder|glcm|glrlm|glszm|gldm|ngtdm)_\w+$"
 )
-# mirp 2.3: `sample_name` and what else its standard workflow says of image and mask.
+# mirp 2.7: `sample_name` and what else its standard workflow says of image and mask.
 _MIRP_MARKS = {"sample_name", "image_settings_id", "image_modality"}
 _MIRP_METADATA = re.compile(r"(sample_name|image_\w+)$")
-# nyxus 0.9: the leading columns, before the features in capitals.
+# nyxus 0.11: the leading columns, before the features in capitals.
 _NYXUS_MARKS = {"intensity_image", "mask_image"}
 _NYXUS_METADATA = re.compile(
     r"(intensity_image|mask_image|phys_unit|label|ROI_label|[tc]_index|phys_[xyz])$"
@@ -30,6 +30,8 @@ _IDENTIFIER = re.compile(
     r"(id|case|case_?id|patient|patient_?id|participant_?id|subject|subject_?id)$",
     re.IGNORECASE,
 )
+# Which column names the image of a row.
+_CASES = {"PyRadiomics": "Image", "MIRP": "sample_name", "Nyxus": "intensity_image"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class TableKind:
     """
 
     name: str
+
+    @property
+    def case(self) -> str | None:
+        """The column that names the image of a row; None where there is no custom."""
+        return _CASES.get(self.name)
 
     def reason_to_drop(self, column: str) -> str | None:
         """Say why a column is no feature; None where it may be one.
