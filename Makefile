@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
 
-.PHONY: test nightly study lint types tests install clean
+.PHONY: test nightly study study-images lint types tests install clean
 
 install: .venv/installed
 
@@ -14,6 +14,9 @@ install: .venv/installed
 
 study: install  ## compare volume, PCA, an autoencoder and a VAE on lung nodules of real patients
 	$(BIN)/skvae study $(ARGS)
+
+study-images: install  ## the same for scans in their files: phantoms as NIfTI, NRRD and MetaImage
+	$(BIN)/python benchmarks/study_images.py $(ARGS)
 
 test: install lint types tests  ## everything that must hold
 

@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (study, check):
         _add_data(command)
+        _add_scans(command)
         _add_plan(command)
+    _add_manifest(commands)
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
     )
@@ -110,6 +112,63 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         ("attributes", "columns that the arm attri_vae learns, such as volumes"),
     ):
         _add_list(data, name, "COL,COL", text)
+
+
+def _add_scans(command: argparse.ArgumentParser) -> None:
+    scans = command.add_argument_group(
+        "scans", "how the files are read that a table names in the columns Image and Mask"
+    )
+    _add_list(
+        scans, "spacing-mm", "Z,Y,X", "spacing after resampling; default: as it is", float
+    )
+    scans.add_argument(
+        "--window",
+        type=_window,
+        default=argparse.SUPPRESS,
+        metavar="LOW,HIGH",
+        help="bounds of intensities, or lung, soft_tissue, bone, brain, liver, mediastinum",
+    )
+    scans.add_argument(
+        "--crop",
+        choices=("mask", "center"),
+        default=argparse.SUPPRESS,
+        help="default: mask",
+    )
+    _add_list(scans, "size", "Z,Y,X", "voxels of each crop; default: 32,32,32", int)
+    scans.add_argument(
+        "--mask-mode",
+        choices=("none", "zero", "channel"),
+        default=argparse.SUPPRESS,
+        help="what is done with the mask: nothing, the lowest value outside, a channel",
+    )
+
+
+def _window(text: str) -> tuple[float, ...]:
+    from skvae.images.windows import WINDOWS
+
+    if text in WINDOWS:
+        return WINDOWS[text]
+    low, high = text.split(",")
+    return float(low), float(high)
+
+
+def _add_manifest(commands: Any) -> None:
+    manifest = commands.add_parser(
+        "manifest",
+        help="list the scans and masks of a folder in a csv file",
+        description="Write a table with the columns PatientID, Image and Mask, for `skvae "
+        "study` and PyRadiomics. An image and a mask belong together if what stands for * "
+        "is the same, or if they are alone in one folder.",
+    )
+    manifest.add_argument("root", metavar="ROOT", help="the folder")
+    manifest.add_argument(
+        "--image", required=True, metavar="GLOB", help="such as '*/ct.nii.gz'"
+    )
+    manifest.add_argument("--mask", metavar="GLOB", help="such as '*/lesion.nii.gz'")
+    manifest.add_argument(
+        "--output", metavar="FILE", help="default: cases.csv in the folder"
+    )
+    manifest.set_defaults(run=_manifest)
 
 
 def _add_plan(command: argparse.ArgumentParser) -> None:
@@ -235,6 +294,25 @@ def _check(arguments: argparse.Namespace) -> int:
 
     config = _configured(arguments)
     print(check_study(config, study_inputs(config)))
+    return 0
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from skvae.files import written_whole
+    from skvae.images import find_cases
+
+    root = Path(arguments.root)
+    cases = find_cases(root, image=arguments.image, mask=arguments.mask)
+    output = root / "cases.csv"
+    if arguments.output is not None:
+        output = Path(arguments.output)
+        for column in cases.columns.drop("PatientID"):
+            cases[column] = [str((root / path).absolute()) for path in cases[column]]
+    with written_whole(output) as unfinished:
+        cases.to_csv(unfinished, index=False)
+    print(f"{len(cases)} cases: {output}")
     return 0
 
 

@@ -124,7 +124,8 @@ def read_features(
     names = np.arange(len(table)) if id is None else table[id].to_numpy()
     failed = _absent(names, cases, id)
 
-    columns, dropped = _chosen(table, kind, {target, *named, *clinical})
+    used = {target, *named, *clinical}
+    columns, dropped = _chosen(table, kind, used, clinical)
     features = _numbers(table, columns, notes)
     features, more = _CHECKS.get(kind.name, _nothing_more)(table, features)
     notes += more
@@ -241,7 +242,7 @@ def _with_regions(names: np.ndarray, table: "DataFrame") -> list[Any]:
 
 
 def _chosen(
-    table: "DataFrame", kind: TableKind, used: set[str]
+    table: "DataFrame", kind: TableKind, used: set[str], clinical: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Part the columns that nobody named into features and what is dropped."""
     pd = import_extra("pandas")
@@ -260,7 +261,7 @@ def _chosen(
             columns.append(column)
         else:
             dropped.append((column, reason))
-    if not columns:
+    if not columns and not clinical:
         raise ValueError(
             "Got a table without a column of features. Dropped: "
             + "; ".join(f"{name} ({why})" for name, why in dropped[:8])
@@ -353,7 +354,8 @@ def _failures(target: "Series", features: "DataFrame", kind: TableKind) -> np.nd
         for name, size in _ONE_VOXEL.items():
             if name in features:
                 reasons[features[name] <= size] = "a region of at most one voxel"
-    reasons[features.isna().all(axis=1)] = "no feature has a value"
+    if features.shape[1]:
+        reasons[features.isna().all(axis=1)] = "no feature has a value"
     return reasons
 
 

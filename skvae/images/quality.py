@@ -37,7 +37,7 @@ def check_images(
     DataFrame
         One row for each case, with the index of the manifest: `image`, `usable`, `reason`
         (empty where it is usable), `notes`, `shape`, `spacing_mm` (z, y, x), `volume_mm3`
-        and `n_voxels` of the region.
+        and `n_voxels` of the region, and a `digest` of its voxels.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def check_images(
     )
     frame = import_extra("pandas", "images").DataFrame(rows, index=manifest.index)
     _mark_duplicates(frame, manifest)
-    return frame.drop(columns="digest")
+    return frame
 
 
 def usable_cases(

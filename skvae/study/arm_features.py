@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import (
@@ -20,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skvae.extras import import_extra
+from skvae.images.loader import ImageLoader
 
 __all__ = ["FEATURES", "Features", "Input", "Settings", "flatten", "log_volume"]
 
@@ -70,14 +72,19 @@ class Input:
     block: str | None = None
 
     @property
+    def is_manifest(self) -> bool:
+        """Whether rows name files of scans."""
+        return "Image" in getattr(self.X, "columns", ())
+
+    @property
     def is_image(self) -> bool:
-        """Whether rows have more than one axis."""
-        return np.ndim(self.X) > 2
+        """Whether rows have more than one axis, or name files of images."""
+        return np.ndim(self.X) > 2 or self.is_manifest
 
     @property
     def is_mask(self) -> bool:
         """Whether it is of images with two values."""
-        return self.is_image and len(np.unique(self.X)) == 2
+        return np.ndim(self.X) > 2 and len(np.unique(self.X)) == 2
 
     @property
     def is_numeric(self) -> bool:
@@ -112,6 +119,8 @@ class Settings:
         Where networks are kept.
     random_state : int
         Seed.
+    loader : ImageLoader or None
+        What reads scans; by default boxes of 32 voxels around their masks.
     """
 
     outcome: str
@@ -120,6 +129,7 @@ class Settings:
     full: bool
     memory: str | None
     random_state: int
+    loader: ImageLoader | None = None
 
     def layers_of(self, given: Input, code: str) -> list[str]:
         """Layers of a network; `code` and `mean` both stand for the latent layer.
@@ -249,9 +259,8 @@ def _best_k(given: Input, settings: Settings) -> Features:
 
 def _pca(given: Input, settings: Settings) -> Features:
     features = PCA(settings.n_components[0], random_state=settings.random_state)
-    return Features(
-        [*_first_steps(given), ("features", features), _scaled()], _sizes(settings)
-    )
+    first = [*_loaded(given, settings), *_first_steps(given)]
+    return Features([*first, ("features", features), _scaled()], _sizes(settings))
 
 
 def _network(kind: str, code: str) -> Callable[[Input, Settings], Features]:
@@ -268,7 +277,7 @@ def _network(kind: str, code: str) -> Callable[[Input, Settings], Features]:
         )
         if kind == "AttriVAE":
             extractor.set_fit_request(attributes=True)
-        first = [] if given.is_image else _first_steps(given)
+        first = _loaded(given, settings) if given.is_image else _first_steps(given)
         grid = {"features__layer": settings.layers_of(given, code), **_sizes(settings)}
         return Features([*first, ("features", extractor), _scaled()], grid)
 
@@ -286,6 +295,19 @@ FEATURES: Mapping[str, Callable[[Input, Settings], Features]] = {
     "vae": _network("VAEFeatureExtractor", "mean"),
     "attri_vae": _network("AttriVAE", "mean"),
 }
+
+
+def _loaded(given: Input, settings: Settings) -> list[tuple[str, Any]]:
+    """Return what reads scans from their files, where the input names files."""
+    if not given.is_manifest:
+        return []
+    loader = settings.loader
+    if loader is None:
+        crop = "mask" if "Mask" in given.X.columns else "center"
+        loader = ImageLoader(crop=crop, size=(32, 32, 32), normalize="zscore")
+    if settings.memory is not None and loader.cache is None:
+        loader = clone(loader).set_params(cache=f"{settings.memory}/crops")
+    return [("load", loader)]
 
 
 def _first_steps(given: Input) -> list[tuple[str, Any]]:

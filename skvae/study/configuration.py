@@ -40,6 +40,9 @@ class StudyConfig:
         Rules; empty for none.
     external : str
         Another table or npz file; empty for none.
+    spacing_mm, window, crop, size, mask_mode
+        How scans are read, as of `skvae.images.ImageLoader`; no spacing or window where
+        they are empty.
     full : bool
         Whether networks train for as long as is sensible.
     seed : int
@@ -65,6 +68,11 @@ class StudyConfig:
     threshold: str = ""
     aggregate: str = ""
     external: str = ""
+    spacing_mm: tuple[float, ...] = ()
+    window: tuple[float, ...] = ()
+    crop: str = "mask"
+    size: tuple[int, ...] = (32, 32, 32)
+    mask_mode: str = "none"
     full: bool = False
     seed: int = 0
     jobs: int = 0

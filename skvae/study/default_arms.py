@@ -15,6 +15,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from skvae.images.loader import ImageLoader
 from skvae.study.arm_features import FEATURES, Features, Input, Settings
 from skvae.study.input_blocks import Blocks, SelectBlock
 
@@ -22,6 +23,7 @@ __all__ = ["default_arms"]
 
 STRENGTHS = (0.01, 0.1, 1.0)  # of the classifier, C, in the latent arms
 BASELINE = "zero_rule"
+_SIDE_BLOCKS = ("clinical", "embedding", "volume")  # for an arm of their own
 
 
 def default_arms(
@@ -36,6 +38,7 @@ def default_arms(
     full: bool = False,
     memory: str | None = None,
     random_state: int = 0,
+    loader: ImageLoader | None = None,
 ) -> dict[str, tuple[BaseEstimator, dict[str, list[Any]] | None]]:
     """Return built-in arms for images, tables or several blocks, each with its grid.
 
@@ -45,7 +48,8 @@ def default_arms(
     ----------
     X : ndarray of shape (n_samples, channels, *spatial), table, or mapping of these
         The cohort. The blocks of a mapping are told apart by their names (`clinical`,
-        `embedding`) and shapes.
+        `embedding`, `volume`) and shapes; a table with a column `Image` names files of
+        scans.
     names : sequence of str, default=None
         The arms: `volume` (of masks, or the column of a table), `clinical`, `radiomics`
         (all columns), `best_k` (the best columns by an F test), `pca`, `autoencoder`,
@@ -72,6 +76,9 @@ def default_arms(
         layers trains one network for each fold.
     random_state : int, default=0
         Of all arms that draw.
+    loader : ImageLoader, default=None
+        What reads the scans that a table names. By default boxes of 32 voxels around
+        their masks.
 
     Returns
     -------
@@ -98,7 +105,7 @@ def default_arms(
     asked = (n_components,) if isinstance(n_components, int) else tuple(n_components)
     most = max(1, min(least, n_rows // 3))
     sizes = tuple(dict.fromkeys(min(int(n), most) for n in asked))
-    settings = Settings(outcome, sizes, layers, full, memory, random_state)
+    settings = Settings(outcome, sizes, layers, full, memory, random_state, loader)
     if model is None:
         model, model_grid = _model(outcome)
     found = {}
@@ -125,7 +132,7 @@ def _possible(inputs: Mapping[str | None, Input]) -> list[str]:
     if "clinical" in inputs:
         names.append("clinical")
     names += [n for n in ("embedding",) if n in inputs]
-    main = [i for i in inputs.values() if i.block not in ("clinical", "embedding")]
+    main = [i for i in inputs.values() if i.block not in _SIDE_BLOCKS]
     if any(not given.is_image for given in main):
         names.append("radiomics")
     several = len(main) > 1
@@ -160,11 +167,11 @@ def _fitting(kind: str, inputs: Mapping[str | None, Input]) -> Input:
         return inputs[kind]
     fits = {
         "volume": lambda i: i.is_mask or i.volume is not None,
-        "radiomics": lambda i: not i.is_image and i.block not in ("clinical", "embedding"),
-        "best_k": lambda i: not i.is_image and i.block not in ("clinical", "embedding"),
+        "radiomics": lambda i: not i.is_image and i.block not in _SIDE_BLOCKS,
+        "best_k": lambda i: not i.is_image and i.block not in _SIDE_BLOCKS,
         "clinical": lambda i: False,
         "embedding": lambda i: False,
-    }.get(kind, lambda i: i.block not in ("clinical", "embedding"))
+    }.get(kind, lambda i: i.block not in _SIDE_BLOCKS)
     found = [given for given in inputs.values() if fits(given)]
     if not found:
         raise ValueError(

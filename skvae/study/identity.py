@@ -83,7 +83,9 @@ def _hash_of_arm(arm: Arm) -> str:
     """Hash estimator and grid, without the folders that networks are kept in."""
     estimator = clone(arm.estimator)
     folders = [
-        key for key in estimator.get_params() if key == "memory" or key.endswith("__memory")
+        key
+        for key in estimator.get_params()
+        if key.rpartition("__")[2] in ("memory", "cache")
     ]
     return _hash((estimator.set_params(**dict.fromkeys(folders)), arm.grid))
 

@@ -1,5 +1,6 @@
 """A study from its configuration to its files."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from joblib import cpu_count
 
 from skvae.exceptions import warn_caller
 from skvae.files import writable_folder
+from skvae.images.loader import ImageLoader
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.configuration import StudyConfig
@@ -157,7 +159,27 @@ def study_arms(
         full=config.full,
         memory=memory,
         random_state=config.seed,
+        loader=_loader(config, inputs),
     )
+
+
+def _loader(config: StudyConfig, inputs: StudyInputs) -> ImageLoader | None:
+    """Return what reads scans, where the inputs name any."""
+    if not (isinstance(inputs.X, Mapping) and "images" in inputs.X):
+        return None
+    window = tuple(config.window) or None
+    return ImageLoader(
+        spacing_mm=_three(config.spacing_mm),
+        window=window,
+        normalize="zscore" if window is None else "window",
+        crop=config.crop or None,
+        size=config.size or None,
+        mask_mode=config.mask_mode,
+    )
+
+
+def _three(spacing: tuple[float, ...]) -> Any:
+    return spacing[0] if len(spacing) == 1 else spacing or None
 
 
 def settled(config: StudyConfig, arms: list[str], cohort: Cohort) -> StudyConfig:

@@ -10,6 +10,7 @@ from skvae.extras import import_extra
 from skvae.study.configuration import StudyConfig
 from skvae.study.lidc_cohort import lidc_cohort
 from skvae.study.npz_cohort import npz_cohort
+from skvae.study.scan_tables import names_scans, read_scans
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -132,21 +133,27 @@ def _table(config: StudyConfig) -> StudyInputs:
 
 
 def _read(config: StudyConfig, path: str) -> Any:
-    return read_features(
-        path,
-        target=config.target,
-        group=config.group or None,
-        id=config.id or None,
-        positive=config.positive or None,
-        clinical=config.clinical,
-    )
+    options = {
+        "target": config.target,
+        "group": config.group or None,
+        "id": config.id or None,
+        "positive": config.positive or None,
+    }
+    if names_scans(path):
+        return read_scans(path, clinical=config.clinical, **options)
+    return read_features(path, clinical=config.clinical, **options)
 
 
 def _blocks(data: Any) -> Any:
-    """Return the features alone, or side by side with the clinical columns."""
-    if data.clinical.empty:
-        return data.features
-    return {"radiomics": data.features, "clinical": data.clinical}
+    """Return the features alone, or side by side with what else there is."""
+    blocks = {} if "images" not in data else {"images": data.images}
+    # Of scans alone, the only number is the volume of the region.
+    name = "volume" if list(data.features) == ["volume_mm3"] else "radiomics"
+    if data.features.shape[1]:
+        blocks[name] = data.features
+    if not data.clinical.empty:
+        blocks["clinical"] = data.clinical
+    return blocks if len(blocks) > 1 or "images" in blocks else data.features
 
 
 def _attributes(data: Any, names: tuple[str, ...]) -> "DataFrame":
