@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
@@ -84,7 +83,7 @@ OWN = {
         "stage2": skvae.UNetSegmenter(**SEGMENTER, max_iter=1, batch_size=16),
         "margin": 1,
         # Of rows in the order of their classes, each fold has some of each.
-        "cv": KFold(2, shuffle=True, random_state=0),
+        "cv": skvae.MaskStratifiedKFold(2, shuffle=True, random_state=0),
     },
     "ConvolutionalSparseAutoencoder": SPARSE,
     "LayerExtractor": {"model": Tiny, "layer": "code"},
