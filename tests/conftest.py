@@ -5,9 +5,11 @@ from pathlib import Path
 
 # Read when scipy is first imported; without it a check of scikit-learn is skipped.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-# Read when torch is first imported: there is a worker per core, which is enough.
+# Read when torch is first imported: there is a worker per core, which is enough. Where a
+# test asks for more threads, those that wait leave the core to the other worker.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import pytest

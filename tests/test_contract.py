@@ -14,6 +14,7 @@ from contract import (
     TRAINED,
     checked,
     columns,
+    fitted,
     given,
     inputs,
     labels,
@@ -38,12 +39,12 @@ pytestmark = [
 INPUTS = inputs()
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 each_layered = pytest.mark.parametrize("kind", LAYERED, ids=lambda kind: kind.__name__)
-each_input = pytest.mark.parametrize("X", INPUTS, indirect=True)
+each_input = pytest.mark.parametrize("name", INPUTS)
 
 
 @pytest.fixture
-def X(kind, request):  # noqa: N802
-    return given(kind, request.param)
+def X(kind, name):  # noqa: N802
+    return given(kind, name)
 
 
 # Minibatch training cannot see a weight of k as k copies of a row in other batches.
@@ -80,23 +81,23 @@ def test_scikit_learn_contract(estimator, check):
 @each_kind
 @pytest.mark.parametrize("check", NOT_YIELDED, ids=lambda check: check.__name__)
 def test_checks_that_are_not_yielded(kind, check):
-    check(kind.__name__, small(kind))
+    check(kind.__name__, checked(kind))
 
 
 @each_kind
 @each_input
-def test_same_seed_same_bits_and_clones_are_equal(kind, X):
-    estimator = small(kind)
-    first = estimator.fit_transform(X, labels(kind, X))
-    np.testing.assert_array_equal(clone(estimator).fit_transform(X, labels(kind, X)), first)
-    np.testing.assert_array_equal(estimator.transform(X), first)
+def test_same_seed_same_bits_and_clones_are_equal(kind, name, X):
+    first = fitted(kind, name).transform(X)
+    again = clone(fitted(kind, name))
+    np.testing.assert_array_equal(again.fit_transform(X, labels(kind, X)), first)
+    np.testing.assert_array_equal(again.transform(X), first)
     other = small(kind, random_state=1).fit_transform(X, labels(kind, X))
     assert not np.allclose(other, first)
 
 
 @each_kind
 @each_input
-def test_pickle_and_hash(kind, X):
+def test_pickle_and_hash(kind, name, X):
     estimator = small(kind).fit(X, labels(kind, X))
     digest = joblib.hash(estimator)
     features = estimator.transform(X)
@@ -104,13 +105,13 @@ def test_pickle_and_hash(kind, X):
     np.testing.assert_array_equal(copied.transform(X), features)
     assert joblib.hash(estimator) == digest
     assert joblib.hash(copied) == digest
-    assert joblib.hash(small(kind).fit(X, labels(kind, X))) == digest
+    assert joblib.hash(fitted(kind, name)) == digest
     assert joblib.hash(deepcopy(estimator)) == digest
 
 
 @each_kind
 def test_a_pickle_holds_numpy_arrays_and_no_tensors(kind):
-    pickled = pickle.dumps(small(kind).fit(INPUTS["rows"], labels(kind, INPUTS["rows"])))
+    pickled = pickle.dumps(fitted(kind, "rows"))
     assert b"torch._utils" not in pickled
     assert b"_rebuild_tensor" not in pickled
 
@@ -118,7 +119,7 @@ def test_a_pickle_holds_numpy_arrays_and_no_tensors(kind):
 @each_kind
 def test_a_fitted_kind_is_made_of_states_that_formats_of_text_can_hold(kind):
     """Of dictionaries with keys of text or numbers, all the way down."""
-    pending = [small(kind).fit(INPUTS["rows"], labels(kind, INPUTS["rows"]))]
+    pending = [fitted(kind, "rows")]
     met = []
     while pending:
         value = pending.pop()
@@ -137,7 +138,7 @@ def test_a_fitted_kind_is_made_of_states_that_formats_of_text_can_hold(kind):
 
 @each_kind
 @each_input
-def test_global_random_state_is_untouched(kind, X):
+def test_global_random_state_is_untouched(kind, name, X):
     torch.manual_seed(3)
     np.random.seed(3)  # noqa: NPY002
     expected = torch.rand(2), np.random.rand(2)  # noqa: NPY002
@@ -153,7 +154,7 @@ def test_global_random_state_is_untouched(kind, X):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_same_bits_in_processes_and_threads(kind, backend):
     X = given(kind, "images")
-    expected = small(kind).fit_transform(X, labels(kind, X))
+    expected = fitted(kind, "images").transform(X)
     before = torch.get_num_threads()
     results = Parallel(n_jobs=2, backend=backend)(
         delayed(small(kind).fit_transform)(X, labels(kind, X)) for _ in range(4)
@@ -174,8 +175,8 @@ def test_another_thread_count_agrees_after_one_step(kind):
 
 @each_kind
 @each_input
-def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
-    estimator = small(kind).fit(X, labels(kind, X))
+def test_reading_does_not_depend_on_the_grouping_of_rows(kind, name, X):
+    estimator = fitted(kind, name)
     whole = estimator.transform(X)
     np.testing.assert_array_equal(estimator.transform(X.copy()), whole)
     for size in (1, 7, 39):
@@ -186,26 +187,24 @@ def test_reading_does_not_depend_on_the_grouping_of_rows(kind, X):
 @each_layered
 @each_input
 @pytest.mark.parametrize("pool", ["avg", "max", None])
-def test_every_stage_has_the_size_that_list_layers_says(kind, X, pool):
-    estimator = small(kind, pool=pool)
-    before = estimator.list_layers(X, labels(kind, X))
-    estimator.fit(X, labels(kind, X))
+def test_every_stage_has_the_size_that_list_layers_says(kind, name, X, pool):
+    before = small(kind, pool=pool).list_layers(X, labels(kind, X))
+    estimator = deepcopy(fitted(kind, name)).set_params(pool=pool)
     layers = estimator.list_layers()
     assert layers == before
     for layer in layers:
-        name, shape, n_features = layer.name, layer.shape, layer.n_features
-        features = estimator.set_params(layer=name).transform(X)
-        assert features.shape == (len(X), n_features)
-        assert n_features == pooled_size(shape, pool)
+        features = estimator.set_params(layer=layer.name).transform(X)
+        assert features.shape == (len(X), layer.n_features)
+        assert layer.n_features == pooled_size(layer.shape, pool)
         assert features.dtype == np.float32
         names = estimator.get_feature_names_out()
-        assert list(names) == [f"{name}_{i}" for i in range(n_features)]
+        assert list(names) == [f"{layer.name}_{i}" for i in range(layer.n_features)]
 
 
 @each_layered
 def test_layers_are_concatenated_in_the_order_asked_for(kind):
     X = given(kind, "images")
-    estimator = small(kind).fit(X, labels(kind, X))
+    estimator = deepcopy(fitted(kind, "images"))
     first, code = estimator.list_layers()[0].name, estimator.layer
     parts = [estimator.set_params(layer=name).transform(X) for name in (first, code)]
     both = estimator.set_params(layer=[first, code]).transform(X)
@@ -218,7 +217,7 @@ def test_layers_are_concatenated_in_the_order_asked_for(kind):
 def test_flat_rows_with_an_image_shape_are_the_same_images(kind):
     X = given(kind, "images")
     flat, image_shape = X.reshape(len(X), -1), INPUTS["images"].shape[1:]
-    images = small(kind).fit(X, labels(kind, X))
+    images = fitted(kind, "images")
     rows = small(kind, image_shape=image_shape).fit(flat, labels(kind, X))
     np.testing.assert_array_equal(rows.transform(flat), images.transform(X))
     np.testing.assert_array_equal(images.transform(flat), images.transform(X))

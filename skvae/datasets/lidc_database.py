@@ -116,18 +116,36 @@ def _make_annotation(rows: list[tuple[Any, ...]], spacing: np.ndarray) -> Annota
     lowest = min(heights)
     level = np.rint((np.array(heights) - lowest) / spacing[0]).astype(int)
     is_hole = ~np.array(inclusion, dtype=bool)
-    nodule, holes = np.zeros((2, level.max() + 1, *shape), dtype=bool)
+    nodule = np.zeros((level.max() + 1, *shape), dtype=bool)
     np.logical_or.at(nodule, level[~is_hole], filled[~is_hole])
-    # A hole's outline is drawn just outside the nodule too, that is, within the hole.
-    drawn = draw_contours(points - corner, lengths, shape)
-    np.logical_or.at(holes, level[is_hole], (filled | drawn)[is_hole])
+    if is_hole.any():
+        # A hole's outline is drawn just outside the nodule too, that is, within the hole.
+        drawn = draw_contours(points - corner, lengths, shape)
+        holes = np.zeros_like(nodule)
+        np.logical_or.at(holes, level[is_hole], (filled | drawn)[is_hole])
+        nodule &= ~holes
 
-    outlines = np.split(points, np.cumsum(lengths)[:-1])
-    across = max(pdist(outline).max() for outline in outlines)
+    across = _longest_distance(points, lengths)
     return Annotation(
-        mask=nodule & ~holes,
+        mask=nodule,
         spacing=spacing,
         origin=np.array([lowest, *(corner * spacing[1:])]),
         ratings=np.array(rows[0][2 : 2 + len(RATINGS)], dtype=float),
         max_diameter=float(across * spacing[1]),
     )
+
+
+def _longest_distance(points: np.ndarray, lengths: np.ndarray) -> float:
+    """Longest distance of two points of one outline, in pixels."""
+    stops = np.cumsum(lengths)
+    starts = stops - lengths
+    extent = np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)
+    # None is longer than the diagonal of the outline's box: few outlines are looked at.
+    diagonal = np.sqrt(np.square(extent).sum(axis=1))
+    longest = 0.0
+    for outline in np.argsort(-diagonal):
+        if diagonal[outline] <= longest:
+            break
+        of_outline = pdist(points[starts[outline] : stops[outline]])
+        longest = max(longest, of_outline.max())
+    return longest

@@ -148,9 +148,9 @@ class AttriVAE(BaseVAE):
     Examples
     --------
     >>> from skvae.datasets import make_sprites
-    >>> sprites = make_sprites(400, size=16, random_state=0)
+    >>> sprites = make_sprites(200, size=16, random_state=0)
     >>> scale = sprites.factors[:, 1:2]
-    >>> vae = AttriVAE(n_components=4, max_iter=20, random_state=0)
+    >>> vae = AttriVAE(n_components=4, max_iter=15, random_state=0)
     >>> vae = vae.fit(sprites.images, sprites.target, attributes=scale)
     >>> small, large = vae.sample(2, attributes=[[0.5], [1.0]], random_state=0)
     >>> bool(small.sum() < large.sum())

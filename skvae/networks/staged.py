@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled
+from skvae.networks.weightless import weightless
 
 Stages = Iterator[tuple[str, Tensor]]
 Noise = Mapping[str, Tensor]
@@ -166,8 +167,8 @@ def modules_behind(
 
     Found by asking for the gradient of these stages on a weightless copy.
     """
+    network = weightless(builder).eval()
     with torch.device("meta"):
-        network = builder().eval()
         assert isinstance(network, StagedNetwork)
         trace = network.read(torch.empty(2, *sample_shape), stages) if stages else {}
         values = [value.sum() for value in trace.values() if value.requires_grad]
@@ -186,14 +187,12 @@ def modules_with_weights(builder: Builder) -> frozenset[str]:
 
 def names_of_weights(builder: Builder) -> list[str]:
     """Names of all weights, from a weightless copy."""
-    with torch.device("meta"):
-        return [name for name, _ in builder().named_parameters()]
+    return [name for name, _ in weightless(builder).named_parameters()]
 
 
 def names_of_state(builder: Builder) -> list[str]:
     """Names of all weights and buffers, from a weightless copy."""
-    with torch.device("meta"):
-        return list(builder().state_dict())
+    return list(weightless(builder).state_dict())
 
 
 @lru_cache(maxsize=256)
@@ -204,8 +203,8 @@ def stage_shapes(
 
     The copy lives on torch's meta device: no memory, no randomness, no time.
     """
+    network = weightless(builder).eval()
     with torch.device("meta"):
-        network = builder().eval()
         assert isinstance(network, StagedNetwork)
         walk = network.stages(torch.empty(2, *sample_shape))
         return MappingProxyType({name: tuple(value.shape[1:]) for name, value in walk})

@@ -37,12 +37,15 @@ class SequenceClassifier(SequencePredictor, PretrainedClassifier):
     --------
     Whether a blob is fast, and which frames say so:
 
+    >>> from skvae import Autoencoder
     >>> from skvae.datasets import make_moving_blobs
-    >>> X, speed = make_moving_blobs(100, size=12, random_state=0, return_X_y=True)
-    >>> classifier = SequenceClassifier(pool_time="attention", random_state=0)
+    >>> X, speed = make_moving_blobs(60, size=12, random_state=0, return_X_y=True)
+    >>> frames = Autoencoder(8, channels=(8, 16), max_iter=10)
+    >>> classifier = SequenceClassifier(autoencoder=frames, finetune_max_iter=5,
+    ...                                 pool_time="attention", random_state=0)
     >>> classifier.fit(X, speed > 0.75).score(X, speed > 0.75) > 0.9
     True
     >>> weights = classifier.set_params(layer="attention").transform(X)
     >>> weights.shape
-    (100, 8)
+    (60, 8)
     """

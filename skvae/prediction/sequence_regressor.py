@@ -38,15 +38,18 @@ class SequenceRegressor(SequencePredictor, PretrainedRegressor):
     --------
     The speed of a blob, from sequences of unequal length:
 
+    >>> from skvae import Autoencoder
     >>> from skvae.datasets import make_moving_blobs
     >>> X, y = make_moving_blobs(
-    ...     100, n_frames=(4, 8), size=12, random_state=0, return_X_y=True
+    ...     60, n_frames=(4, 8), size=12, random_state=0, return_X_y=True
     ... )
     >>> len(X), X[0].shape, X[1].shape
-    (100, (8, 1, 12, 12), (4, 1, 12, 12))
-    >>> regressor = SequenceRegressor(random_state=0).fit(X, y)
+    (60, (8, 1, 12, 12), (4, 1, 12, 12))
+    >>> frames = Autoencoder(8, channels=(8, 16), max_iter=10)
+    >>> regressor = SequenceRegressor(autoencoder=frames, finetune_max_iter=5,
+    ...                               random_state=0).fit(X, y)
     >>> regressor.score(X, y) > 0.9
     True
     >>> regressor.set_params(layer="frames").transform(X).shape
-    (100, 16)
+    (60, 8)
     """

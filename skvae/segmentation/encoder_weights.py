@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -11,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae.networks.builder import Builder
 from skvae.networks.staged import modules_behind
 from skvae.networks.unet import encoder_name
+from skvae.networks.weightless import weightless
 from skvae.training.fitting import Fitted
 from skvae.training.reading import FittedNetwork
 from skvae.training.transfer import (
@@ -38,8 +38,7 @@ def transferred(builder: Builder, weights: Any) -> tuple[Fitted, TransferReport]
         If no weight fits, or an estimator is not fitted or has no network of its own.
     """
     source, mapping = _source(weights)
-    with torch.device("meta"):
-        network = builder()
+    network = weightless(builder)
     network.to_empty(device="cpu")
     report = transfer_weights(network, source, mapping)
     state = network.state_dict()
@@ -88,8 +87,7 @@ def frozen_modules(
     """
     if freeze is None:
         return ()
-    with torch.device("meta"):
-        stages = builder().encoder_stages
+    stages = weightless(builder).encoder_stages
     n_stages = len(stages) if freeze == "encoder" else int(freeze)
     if weights is None:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import StagedAutoencoder, stage_shapes
+from skvae.networks.weightless import weightless
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
 from skvae.training.row_blocks import apply_in_blocks, rows_per_block
@@ -55,8 +56,7 @@ class FittedNetwork:
             device = resolve_device(self.device)
         except ValueError:
             device = "cpu"
-        with torch.device("meta"):
-            self.module: StagedAutoencoder = self.builder().eval()
+        self.module = cast(StagedAutoencoder, weightless(self.builder).eval())
         tensors = {
             k: torch.from_numpy(np.array(v)).to(device) for k, v in self.state.items()
         }

@@ -134,7 +134,7 @@ def test_the_second_time_nothing_is_derived(nodules, lidc_home, monkeypatch):
 def test_another_grid(tmp_path, monkeypatch):
     # Of the first patients alone, which are derived in a second.
     read = lidc.read_scans
-    monkeypatch.setattr(lidc, "read_scans", lambda path: islice(read(path), 150))
+    monkeypatch.setattr(lidc, "read_scans", lambda path: islice(read(path), 60))
     nodules = load_lidc_nodules(data_home=tmp_path)
     coarse = load_lidc_nodules(size=15, spacing_mm=2.5, data_home=tmp_path)
     assert coarse.images.shape[1:] == (1, 15, 15, 15)

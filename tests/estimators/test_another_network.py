@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from contract import KINDS, OTHER, inputs, labels, small
@@ -29,8 +31,9 @@ def test_what_asks_for_another_network_is_named_with_both_values(kind):
 def test_every_parameter_goes_on_or_is_named(kind):
     X, y = inputs()["rows"], labels(kind, inputs()["rows"])
     left_out = {"image_shape", "device", "augment", "task", "warm_start", "class_weight"}
+    begun = going_on(kind, X)
     for name in kind().get_params().keys() & OTHER.keys() - left_out:
-        model = going_on(kind, X, **{name: OTHER[name]})
+        model = deepcopy(begun).set_params(**{name: OTHER[name]})
         try:
             model.fit(X, y)
         except ValueError as error:

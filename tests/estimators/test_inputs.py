@@ -1,12 +1,13 @@
 import contextlib
 import datetime
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from contract import KINDS, TRAINED, small
+from contract import KINDS, TRAINED, one_step, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -96,10 +97,21 @@ def features(estimator, X, y=None):
     return estimator.fit_transform(X, y_of(X) if y is None else y)
 
 
+def brief(kind, **parameters):
+    """Return an instance that is trained for a step, of all rows."""
+    return one_step(kind, len(ROWS), **parameters)
+
+
+@cache
+def fitted(kind):
+    """Return an instance that was fitted to the rows, for all who leave it as it is."""
+    return small(kind).fit(ROWS, y_of(ROWS))
+
+
 @each_trained
 @pytest.mark.parametrize(("X", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_refused_and_changes_nothing(kind, X, message):
-    estimator = small(kind).fit(ROWS, y_of(ROWS))
+    estimator = fitted(kind)
     before = estimator.__dict__.copy()
     with pytest.raises((ValueError, TypeError), match=message):
         estimator.fit(X, y_of(X))
@@ -182,17 +194,17 @@ def test_what_is_allowed(kind):
     constant[:, 3] = 7
     assert np.isfinite(features(small(kind), constant)).all()
     assert np.isfinite(features(small(kind), np.zeros((20, 4)))).all()
-    expected = features(small(kind), ROWS)
+    expected = features(brief(kind), ROWS)
     for same in (
         ROWS.astype(object),
         np.asfortranarray(ROWS),
         ROWS[::-1][::-1],
         ROWS.tolist(),
     ):
-        np.testing.assert_array_equal(features(small(kind), same), expected)
+        np.testing.assert_array_equal(features(brief(kind), same), expected)
     images = RNG.random((20, 3, 4))
-    first = features(small(kind, image_shape=(1, 3, 4)), images)
-    np.testing.assert_array_equal(features(small(kind), images[:, None]), first)
+    first = features(brief(kind, image_shape=(1, 3, 4)), images)
+    np.testing.assert_array_equal(features(brief(kind), images[:, None]), first)
 
 
 @each_kind
@@ -204,21 +216,21 @@ def test_samples_of_unequal_shapes_are_told_what_to_do(kind, gathered, sizes):
     with pytest.raises(ValueError, match=f"such as {shapes}, .* crop or pad"):
         small(kind).fit(X, y_of(X))
     if sizes[0] == (1, 9, 8):
-        fitted = small(kind).fit(np.random.default_rng(0).random((6, 1, 9, 8)), y_of(X))
+        one = small(kind).fit(np.random.default_rng(0).random((6, 1, 9, 8)), y_of(X))
         with pytest.raises(ValueError, match=f"such as {shapes}, .* crop or pad"):
-            fitted.transform(X)
+            one.transform(X)
 
 
 @each_kind
 def test_text_and_categories_of_numbers_are_numbers(kind):
     X = (10 * ROWS).round(1)
-    expected = features(small(kind), X)
+    expected = features(brief(kind), X)
     texts = X.astype(str)
     for same in (texts, texts.astype(object), texts.astype("S"), pl.DataFrame(texts)):
-        np.testing.assert_array_equal(features(small(kind), same), expected)
+        np.testing.assert_array_equal(features(brief(kind), same), expected)
     table = pd.DataFrame(X, columns=[f"x{i}" for i in range(12)])
     table = table.astype({"x1": "category", "x2": "str", "x3": object})
-    np.testing.assert_array_equal(features(small(kind), table), expected)
+    np.testing.assert_array_equal(features(brief(kind), table), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -235,7 +247,7 @@ def test_images_in_any_memory_are_the_same(kind):
     y = np.where(X[:, 0] > 4, 1, 0) if "ignore_label" in kind().get_params() else y_of(X)
     read_only = X.copy()
     read_only.flags.writeable = False
-    expected = features(small(kind), X, y)
+    expected = features(brief(kind), X, y)
     for same in (
         np.asfortranarray(X),
         read_only,
@@ -244,7 +256,7 @@ def test_images_in_any_memory_are_the_same(kind):
         X.astype(np.float16),
         X.astype(np.uint8),
     ):
-        np.testing.assert_array_equal(features(small(kind), same, y), expected)
+        np.testing.assert_array_equal(features(brief(kind), same, y), expected)
 
 
 def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():
@@ -294,6 +306,6 @@ def test_a_read_only_memory_map_is_read_and_never_written(tmp_path):
     before = path.read_bytes()
     mapped = np.load(path, mmap_mode="r")
     for kind in PLAIN:
-        expected = features(small(kind), ROWS)
-        np.testing.assert_array_equal(features(small(kind), mapped), expected)
+        expected = features(brief(kind), ROWS)
+        np.testing.assert_array_equal(features(brief(kind), mapped), expected)
     assert path.read_bytes() == before

@@ -9,7 +9,7 @@ from skvae import Autoencoder
 
 
 def test_a_linear_autoencoder_spans_the_pca_subspace():
-    X = load_digits().data / 16
+    X = load_digits().data[:600] / 16
     linear = Autoencoder(
         4, hidden_layer_sizes=(), solver="lbfgs", max_iter=300, random_state=0, n_threads=1
     ).fit(X)

@@ -85,7 +85,7 @@ def test_it_denoises_better_than_a_plain_autoencoder():
     rng = np.random.default_rng(0)
     train, test = digits[:1300], digits[1300:]
     noisy = test + 0.3 * rng.normal(size=test.shape).astype(np.float32)
-    common = {"max_iter": 40, "random_state": 0, "n_threads": 1}
+    common = {"max_iter": 25, "random_state": 0, "n_threads": 1}
     denoiser = DenoisingAutoencoder(32, corruption_level=0.3, **common).fit(train)
     plain = Autoencoder(32, **common).fit(train)
     before = np.square(noisy - test).mean()

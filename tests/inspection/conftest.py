@@ -59,8 +59,8 @@ def lesions():
         n_components=6,
         hidden_layer_sizes=(32,),
         channels=(4, 8),
-        max_iter=30,
-        learning_rate_init=3e-3,
+        max_iter=15,
+        learning_rate_init=6e-3,
         alpha=1.0,
     )
     vae.fit(pairs.images, pairs.target, attributes=pairs.attributes)

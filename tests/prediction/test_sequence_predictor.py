@@ -24,14 +24,14 @@ from skvae.exceptions import PosteriorCollapseWarning, PretrainingLostWarning
 
 QUIET = {"device": "cpu", "n_threads": 1, "random_state": 0}
 BLOBS = make_moving_blobs(160, size=12, random_state=0)
-X, Y = BLOBS.images, BLOBS.target
+X, Y = BLOBS.images[:80], BLOBS.target[:80]
 RAGGED = make_moving_blobs(60, n_frames=(2, 6), size=12, random_state=0)
 RAGGED, SPEED = RAGGED.images, RAGGED.target
 EACH_POOLING = pytest.mark.parametrize("pool_time", ["last", "mean", "attention"])
 
 
 def autoencoder(kind=Autoencoder, **parameters):
-    return kind(6, **{"channels": (8, 16), "max_iter": 3} | parameters)
+    return kind(6, **{"channels": (8, 16), "max_iter": 2} | parameters)
 
 
 def regressor(**parameters):
@@ -50,7 +50,7 @@ def test_the_speed_of_a_small_blob():
     images, speed = make_moving_blobs(
         160, size=12, noise=0.0, random_state=1, return_X_y=True
     )
-    quiet = QUIET | {"random_state": 1, "head_max_iter": 40}
+    quiet = QUIET | {"random_state": 1, "head_max_iter": 25}
     code = autoencoder(max_iter=6, **QUIET | {"random_state": 1})
     code.fit(images[:100].reshape(-1, 1, 12, 12))
     scores = {}
@@ -94,10 +94,10 @@ def test_a_collapse_is_a_warning_and_the_features_say_nothing():
     assert fitted.score(X[60:], Y[60:]) < 0.2
 
 
-# A quarter of the sequences is enough for the first two of these states.
+# A quarter of the sequences is enough for the first of these states.
 @pytest.mark.parametrize(
     ("state", "n_sequences"),
-    [(0, 25), (1, 25)]
+    [(0, 25)]
     + [pytest.param(state, 100, marks=pytest.mark.nightly) for state in (0, 1, 2)],
 )
 def test_with_the_warm_up_the_default_vae_does_not_collapse(
@@ -134,9 +134,10 @@ def test_a_list_and_a_padded_array_are_the_same_to_fit():
 
 @EACH_POOLING
 def test_the_order_of_the_frames_matters(pool_time):
-    fitted = regressor(pool_time=pool_time).fit(X, Y)
-    shuffled = X[:, np.random.default_rng(0).permutation(8)]
-    assert np.abs(fitted.predict(shuffled) - fitted.predict(X)).max() > 0.01
+    x = BLOBS.images
+    fitted = regressor(pool_time=pool_time).fit(x, BLOBS.target)
+    shuffled = x[:, np.random.default_rng(0).permutation(8)]
+    assert np.abs(fitted.predict(shuffled) - fitted.predict(x)).max() > 0.01
 
 
 def test_attention_is_read_as_a_share_of_each_frame():
@@ -194,7 +195,7 @@ def test_the_encoder_runs_once_while_it_is_frozen(monkeypatch):
 
 
 def test_computed_once_or_in_every_epoch_is_the_same():
-    phases = {"finetune_max_iter": 0, "head_max_iter": 3, "batch_size": 160}
+    phases = {"finetune_max_iter": 0, "head_max_iter": 3, "batch_size": 80}
     once = regressor(**phases).fit(X, Y)
     still = RandomAugment(flip=False, shift=0, rotate=0, scale=0, intensity=0)
     given = FrozenEstimator(once.autoencoder_)

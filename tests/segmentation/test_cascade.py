@@ -19,7 +19,7 @@ LUNGS = make_infected_lungs(24, size=32, random_state=0)
 X, Y = LUNGS.images, LUNGS.masks
 TRAIN, TEST = slice(16), slice(16, None)
 NET = {"depth": 2, "width": 4, "batch_size": 4, "learning_rate_init": 0.01}
-HASTY = UNetSegmenter(**NET, max_iter=2)
+HASTY = UNetSegmenter(**NET | {"batch_size": 8}, n_convolutions=1, max_iter=2)
 SHARED = {"random_state": 0, "n_threads": 1, "device": "cpu"}
 WITHOUT_ORGAN = pytest.mark.filterwarnings(
     "ignore::skvae.exceptions.EmptyOrganWarning"

@@ -22,7 +22,7 @@ from skvae.segmentation.dice import mean_dice
 
 LUNGS = make_infected_lungs(12, size=32, random_state=0)
 X, Y = LUNGS.images[:, :, 4:28, 4:28].copy(), LUNGS.masks[:, 4:28, 4:28].astype(int)
-NET = {"depth": 1, "width": 2, "max_iter": 2, "batch_size": 4, "learning_rate_init": 0.02}
+NET = {"depth": 1, "width": 2, "max_iter": 1, "batch_size": 6, "learning_rate_init": 0.02}
 SHARED = {"random_state": 0, "n_threads": 1, "device": "cpu"}
 WITHOUT_ORGAN = pytest.mark.filterwarnings(
     "ignore::skvae.exceptions.EmptyOrganWarning"

@@ -283,18 +283,19 @@ def test_settings_are_shared_where_the_features_have_none(tmp_path):
 
 
 def test_a_search_over_the_classifier_trains_a_network_per_fold(tmp_path):
+    x, y = X[:16], Y[:16]
     classifier = LogisticRegression(class_weight={0: 1, 1: 1, 2: 5})
     p = PixelClassifier(
         features=SPARSE, classifier=classifier, random_state=0, memory=str(tmp_path)
     )
     grid = {"classifier__C": [1e-4, 1.0], "n_pixels": [200, 2000]}
     with parallel_config(backend="threading"):  # the contract has the processes
-        search = GridSearchCV(p, grid, cv=KFold(2), n_jobs=2).fit(X, Y)
+        search = GridSearchCV(p, grid, cv=KFold(2), n_jobs=2).fit(x, y)
     assert n_trainings(tmp_path) == 3
     alone = clone(p).set_params(**search.best_params_)
-    scores = cross_val_score(alone, X, Y, cv=KFold(2))
+    scores = cross_val_score(alone, x, y, cv=KFold(2))
     assert search.best_score_ == pytest.approx(scores.mean())
-    wider = GridSearchCV(p, {"features__pool_size": [3, 9]}, cv=KFold(2)).fit(X, Y)
+    wider = GridSearchCV(p, {"features__pool_size": [3, 9]}, cv=KFold(2)).fit(x, y)
     # A network of each fold for the other size, and for the refit if that is the best.
     refitted = wider.best_params_["features__pool_size"] != SPARSE.pool_size
     assert n_trainings(tmp_path) == 3 + 2 + refitted

@@ -26,7 +26,7 @@ PATIENTS = np.repeat(np.arange(6), 3)
 
 
 def unet(**parameters):
-    settings = {"depth": 1, "width": 4, "max_iter": 6, "batch_size": 3, "n_threads": 1}
+    settings = {"depth": 1, "width": 4, "max_iter": 6, "batch_size": 6, "n_threads": 1}
     settings |= {"learning_rate_init": 0.02, "random_state": 0, "device": "cpu"}
     return UNetSegmenter(**settings | parameters)
 
