@@ -2,7 +2,7 @@
 
 Cohorts of ``study_errors.py`` without any signal: ``ROWS`` rows of 50 standard normal
 features, the classes half and half. Each is a study of the arms ``pca`` and ``vae`` as
-`skvae.study.default_arms` builds them, with one size, 5 x 5 outer and 3 inner folds. The
+`skvae.study.default_arms` builds them, with one size, 5 outer and 3 inner folds. The
 counts are printed as they come: with 40 cohorts, one of them is 2.5 %.
 
 Writes ``results/study_errors_vae.csv``, a row for each cohort.
@@ -34,7 +34,7 @@ def cohort(seed: int, n_rows: int) -> dict[str, float]:
     ):
         warnings.simplefilter("ignore")
         arms = default_arms(X, ["pca", "vae"], memory=memory)
-        result = nested_cv(arms, X, y, outer=(5, 5))
+        result = nested_cv(arms, X, y, outer=(5, 1))
     pca, vae = result.summary().itertuples(name="Row")
     return {
         "seed": seed,
