@@ -1,11 +1,11 @@
 """A study of scans from their files: what `make study-images` runs.
 
 Writes phantoms of lesions (`skvae.datasets.make_lesions`) as volumes with masks in a
-temporary folder: NIfTI, NRRD and MetaImage in turn, at three spacings and orientations, with
-an age that knows a little of the outcome. One mask is empty, one lies elsewhere: the study
-says so and goes on. Where `SKVAE_TEST_DATA` names the folder of the real data, its samples of
-volumes with label maps are checked too. Then `skvae manifest`, `skvae check` and `skvae
-study` run as a user would type them; what they write stays in `./skvae-study-images`.
+temporary folder: NIfTI, NRRD and MetaImage in turn, at three spacings and orientations,
+with an age that knows a little of the outcome. One mask is empty, one lies elsewhere: the
+study says so and goes on. Where `SKVAE_TEST_DATA` names the folder of the real data, its
+samples of volumes with label maps are checked too. Then `skvae manifest`, `skvae check` and
+`skvae study` run as a user types them; what they write stays in `./skvae-study-images`.
 
     python benchmarks/study_images.py [--cases 60] [arguments of skvae study]
 """

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,11 @@ TABLE_LAYERS = ("hidden_1", "hidden_2")
 # On one CPU core an epoch over 400 crops of 32^3 takes seconds, and each latent arm trains
 # 20 networks. Few epochs need large steps: with the default ones, a VAE of 270 crops has
 # not left the prior after eight epochs.
-QUICK_TRAINING = {"max_iter": 8, "batch_size": 16, "learning_rate_init": 3e-3}
-FULL_TRAINING = {"max_iter": 60}
+QUICK_TRAINING = {"batch_size": 16, "learning_rate_init": 3e-3}
+QUICK_EPOCHS = 8
+# Of few images, so many epochs make too few steps: a VAE of 58 stays at the prior.
+_LEAST_STEPS = 240
+FULL_EPOCHS = 60
 TABLE_TRAINING = {"max_iter": 100}
 
 # Volumes as PyRadiomics, MIRP and a quality control of masks call them.
@@ -267,7 +271,7 @@ def _network(kind: str, code: str) -> Callable[[Input, Settings], Features]:
     def features(given: Input, settings: Settings) -> Features:
         import skvae  # here, so that the study itself does not need torch
 
-        images = FULL_TRAINING if settings.full else QUICK_TRAINING
+        images = _image_training(len(given.X), settings.full)
         extractor = getattr(skvae, kind)(
             n_components=settings.n_components[0],
             random_state=settings.random_state,
@@ -295,6 +299,13 @@ FEATURES: Mapping[str, Callable[[Input, Settings], Features]] = {
     "vae": _network("VAEFeatureExtractor", "mean"),
     "attri_vae": _network("AttriVAE", "mean"),
 }
+
+
+def _image_training(n_rows: int, full: bool) -> dict[str, Any]:
+    least = ceil(_LEAST_STEPS / (n_rows / QUICK_TRAINING["batch_size"]))
+    if full:
+        return {"max_iter": max(FULL_EPOCHS, 5 * least)}
+    return QUICK_TRAINING | {"max_iter": max(QUICK_EPOCHS, least)}
 
 
 def _loaded(given: Input, settings: Settings) -> list[tuple[str, Any]]:
