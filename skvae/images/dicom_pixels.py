@@ -50,8 +50,8 @@ def pixels_of(path: Path) -> Pixels:
     """
     dataset = _read(path)
     _check_grey(path, dataset)
-    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    packed = syntax is not None and syntax.is_compressed
+    syntax = _transfer_syntax(dataset)
+    packed = syntax.is_compressed
     try:
         pixels = np.asarray(dataset.pixel_array)
     # Each decoder has errors of its own, and a damaged file leads anywhere.
@@ -66,7 +66,7 @@ def pixels_of(path: Path) -> Pixels:
         )
         raise refusal(path, reason) from error
     frames = pixels.reshape(-1, *pixels.shape[-2:])
-    return Pixels(_used_bits(dataset, frames, packed))
+    return Pixels(_used_bits(path, dataset, frames))
 
 
 def _read(path: Path, **options: Any) -> Any:
@@ -78,6 +78,16 @@ def _read(path: Path, **options: Any) -> Any:
         raise
     except Exception as error:  # a damaged file leads anywhere
         raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
+
+
+def _transfer_syntax(dataset: Any) -> Any:
+    """Return how pixels are packed; a file without meta information does not pack them."""
+    uid = import_extra("pydicom.uid", "images")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, _ = dataset.original_encoding
+        plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain
+    return dataset.file_meta.TransferSyntaxUID
 
 
 def _check_grey(path: Path, dataset: Any) -> None:
@@ -92,18 +102,18 @@ def _check_grey(path: Path, dataset: Any) -> None:
         )
 
 
-def _used_bits(dataset: Any, frames: NDArray[Any], packed: bool) -> NDArray[Any]:
+def _used_bits(path: Path, dataset: Any, frames: NDArray[Any]) -> NDArray[Any]:
     """Return the bits that are in use, with their sign: the others may hold anything."""
     if frames.dtype.kind not in "iu":
         return frames
-    bits = 8 * frames.dtype.itemsize
-    used = int(dataset.BitsStored)
-    high = used - 1 if packed else int(dataset.HighBit)
-    if not used - 1 <= high < bits:
-        raise refusal(dataset.filename, f"whose HighBit is {high} of {bits} bits")
-    above = bits - 1 - high
+    used, high = int(dataset.BitsStored), int(dataset.HighBit)
+    unused = 8 * frames.dtype.itemsize - used
+    if high != used - 1 or unused < 0:
+        raise refusal(
+            path, f"whose HighBit is {high} of BitsStored {used}, which is retired"
+        )
     # The shift to the right repeats the sign of a signed number.
-    return (frames << above) >> (bits - used) if used < bits else frames
+    return (frames << unused) >> unused if unused else frames
 
 
 def _by_simpleitk(path: Path, syntax: Any) -> Pixels:

@@ -84,7 +84,8 @@ def is_dicom(path: Path) -> bool:
 
 
 def _kind(head: bytes) -> str | None:
-    if head[128:132] == b"DICM" or (head[:2] == b"\x08\0" and head[3:4] == b"\0"):
+    # Without a preamble: the first tag, of group 2 or 8.
+    if head[128:132] == b"DICM" or re.match(rb"[\x02\x08]\0.\0", head, re.DOTALL):
         return "dicom"
     if head.startswith(b"NRRD"):
         return "nrrd"

@@ -107,6 +107,12 @@ def intensities(scan: Scan) -> Volume:
                 values[k] = scan.slice_values(k)
         else:
             values[...] = scan.stored
-            if scan.stored.dtype.kind in "iu" and np.abs(values).max() > EXACT:
+            if _beyond_float32(scan.stored):
                 scan = scan.with_note("integers beyond 2**24 are rounded to float32")
     return scan.volume(values)
+
+
+def _beyond_float32(stored: NDArray[Any]) -> bool:
+    if stored.dtype.kind not in "iu" or stored.dtype.itemsize <= 2:
+        return False
+    return max(-int(stored.min()), int(stored.max())) > EXACT
