@@ -31,7 +31,7 @@ def dataset(stored, *, sop_class=CTImageStorage, uids=None, **elements):
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
     told = {
         "PatientID": "1",
-        "PatientName": "Phantom",
+        "PatientName": "Phantom^",
         "PatientBirthDate": "",
         "PatientSex": "O",
         "StudyDate": "20260101",

@@ -1,5 +1,7 @@
 """Numbers of the pixels of a DICOM file, as they were stored."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +10,9 @@ from numpy.typing import NDArray
 
 from skvae.extras import import_extra
 from skvae.images.refusals import refusal
+from skvae.images.volume import ImageFileError
 
-__all__ = ["Pixels", "dicom_header", "pixels_of"]
+__all__ = ["Pixels", "dicom_header", "pixels_of", "undamaged"]
 
 
 class Pixels(NamedTuple):
@@ -17,6 +20,30 @@ class Pixels(NamedTuple):
 
     frames: NDArray[Any]
     rescaled: bool = False
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn what comes of a damaged header into a sentence.
+
+    pydicom reads an element when it is asked for: each access may raise any error.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    try:
+        yield
+    except (ImageFileError, ImportError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
 
 
 def dicom_header(path: Path) -> Any:
@@ -48,7 +75,11 @@ def pixels_of(path: Path) -> Pixels:
     Pixels
         Frames of shape (n, rows, columns).
     """
-    dataset = _read(path)
+    with undamaged(path):
+        return _pixels(path, _read(path))
+
+
+def _pixels(path: Path, dataset: Any) -> Pixels:
     _check_grey(path, dataset)
     syntax = _transfer_syntax(dataset)
     packed = syntax.is_compressed
@@ -71,13 +102,9 @@ def pixels_of(path: Path) -> Pixels:
 
 def _read(path: Path, **options: Any) -> Any:
     pydicom = import_extra("pydicom", "images")
-    try:
+    with undamaged(path):
         # `force`: files of older devices have no preamble.
         return pydicom.dcmread(path, force=True, **options)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged file leads anywhere
-        raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
 
 
 def _transfer_syntax(dataset: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skvae.extras import import_extra
-from skvae.images.dicom_pixels import dicom_header
+from skvae.images.dicom_pixels import dicom_header, undamaged
 from skvae.images.label_maps import unknown_segment
 from skvae.images.refusals import refusal
 from skvae.images.volume import Volume
@@ -45,6 +45,13 @@ def read_segmentation(
     Volume
         Of uint8.
     """
+    with undamaged(path):
+        return _read(path, image, label, frame_of_reference)
+
+
+def _read(
+    path: Path, image: Volume, label: int | str | None, frame_of_reference: str | None
+) -> Volume:
     space = dicom_header(path).get("FrameOfReferenceUID")
     if frame_of_reference and space and space != frame_of_reference:
         raise refusal(

@@ -107,6 +107,6 @@ def _holds(head: bytes) -> str:
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             return f"is {name}"
-    if all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
         return "holds text"
     return "begins as none of the known formats does"

@@ -113,14 +113,13 @@ def _shape(path: Path, header: Any) -> tuple[int, int, int]:
 
 
 def _dtype(path: Path, header: Any) -> np.dtype[Any]:
-    error = import_extra("nibabel.spatialimages", "images").HeaderDataError
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except error as unknown:
+    except KeyError as error:
         code = int(header["datatype"])
         raise refusal(
             path, f"whose voxels are of a type unknown here: code {code}"
-        ) from unknown
+        ) from error
     if dtype.names:
         raise refusal(
             path, f"whose voxels are colours of {len(dtype.names)} channels, not one"
