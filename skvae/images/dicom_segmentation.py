@@ -90,7 +90,7 @@ def _opened(path: Path) -> Any:
 
 
 def _segment(path: Path, segmentation: Any, label: int | str | None) -> int:
-    names = {
+    names: dict[int, str] = {
         number: str(segmentation.get_segment_description(number).segment_label)
         for number in segmentation.segment_numbers
         if number != 0  # the background of a LABELMAP
@@ -119,7 +119,7 @@ def _places(path: Path, found: Any, image: Volume) -> NDArray[np.intp]:
             path, "whose voxels are not those of the image: spacing or orientation differ"
         )
     exact = steps @ np.array(np.nonzero(found.array)) + start[:, np.newaxis]
-    places = np.rint(exact).astype(np.intp)
+    places: NDArray[np.intp] = np.rint(exact).astype(np.intp)
     if places.size and np.abs(exact - places).max() > OFF:
         most = np.abs(exact - places).max()
         raise refusal(path, f"whose voxels lie {most:.2g} of a voxel beside the image's")

@@ -145,15 +145,14 @@ def _list(series: dict[str, dict[Path, Any]]) -> str:
 def _scan(planes: Sequence[Plane], grid: Any, notes: Sequence[str], header: Any) -> Scan:
     slope = np.array([plane.slope for plane in planes])
     intercept = np.array([plane.intercept for plane in planes])
-    stored, last, pixels = None, None, None
+    file, pixels = planes[0].file, pixels_of(planes[0].file)
+    stored = np.empty((len(planes), *pixels.frames.shape[1:]), pixels.frames.dtype)
     for k, plane in enumerate(planes):
-        if plane.file != last:
-            last, pixels = plane.file, pixels_of(plane.file)
+        if plane.file != file:
+            file, pixels = plane.file, pixels_of(plane.file)
         if plane.frame >= len(pixels.frames):
-            raise refusal(plane.file, f"which lacks the pixels of frame {plane.frame + 1}")
+            raise refusal(file, f"which lacks the pixels of frame {plane.frame + 1}")
         numbers = pixels.frames[plane.frame]
-        if stored is None:
-            stored = np.empty((len(planes), *numbers.shape), numbers.dtype)
         # Slices of one series may differ in their type, and must not be cast to the first.
         common = np.result_type(stored, numbers)
         stored = stored.astype(common, copy=False)

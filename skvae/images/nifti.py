@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2: nibabel knows the header; voxels are counted before they are read.
 
-SimpleITK reads NaN and infinity of such a file as 0, and what a truncated one lacks as 0
-too, which is why it does not read them here.
+SimpleITK up to 2.5 reads NaN and infinity of such a file as 0, and what a truncated one
+lacks as 0 too, which is why it does not read them here.
 """
 
 from pathlib import Path

@@ -47,7 +47,7 @@ def intact(folder):
     return data
 
 
-# Where in the file, as a share of its length; what stands there then; what is lost or added.
+# Where in the file, as a share of its length; what stands there then; what happens.
 DAMAGE = st.lists(
     st.tuples(
         st.floats(0, 1, exclude_max=True),
@@ -82,9 +82,7 @@ def test_damage_is_told_in_a_sentence(name, damage, intact, folder):
     path.write_bytes(damaged(intact(name), damage))
     for read in (read_volume, read_mask):
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # pydicom's, of values that are not as they ought
+            warnings.simplefilter("ignore")  # pydicom's, of odd values
             try:
                 volume = read(path)
             except ImageFileError as error:

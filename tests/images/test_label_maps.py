@@ -93,9 +93,7 @@ def test_non_finite_intensities_are_kept(tmp_path):
     values = np.array([[[1, np.nan, np.inf, -np.inf]]], np.float32)
     path = nifti(tmp_path / "a.nii", values)
     np.testing.assert_array_equal(read_volume(path).values, values)
-    # The reason why SimpleITK does not read NIfTI here.
-    read = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    np.testing.assert_array_equal(read, [[[1, 0, 0, 0]]])
+    # SimpleITK 2.5 has 0 for them: findings/nifti-nonfinite-read-as-zero.sh.
     sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "a.nrrd"))
     np.testing.assert_array_equal(read_volume(tmp_path / "a.nrrd").values, values)
 

@@ -5,7 +5,6 @@ import gzip
 import nibabel
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
 from skvae.images.read import read_mask, read_volume
 from skvae.images.volume import ImageFileError
@@ -183,11 +182,9 @@ def test_pairs_are_read_by_either_name(kind, named, tmp_path):
     assert volume.spacing_mm == (3, 2, 1)
 
 
-def test_a_truncated_file_that_simpleitk_reads_is_refused(tmp_path):
+def test_a_truncated_file_is_refused_with_its_bytes(tmp_path):
     path = written(tmp_path / "a.nii")
     path.write_bytes(path.read_bytes()[:-20])
-    read = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    assert (read.ravel()[-10:] == 0).all()  # filled with zeros
     message = "truncated: its header announces 48 bytes, 28 are there"
     with pytest.raises(ImageFileError, match=message):
         read_volume(path)
