@@ -1,5 +1,7 @@
 """Numbers of the pixels of a DICOM file, as they were stored."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +10,9 @@ from numpy.typing import NDArray
 
 from skvae.extras import import_extra
 from skvae.images.refusals import refusal
+from skvae.images.volume import ImageFileError
 
-__all__ = ["Pixels", "dicom_header", "pixels_of"]
+__all__ = ["Pixels", "dicom_header", "pixels_of", "undamaged"]
 
 
 class Pixels(NamedTuple):
@@ -17,6 +20,30 @@ class Pixels(NamedTuple):
 
     frames: NDArray[Any]
     rescaled: bool = False
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn what comes of a damaged header into a sentence.
+
+    pydicom reads an element when it is asked for: each access may raise any error.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    try:
+        yield
+    except (ImageFileError, ImportError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
 
 
 def dicom_header(path: Path) -> Any:
@@ -48,10 +75,14 @@ def pixels_of(path: Path) -> Pixels:
     Pixels
         Frames of shape (n, rows, columns).
     """
-    dataset = _read(path)
+    with undamaged(path):
+        return _pixels(path, _read(path))
+
+
+def _pixels(path: Path, dataset: Any) -> Pixels:
     _check_grey(path, dataset)
-    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    packed = syntax is not None and syntax.is_compressed
+    syntax = _transfer_syntax(dataset)
+    packed = syntax.is_compressed
     try:
         pixels = np.asarray(dataset.pixel_array)
     # Each decoder has errors of its own, and a damaged file leads anywhere.
@@ -66,18 +97,24 @@ def pixels_of(path: Path) -> Pixels:
         )
         raise refusal(path, reason) from error
     frames = pixels.reshape(-1, *pixels.shape[-2:])
-    return Pixels(_used_bits(dataset, frames, packed))
+    return Pixels(_used_bits(path, dataset, frames))
 
 
 def _read(path: Path, **options: Any) -> Any:
     pydicom = import_extra("pydicom", "images")
-    try:
+    with undamaged(path):
         # `force`: files of older devices have no preamble.
         return pydicom.dcmread(path, force=True, **options)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged file leads anywhere
-        raise refusal(path, "which is damaged: its DICOM header cannot be read") from error
+
+
+def _transfer_syntax(dataset: Any) -> Any:
+    """Return how pixels are packed; a file without meta information does not pack them."""
+    uid = import_extra("pydicom.uid", "images")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, _ = dataset.original_encoding
+        plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain
+    return dataset.file_meta.TransferSyntaxUID
 
 
 def _check_grey(path: Path, dataset: Any) -> None:
@@ -92,18 +129,18 @@ def _check_grey(path: Path, dataset: Any) -> None:
         )
 
 
-def _used_bits(dataset: Any, frames: NDArray[Any], packed: bool) -> NDArray[Any]:
+def _used_bits(path: Path, dataset: Any, frames: NDArray[Any]) -> NDArray[Any]:
     """Return the bits that are in use, with their sign: the others may hold anything."""
     if frames.dtype.kind not in "iu":
         return frames
-    bits = 8 * frames.dtype.itemsize
-    used = int(dataset.BitsStored)
-    high = used - 1 if packed else int(dataset.HighBit)
-    if not used - 1 <= high < bits:
-        raise refusal(dataset.filename, f"whose HighBit is {high} of {bits} bits")
-    above = bits - 1 - high
+    used, high = int(dataset.BitsStored), int(dataset.HighBit)
+    unused = 8 * frames.dtype.itemsize - used
+    if high != used - 1 or unused < 0:
+        raise refusal(
+            path, f"whose HighBit is {high} of BitsStored {used}, which is retired"
+        )
     # The shift to the right repeats the sign of a signed number.
-    return (frames << above) >> (bits - used) if used < bits else frames
+    return (frames << unused) >> unused if unused else frames
 
 
 def _by_simpleitk(path: Path, syntax: Any) -> Pixels:

@@ -1,6 +1,7 @@
 """Planes of DICOM images, of a file each or frames of one, and how they make a volume."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,21 +171,23 @@ def _step(
             return told, ["one slice: its thickness is taken for the spacing along z"]
         return 1.0, ["one slice of unknown thickness: a spacing along z of 1 mm is assumed"]
     steps = np.diff(heights)
-    usual = float(np.median(steps))
-    for k, step in enumerate(steps):
-        names = f"{planes[k].name} and {planes[k + 1].name}"
+    # The lower median: of two steps, the longer one has the gap.
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
+    pairs = [f"{a.name} and {b.name}" for a, b in pairwise(planes)]
+    for pair, step in zip(pairs, steps, strict=True):
         if step <= SAME * max(usual, SAME):
             raise refusal(
                 path,
-                f"in which {names} lie at one position: it holds several volumes, such as "
+                f"in which {pair} lie at one position: it holds several volumes, such as "
                 "phases or echoes, or copies of a slice",
             )
+    for pair, step in zip(pairs, steps, strict=True):
         if abs(step - usual) > UNEQUAL * usual:
             lost = round(step / usual) - 1
             missing = f": {lost} of them seem to be missing" if lost > 0 else ""
             raise refusal(
                 path,
-                f"whose slices are not equally spaced: {names} are {step:.4g} mm apart, "
+                f"whose slices are not equally spaced: {pair} are {step:.4g} mm apart, "
                 f"others {usual:.4g} mm{missing}",
             )
     mean = float(heights[-1] - heights[0]) / len(steps)

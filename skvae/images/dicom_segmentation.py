@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skvae.extras import import_extra
-from skvae.images.dicom_pixels import dicom_header
+from skvae.images.dicom_pixels import dicom_header, undamaged
 from skvae.images.label_maps import unknown_segment
 from skvae.images.refusals import refusal
 from skvae.images.volume import Volume
@@ -45,6 +45,13 @@ def read_segmentation(
     Volume
         Of uint8.
     """
+    with undamaged(path):
+        return _read(path, image, label, frame_of_reference)
+
+
+def _read(
+    path: Path, image: Volume, label: int | str | None, frame_of_reference: str | None
+) -> Volume:
     space = dicom_header(path).get("FrameOfReferenceUID")
     if frame_of_reference and space and space != frame_of_reference:
         raise refusal(
@@ -83,7 +90,7 @@ def _opened(path: Path) -> Any:
 
 
 def _segment(path: Path, segmentation: Any, label: int | str | None) -> int:
-    names = {
+    names: dict[int, str] = {
         number: str(segmentation.get_segment_description(number).segment_label)
         for number in segmentation.segment_numbers
         if number != 0  # the background of a LABELMAP
@@ -112,7 +119,7 @@ def _places(path: Path, found: Any, image: Volume) -> NDArray[np.intp]:
             path, "whose voxels are not those of the image: spacing or orientation differ"
         )
     exact = steps @ np.array(np.nonzero(found.array)) + start[:, np.newaxis]
-    places = np.rint(exact).astype(np.intp)
+    places: NDArray[np.intp] = np.rint(exact).astype(np.intp)
     if places.size and np.abs(exact - places).max() > OFF:
         most = np.abs(exact - places).max()
         raise refusal(path, f"whose voxels lie {most:.2g} of a voxel beside the image's")

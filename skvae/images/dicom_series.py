@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.images.dicom_pixels import dicom_header, pixels_of
+from skvae.images.dicom_pixels import dicom_header, pixels_of, undamaged
 from skvae.images.dicom_planes import Plane, planes_of, stacked
 from skvae.images.file_kinds import FORMATS, is_dicom
 from skvae.images.refusals import refusal
@@ -40,12 +40,18 @@ def read_dicom(path: Path) -> Scan:
         Its numbers, unscaled, slices in ascending order along their normal, with the slope
         and intercept of each.
     """
+    with undamaged(path):
+        return _read(path)
+
+
+def _read(path: Path) -> Scan:
     headers = _headers(path)
     first = next(iter(headers.values()))
-    _check_image(path, first)
-    planes = [
-        plane for file, header in headers.items() for plane in planes_of(file, header)
-    ]
+    planes: list[Plane] = []
+    for file, header in headers.items():
+        with undamaged(file):
+            _check_image(file if path.is_file() else path, header)
+            planes += planes_of(file, header)
     if not planes:
         raise refusal(path, "which has no frames")
     planes, grid, notes = stacked(path, planes)
@@ -67,7 +73,8 @@ def is_segmentation(path: Path) -> bool:
     bool
         Whether it is.
     """
-    return dicom_header(path).get("SOPClassUID") in SEGMENTATIONS
+    with undamaged(path):
+        return dicom_header(path).get("SOPClassUID") in SEGMENTATIONS
 
 
 def only_file(folder: Path) -> Path:
@@ -97,9 +104,11 @@ def _headers(path: Path) -> dict[Path, Any]:
     series: defaultdict[str, dict[Path, Any]] = defaultdict(dict)
     others: dict[Path, Any] = {}
     for file in files:
-        header = dicom_header(file)
-        image = "Rows" in header and header.get("SOPClassUID") not in NO_IMAGES
-        (series[str(header.get("SeriesInstanceUID"))] if image else others)[file] = header
+        with undamaged(file):
+            header = dicom_header(file)
+            image = "Rows" in header and header.get("SOPClassUID") not in NO_IMAGES
+            key = str(header.get("SeriesInstanceUID"))
+        (series[key] if image else others)[file] = header
     if not series:
         # What is there is no image; if it is of one kind, the error says of which.
         _check_image(path, next(iter(others.values())))
@@ -136,15 +145,14 @@ def _list(series: dict[str, dict[Path, Any]]) -> str:
 def _scan(planes: Sequence[Plane], grid: Any, notes: Sequence[str], header: Any) -> Scan:
     slope = np.array([plane.slope for plane in planes])
     intercept = np.array([plane.intercept for plane in planes])
-    stored, last, pixels = None, None, None
+    file, pixels = planes[0].file, pixels_of(planes[0].file)
+    stored = np.empty((len(planes), *pixels.frames.shape[1:]), pixels.frames.dtype)
     for k, plane in enumerate(planes):
-        if plane.file != last:
-            last, pixels = plane.file, pixels_of(plane.file)
+        if plane.file != file:
+            file, pixels = plane.file, pixels_of(plane.file)
         if plane.frame >= len(pixels.frames):
-            raise refusal(plane.file, f"which lacks the pixels of frame {plane.frame + 1}")
+            raise refusal(file, f"which lacks the pixels of frame {plane.frame + 1}")
         numbers = pixels.frames[plane.frame]
-        if stored is None:
-            stored = np.empty((len(planes), *numbers.shape), numbers.dtype)
         # Slices of one series may differ in their type, and must not be cast to the first.
         common = np.result_type(stored, numbers)
         stored = stored.astype(common, copy=False)

@@ -84,7 +84,8 @@ def is_dicom(path: Path) -> bool:
 
 
 def _kind(head: bytes) -> str | None:
-    if head[128:132] == b"DICM" or (head[:2] == b"\x08\0" and head[3:4] == b"\0"):
+    # Without a preamble: the first tag, of group 2 or 8.
+    if head[128:132] == b"DICM" or re.match(rb"[\x02\x08]\0.\0", head, re.DOTALL):
         return "dicom"
     if head.startswith(b"NRRD"):
         return "nrrd"
@@ -106,6 +107,6 @@ def _holds(head: bytes) -> str:
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             return f"is {name}"
-    if all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
         return "holds text"
     return "begins as none of the known formats does"

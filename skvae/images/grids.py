@@ -55,9 +55,9 @@ def grid_of(path: Path, steps: ArrayLike, origin: ArrayLike) -> Grid:
     np.float64(-1.0)
     """
     steps, origin = np.asarray(steps, float), np.asarray(origin, float)
-    if not (np.isfinite(steps).all() and np.isfinite(origin).all()):
-        raise refusal(path, "whose header has a position or a spacing that is not finite")
     lengths = np.linalg.norm(steps, axis=0)
+    if not (np.isfinite(lengths).all() and np.isfinite(origin).all()):
+        raise refusal(path, "whose header has a position or a spacing that is not finite")
     if not (lengths > 0).all():
         found = ", ".join(f"{length:g}" for length in lengths)
         raise refusal(path, f"whose spacing along x, y, z is {found}: it must not be zero")
@@ -90,7 +90,7 @@ def completed(vectors: Sequence[Sequence[float]]) -> NDArray[np.float64]:
         np.pad(np.asarray(vector, float), (0, 3 - len(vector))) for vector in vectors
     ]
     if len(columns) == 2:
-        normal = np.cross(*columns)
+        normal = np.cross(columns[0], columns[1])
         length = np.linalg.norm(normal)
         columns.append(normal / length if length > 0 else normal)
     return np.stack(columns, axis=1)

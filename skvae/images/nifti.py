@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2: nibabel knows the header; voxels are counted before they are read.
 
-SimpleITK reads NaN and infinity of such a file as 0, and what a truncated one lacks as 0
-too, which is why it does not read them here.
+SimpleITK up to 2.5 reads NaN and infinity of such a file as 0, and what a truncated one
+lacks as 0 too, which is why it does not read them here.
 """
 
 from pathlib import Path
@@ -113,14 +113,13 @@ def _shape(path: Path, header: Any) -> tuple[int, int, int]:
 
 
 def _dtype(path: Path, header: Any) -> np.dtype[Any]:
-    error = import_extra("nibabel.spatialimages", "images").HeaderDataError
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except error as unknown:
+    except KeyError as error:
         code = int(header["datatype"])
         raise refusal(
             path, f"whose voxels are of a type unknown here: code {code}"
-        ) from unknown
+        ) from error
     if dtype.names:
         raise refusal(
             path, f"whose voxels are colours of {len(dtype.names)} channels, not one"

@@ -200,7 +200,8 @@ def _unit(header: Header) -> tuple[float, list[str]]:
 
 def _segments(header: Header) -> tuple[Segment, ...]:
     segments = []
-    for number in range(sum(key.endswith("_ID") for key in header.keys)):
+    found = (re.fullmatch(r"Segment(\d+)_ID", key) for key in header.keys)
+    for number in sorted(int(match[1]) for match in found if match):
         told = {
             name: header.keys.get(f"Segment{number}_{name}")
             for name in ("ID", "Name", "LabelValue", "Layer")

@@ -106,7 +106,7 @@ class Payload:
 
     def fill(self, room: NDArray[np.uint8], what: str) -> NDArray[np.uint8]:
         """Fill an array with the next bytes."""
-        view, filled = memoryview(room), 0
+        view, filled = memoryview(room.data), 0
         while filled < len(view):
             piece = self._next(len(view) - filled, what)
             view[filled : filled + len(piece)] = piece
@@ -120,12 +120,12 @@ class Payload:
 
     def _next(self, most: int, what: str) -> memoryview:
         while not self._piece:
-            piece = next(self._pieces, None)
-            if piece is None:
+            unpacked = next(self._pieces, None)
+            if unpacked is None:
                 raise refusal(
                     self.path, f"which is truncated: it ends in the middle of its {what}"
                 )
-            self._piece = memoryview(piece)
+            self._piece = memoryview(unpacked)
         piece, self._piece = self._piece[:most], self._piece[most:]
         return piece
 

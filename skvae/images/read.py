@@ -34,8 +34,8 @@ def read_volume(path: str | Path) -> Volume:
     positions. Slopes and intercepts, of each slice if it has its own, are applied in double
     precision.
 
-    NaN and infinite values are kept, of all formats, so that they can be counted; other
-    readers of NIfTI make 0 of them.
+    NaN and infinite values are kept, of all formats, so that they can be counted; SimpleITK
+    up to 2.5 makes 0 of those of NIfTI.
 
     Parameters
     ----------

@@ -60,7 +60,8 @@ class Scan:
     def slice_values(self, k: int) -> NDArray[np.float64]:
         """Return the values of a slice, in double precision."""
         slope, intercept = self.slice_scale(k)
-        return self.stored[k].astype(np.float64) * slope + intercept
+        values: NDArray[np.float64] = self.stored[k].astype(np.float64)
+        return values * slope + intercept
 
     def slice_scale(self, k: int) -> tuple[float, float]:
         """Return slope and intercept of a slice."""
@@ -99,14 +100,20 @@ def intensities(scan: Scan) -> Volume:
     >>> intensities(scan).values.ravel()
     array([5., 5.], dtype=float32)
     """
-    values = np.empty(scan.stored.shape, np.float32)
     # What single precision has no room for is infinite, which quality control counts.
     with np.errstate(over="ignore", invalid="ignore"):
         if scan.scaled:
+            values = np.empty(scan.stored.shape, np.float32)
             for k in range(len(values)):
                 values[k] = scan.slice_values(k)
         else:
-            values[...] = scan.stored
-            if scan.stored.dtype.kind in "iu" and np.abs(values).max() > EXACT:
+            values = np.ascontiguousarray(scan.stored, np.float32)
+            if _beyond_float32(scan.stored):
                 scan = scan.with_note("integers beyond 2**24 are rounded to float32")
     return scan.volume(values)
+
+
+def _beyond_float32(stored: NDArray[Any]) -> bool:
+    if stored.dtype.kind not in "iu" or stored.dtype.itemsize <= 2:
+        return False
+    return max(-int(stored.min()), int(stored.max())) > EXACT
