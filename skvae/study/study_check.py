@@ -109,12 +109,7 @@ def _cohort_facts(cohort: Cohort, inputs: StudyInputs) -> dict[str, str]:
     X = cohort.X
     blocks = {n: X[n] for n in X.names} if isinstance(X, Blocks) else {"inputs": X}
     facts |= {name: f"{np.shape(block)[1:]} each" for name, block in blocks.items()}
-    if inputs.dropped is not None and len(inputs.dropped):
-        counted = inputs.dropped.groupby("reason", sort=False).size()
-        facts["dropped columns"] = "; ".join(f"{n} {why}" for why, n in counted.items())
-    if inputs.failed is not None and len(inputs.failed):
-        rows = inputs.failed.itertuples(name="Row")
-        facts["excluded rows"] = "; ".join(f"{row.case} ({row.reason})" for row in rows)
+    facts |= inputs.left_out()
     if inputs.notes:
         facts["notes"] = "; ".join(inputs.notes)
     return facts
@@ -199,6 +194,8 @@ def _objections(config: StudyConfig, cohort: Cohort, folds: list[OuterFold]) -> 
         )
     if outcome.positive is not None:
         size = max(config.n_components)
+        if len(tables) == 1:
+            size = min(size, int(np.prod(np.shape(X)[1:])))
         share = float(np.mean(outcome.strata == 1))
         needed = riley_sample_size(size, share)
         n = len(np.unique(cohort.patients))
