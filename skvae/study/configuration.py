@@ -124,9 +124,10 @@ class StudyConfig:
             The file.
         """
         lines = ["# skvae study --config study.toml runs this study again."]
-        # What JSON writes of texts, numbers, truth values and lists is TOML too.
+        # What JSON writes of texts, numbers, truth values and lists is TOML too, but one
+        # character.
         lines += [
-            f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
             for name, value in asdict(self).items()
         ]
         with written_whole(path) as unfinished:
