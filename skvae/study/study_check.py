@@ -20,8 +20,10 @@ from skvae.study.arm import Arm, named_arms
 from skvae.study.blocks import Blocks
 from skvae.study.cohort import Cohort
 from skvae.study.configuration import StudyConfig
+from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.leak_guards import leak_signs
+from skvae.study.nested_cv import check_options
 from skvae.study.run_study import checked_cohort, n_jobs, settled, study_arms
 from skvae.study.study_inputs import StudyInputs
 
@@ -73,6 +75,11 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
         What was found.
     """
     cohort = checked_cohort(inputs)
+    check_options(config.threshold or None, config.aggregate or None, None, False, 0)
+    if config.aggregate:
+        cohort.check_patients()
+    if inputs.external is not None:
+        checked_external(inputs.external, cohort)
     with TemporaryDirectory(prefix="skvae-", ignore_cleanup_errors=True) as memory:
         arms = study_arms(config, inputs, cohort, memory=memory)
         config = settled(config, list(arms), cohort)
