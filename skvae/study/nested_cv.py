@@ -208,6 +208,13 @@ def nested_cv(
 def check_options(
     threshold: Any, aggregate: Any, folder: Any, resume: bool, random_state: Any
 ) -> None:
+    """Raise for rules that are unknown, and for what cannot go together.
+
+    Parameters
+    ----------
+    threshold, aggregate, folder, resume, random_state : object
+        As `nested_cv` takes them.
+    """
     if threshold is not None:
         check_choice("nested_cv", "threshold", threshold, RULES)
     if aggregate is not None:

@@ -157,10 +157,7 @@ def _table(config: StudyConfig) -> StudyInputs:
             other = _read(config, config.external)
         except ValueError as error:
             raise _of_external(config, error) from error
-        target = other.target
-        if data.target.dtype == float and target.dtype.kind in "iu":
-            target = target.astype(float)  # few whole numbers, which alone are classes
-        external = (_blocks(other), target, other.groups)
+        external = (_blocks(other), other.target, other.groups)
         notes += [f"{config.external}: {note}" for note in other.notes]
         notes += [
             f"{config.external}: {row.case} is left out, {row.reason}"
