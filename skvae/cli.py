@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +14,8 @@ DESCRIPTION = (
     "radiomics columns, PCA, an autoencoder and a variational autoencoder, read at several "
     "layers."
 )
+
+_METAVARS = {"positive": "VALUE", "external": "FILE", "cases": "FILE"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,13 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        return int(arguments.run(arguments))
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return int(arguments.run(arguments))
     except (ValueError, OSError, ImportError) as error:
         print(f"skvae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"skvae: interrupted; {_what_is_left(arguments)}", file=sys.stderr)
         return 130
+
+
+def _warn(message: Any, *_: Any) -> None:
+    print(f"skvae: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,8 +111,9 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         ("id", "column that names the case"),
         ("positive", "of two classes the one that probabilities are of"),
         ("external", "another table or npz file, predicted once by all arms"),
+        ("cases", "a table with all cases that were to be in DATA, by --id"),
     ):
-        metavar = {"positive": "VALUE", "external": "FILE"}.get(name, "COL")
+        metavar = _METAVARS.get(name, "COL")
         data.add_argument(
             f"--{name}", default=argparse.SUPPRESS, metavar=metavar, help=text
         )
@@ -230,14 +240,18 @@ def _add_list(
 
 def _folds(text: str) -> tuple[int, ...]:
     folds, _, repeats = text.partition("x")
-    return int(folds), int(repeats or 1)
+    try:
+        return int(folds), int(repeats or 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, expected folds and repeats such as 5x5"
+        ) from None
 
 
 def _jobs(text: str) -> int:
-    n_jobs = int(text)
-    if n_jobs < 1:
-        raise argparse.ArgumentTypeError(f"got {n_jobs}, expected at least 1")
-    return n_jobs
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of at least 1")
+    return int(text)
 
 
 def _configured(arguments: argparse.Namespace) -> Any:
@@ -270,7 +284,8 @@ def _study(arguments: argparse.Namespace) -> int:
     config = _configured(arguments)
     inputs = study_inputs(config)
     folder = writable_folder(arguments.output)
-    for note in inputs.notes:
+    left_out = [f"{what}: {which}" for what, which in inputs.left_out().items()]
+    for note in [*inputs.notes, *left_out]:
         print(f"skvae: {note}", file=sys.stderr)
     result = run_study(
         config,

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skvae.datasets.csv_text import read_csv
-from skvae.datasets.table_kinds import TableKind, table_kind
+from skvae.datasets.table_kinds import IDENTIFIER, TableKind, table_kind
 from skvae.datasets.table_outcomes import (
     column_of_numbers,
     positive_class,
@@ -129,6 +129,8 @@ def read_features(
     features = _numbers(table, columns, notes)
     features, more = _CHECKS.get(kind.name, _nothing_more)(table, features)
     notes += more
+    if group is None:
+        notes += _forgotten_patients(table, dropped)
     outcome = usable_outcome(table, target)
     reasons = _failures(outcome, features, kind)
     _check_cases(table, kind, id, group)
@@ -270,6 +272,15 @@ def _chosen(
     return columns, dropped
 
 
+def _forgotten_patients(table: "DataFrame", dropped: list[tuple[str, str]]) -> list[str]:
+    return [
+        f"the column {name!r} has the same values in several rows; if these are of one "
+        "patient, it is the group"
+        for name, reason in dropped
+        if reason == IDENTIFIER and table[name].nunique() < table[name].notna().sum()
+    ]
+
+
 def _numbers(table: "DataFrame", columns: list[str], notes: list[str]) -> "DataFrame":
     """Return the features as float64, infinite values as missing ones."""
     pd = import_extra("pandas")
@@ -373,9 +384,10 @@ def _check_cases(
     twice = keys.assign(_case=table[case]).duplicated()
     if twice.any():
         listed = ", ".join(map(str, dict.fromkeys(table.loc[twice, case])))
+        which = "each case and region" if regions else "each case; patients are the group"
         raise ValueError(
             f"Got {said} and the same {case} twice: {listed[:200]}; expected one row for "
-            f"each case{' and region' if regions else ''}."
+            f"{which}."
         )
     if group is None and not table[case].is_unique:
         raise ValueError(

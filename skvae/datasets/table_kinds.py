@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["TableKind", "table_kind"]
+__all__ = ["IDENTIFIER", "TableKind", "table_kind"]
+
+IDENTIFIER = "identifier"  # a reason to drop a column
 
 # pyradiomics 3: image type, optional filter settings, feature class, name in CamelCase.
 # Collections put the sequence in front (T2_original_...), R writes dots for dashes.
@@ -73,7 +75,7 @@ class TableKind:
         if _METADATA.match(column):
             return "metadata"
         if _IDENTIFIER.match(column):
-            return "identifier"
+            return IDENTIFIER
         return None
 
     def is_feature_by_name(self, column: str) -> bool:

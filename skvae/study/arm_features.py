@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -280,7 +281,8 @@ def _network(kind: str, code: str) -> Callable[[Input, Settings], Features]:
             **(images if given.is_image else TABLE_TRAINING),
         )
         if kind == "AttriVAE":
-            extractor.set_fit_request(attributes=True)
+            with config_context(enable_metadata_routing=True):
+                extractor.set_fit_request(attributes=True)
         first = _loaded(given, settings) if given.is_image else _first_steps(given)
         grid = {"features__layer": settings.layers_of(given, code), **_sizes(settings)}
         return Features([*first, ("features", extractor), _scaled()], grid)

@@ -24,6 +24,8 @@ class StudyConfig:
         Columns of a table, and the positive class; empty where there is none.
     clinical, attributes : tuple of str
         Columns apart from the features; columns that `attri_vae` learns.
+    cases : str
+        A table of all cases that were to be in the data; empty for none.
     arms, layers : tuple of str
         What is compared, and the layers that are tried; empty for the defaults.
     n_components : tuple of int
@@ -58,6 +60,7 @@ class StudyConfig:
     positive: str = ""
     clinical: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    cases: str = ""
     arms: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     n_components: tuple[int, ...] = (8, 16)
@@ -109,6 +112,7 @@ class StudyConfig:
         said = ({} if file is None else _read(file)) | dict(given)
         for name, value in said.items():
             said[name] = _checked(name, value, file)
+        _check_values(said)
         base = cls()
         if quick or said.get("data", base.data) == "lidc":
             base = replace(base, outer=(5, 1), n_components=(16,))
@@ -128,9 +132,10 @@ class StudyConfig:
             The file.
         """
         lines = ["# skvae study --config study.toml runs this study again."]
-        # What JSON writes of texts, numbers, truth values and lists is TOML too.
+        # What JSON writes of texts, numbers, truth values and lists is TOML too, but one
+        # character.
         lines += [
-            f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
             for name, value in asdict(self).items()
         ]
         with written_whole(path) as unfinished:
@@ -139,9 +144,12 @@ class StudyConfig:
 
 
 _TYPES = get_type_hints(StudyConfig)
+_MOST = 2**32 - 1
 
 
 def _read(file: str | Path) -> dict[str, Any]:
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"Got config={str(file)!r}, which is not a file.")
     try:
         return tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -165,3 +173,20 @@ def _checked(name: str, value: Any, file: str | Path | None) -> Any:
     else:
         what = expected.__name__
     raise ValueError(f"Got {name}={value!r}, expected {what}.")
+
+
+def _check_values(said: Mapping[str, Any]) -> None:
+    """Refuse numbers of which no study can be made."""
+    sizes = said.get("n_components", (1,))
+    if not sizes or min(sizes) < 1:
+        raise ValueError(f"Got n_components={list(sizes)!r}, expected sizes of at least 1.")
+    outer = said.get("outer", (2, 1))
+    if len(outer) != 2 or outer[0] < 2 or outer[1] < 1:
+        raise ValueError(
+            f"Got outer={list(outer)!r}, expected at least 2 folds and 1 repeat."
+        )
+    for name, least in (("inner", 2), ("seed", 0), ("jobs", 0)):
+        if not least <= said.get(name, least) <= _MOST:
+            raise ValueError(
+                f"Got {name}={said[name]}, expected an int from {least} to {_MOST}."
+            )

@@ -6,6 +6,7 @@ strength on a finer grid. Features are always imputed and scaled within the fold
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -99,19 +100,15 @@ def default_arms(
     """
     inputs = _inputs(X)
     n_rows = len(next(iter(inputs.values())).X)
-    least = min(int(np.prod(np.shape(given.X)[1:])) for given in inputs.values())
-    if len(inputs) > 1:
-        least = n_rows  # each arm has an input of its own, which may be narrow
     asked = (n_components,) if isinstance(n_components, int) else tuple(n_components)
-    most = max(1, min(least, n_rows // 3))
-    sizes = tuple(dict.fromkeys(min(int(n), most) for n in asked))
+    sizes = _at_most(asked, n_rows // 3)
     settings = Settings(outcome, sizes, layers, full, memory, random_state, loader)
     if model is None:
         model, model_grid = _model(outcome)
     found = {}
     for name in names if names is not None else _possible(inputs):
         if name == BASELINE:
-            found[name] = (_baseline(outcome), None)
+            found[name] = (_baseline(outcome, inputs), None)
             continue
         parts = {part: _part(part, inputs, settings) for part in name.split("+")}
         found[name] = _arm(parts, settings, inputs, model, model_grid or {})
@@ -154,10 +151,16 @@ def _part(name: str, inputs: Mapping[str | None, Input], settings: Settings) -> 
         listed = ", ".join(str(b) for b in inputs if b is not None) or "no blocks"
         raise ValueError(f"Got the arm {name!r}, but X has {listed}.")
     given = inputs[block] if block else _fitting(kind, inputs)
-    features = FEATURES[kind](given, settings)
+    # An input may be narrow; others, for which more is asked, may not.
+    sizes = _at_most(settings.n_components, int(np.prod(np.shape(given.X)[1:])))
+    features = FEATURES[kind](given, replace(settings, n_components=sizes))
     if given.block is None:
         return features
     return Features([("select", SelectBlock(given.block)), *features.steps], features.grid)
+
+
+def _at_most(sizes: Sequence[int], most: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(min(int(n), max(1, most)) for n in sizes))
 
 
 def _fitting(kind: str, inputs: Mapping[str | None, Input]) -> Input:
@@ -242,7 +245,11 @@ def _model(outcome: str) -> tuple[BaseEstimator, dict[str, list[float]]]:
     )
 
 
-def _baseline(outcome: str) -> BaseEstimator:
+def _baseline(outcome: str, inputs: Mapping[str | None, Input]) -> BaseEstimator:
     if outcome == "event":
         raise ValueError(f"Got the arm {BASELINE!r} for event and time, which has none.")
-    return DummyClassifier(strategy="prior") if outcome == "classes" else DummyRegressor()
+    rule = DummyClassifier(strategy="prior") if outcome == "classes" else DummyRegressor()
+    block = next(iter(inputs))
+    if block is None:
+        return rule
+    return Pipeline([("select", SelectBlock(block)), ("classify", rule)])

@@ -1,11 +1,13 @@
 """A second cohort, which the arms of a study are tried on once."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skvae.study.cohort import Cohort
 from skvae.study.input_blocks import Blocks
+from skvae.study.outcome import Outcome
 
 __all__ = ["checked_external"]
 
@@ -36,6 +38,9 @@ def checked_external(external: Any, cohort: Cohort) -> Cohort:
         other = Cohort.checked(X, y, groups[0] if groups else None, None, *named)
     except ValueError as error:
         raise ValueError(f"Got external, of which: {error}") from error
+    if cohort.outcome.kind == "number" and np.asarray(y).dtype.kind in "iuf":
+        # Few whole numbers, which alone are classes.
+        other = replace(other, outcome=Outcome(np.asarray(y, dtype=float), "number"))
     if (other.outcome.kind, other.outcome.classes) != (
         cohort.outcome.kind,
         cohort.outcome.classes,

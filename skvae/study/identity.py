@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from skvae.code_pickler import CodePickler
 from skvae.extras import import_extra
@@ -90,9 +91,18 @@ def _hash_of_arm(arm: Arm) -> str:
     return _hash((estimator.set_params(**dict.fromkeys(folders)), arm.grid))
 
 
+class _IdentityPickler(CodePickler):
+    """Take the requests of an estimator for what they say: they refer to the estimator."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, MetadataRequest):
+            return str, (str(value),)
+        return NotImplemented
+
+
 def _hash(value: Any) -> str:
     pickled = io.BytesIO()
-    pickler = CodePickler(pickled, protocol=4)
+    pickler = _IdentityPickler(pickled, protocol=4)
     pickler.fast = True
     pickler.dump(value)
     return hashlib.sha256(pickled.getvalue()).hexdigest()

@@ -1,5 +1,7 @@
 """Signs that the outcome, or a patient, is on both sides of what should be apart."""
 
+from collections.abc import Iterator
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ __all__ = ["leak_signs"]
 
 # Alone, a column that ranks patients this well is the outcome, or was made of it.
 _SUSPICIOUS = 0.99
+_ROWS_PER_TEXT = 5
+# What is more often found by chance is no sign.
+_LARGEST_CHANCE = 0.05
 
 
 def leak_signs(cohort: Cohort) -> list[str]:
@@ -36,52 +41,81 @@ def leak_signs(cohort: Cohort) -> list[str]:
     for name, table in tables.items():
         if np.ndim(table) != 2:
             continue
-        columns, values = _coded(table)
-        signs += _outcome_signs(cohort, columns, values)
+        columns, values, is_text = _coded(table)
+        signs += _outcome_signs(cohort, columns, values, is_text)
         signs += _copy_signs(cohort, name, values)
     return signs
 
 
-def _coded(table: Any) -> tuple[list[str], NDArray[np.float64]]:
-    """Return columns of text as numbers of their values, in no order that means more."""
+def _coded(table: Any) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return names and numbers of columns, of text the number of its value."""
     if not hasattr(table, "columns"):
         values = np.asarray(table, dtype=np.float64)
-        return [f"column {i}" for i in range(values.shape[1])], values
+        names = [f"column {i}" for i in range(values.shape[1])]
+        return names, values, np.zeros(len(names), dtype=bool)
     pd = import_extra("pandas")
-    columns = {}
-    for name in table.columns:
-        column = table[name]
-        if not pd.api.types.is_numeric_dtype(column):
-            column = pd.Series(pd.factorize(column)[0], dtype=float).replace(-1, np.nan)
-        columns[name] = np.asarray(column, dtype=np.float64)
-    return [str(name) for name in table.columns], np.column_stack(list(columns.values()))
+    columns = [table[name] for name in table.columns]
+    is_text = [not pd.api.types.is_numeric_dtype(column) for column in columns]
+    values = [
+        pd.factorize(column, use_na_sentinel=False)[0].astype(np.float64)
+        if text
+        else column.to_numpy(dtype=np.float64, na_value=np.nan)
+        for column, text in zip(columns, is_text, strict=True)
+    ]
+    return [str(name) for name in table.columns], np.column_stack(values), np.array(is_text)
 
 
 def _outcome_signs(
-    cohort: Cohort, columns: list[str], values: NDArray[np.float64]
+    cohort: Cohort,
+    columns: list[str],
+    values: NDArray[np.float64],
+    is_text: NDArray[np.bool_],
 ) -> list[str]:
     outcome = cohort.outcome
-    filled = np.where(np.isnan(values), np.nanmedian(values, axis=0, keepdims=True), values)
-    ranks = rankdata(np.nan_to_num(filled), axis=0)
+    best = np.zeros(len(columns))
     if outcome.kind == "classes":
-        measure, best = "AUC", np.zeros(len(columns))
+        what = "an AUC of {:.3f}: it may be the outcome, or made of it"
         for label in range(len(outcome.classes)):
-            best = np.maximum(best, _auc(ranks, outcome.strata == label))
+            is_class = outcome.strata == label
+            if not _may_be_chance(int(is_class.sum()), len(is_class), len(columns)):
+                for ranks in _rankings(values, is_text, is_class.astype(np.float64)):
+                    best = np.maximum(best, _auc(ranks, is_class))
     else:
-        measure = "rank correlation"
+        what = "a rank correlation of {:.3f} with the outcome: it may be made of it"
         target = outcome.values
         if outcome.kind == "event":
             (time,) = (n for n in target.dtype.names if target.dtype[n].kind != "b")
             target = target[time]
-        best = _correlation(ranks, rankdata(target))
+        target = rankdata(target)
+        for ranks in _rankings(values, is_text, target):
+            best = np.maximum(best, _correlation(ranks, target))
     return [
-        f"the column {columns[i]!r} alone has an {measure} of {best[i]:.3f}: it may be the "
-        "outcome, or made of it"
-        if measure == "AUC"
-        else f"the column {columns[i]!r} alone has a {measure} of {best[i]:.3f} with the "
-        "outcome: it may be made of it"
+        f"the column {columns[i]!r} alone has {what.format(best[i])}"
         for i in np.flatnonzero(best > _SUSPICIOUS)
     ]
+
+
+def _rankings(
+    values: NDArray[np.float64], is_text: NDArray[np.bool_], target: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Rank the rows by each column, and by whether its value is missing.
+
+    Values of text have no order but that of the outcome, as long as each has some rows.
+    """
+    filled = values.copy()
+    for i, column in enumerate(values.T):
+        there = ~np.isnan(column)
+        filled[~there, i] = np.median(column[there]) if there.any() else 0.0
+        if is_text[i] and len(column) >= _ROWS_PER_TEXT * (column.max() + 1):
+            code = column.astype(np.intp)
+            filled[:, i] = (np.bincount(code, target) / np.bincount(code))[code]
+    yield rankdata(filled, axis=0)
+    yield rankdata(np.isnan(values), axis=0)
+
+
+def _may_be_chance(n_positive: int, n_rows: int, n_columns: int) -> bool:
+    """Whether one of some columns may well rank a few rows first or last."""
+    return 2 * n_columns / comb(n_rows, n_positive) > _LARGEST_CHANCE
 
 
 def _auc(ranks: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -101,16 +135,27 @@ def _correlation(
 
 def _copy_signs(cohort: Cohort, name: str, values: NDArray[np.float64]) -> list[str]:
     """Find equal rows of different patients: one patient under two names."""
-    if values.shape[1] < 3:
-        return []  # of few columns, equal rows are no surprise
-    _, first, of_row = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    coded = np.where(np.isnan(values), np.inf, values)
+    if _pairs_by_chance(coded) > _LARGEST_CHANCE:
+        return []  # of few columns of few values, equal rows are no surprise
+    _, first, of_row = np.unique(coded, axis=0, return_index=True, return_inverse=True)
     patients = cohort.patients.astype(str)
-    differ = patients != patients[first[of_row.reshape(-1)]]
+    original = patients[first[of_row.reshape(-1)]]
+    differ = patients != original
     if not differ.any():
         return []
     row = int(np.flatnonzero(differ)[0])
-    same = patients[first[of_row.reshape(-1)[row]]]
     return [
         f"{int(differ.sum())} rows of {name} equal those of other patients, such as "
-        f"{patients[row]!r} and {same!r}: they may be the same patient"
+        f"{str(patients[row])!r} and {str(original[row])!r}: they may be the same patient"
     ]
+
+
+def _pairs_by_chance(values: NDArray[np.float64]) -> float:
+    """Return how many pairs of rows would be equal if columns were independent."""
+    n = len(values)
+    n_pairs = np.log(max(1, n * (n - 1) / 2))
+    for column in values.T:
+        counts = np.unique(column, return_counts=True)[1].astype(float)
+        n_pairs += np.log(max((counts * (counts - 1)).sum(), 1) / max(1, n * (n - 1)))
+    return float(np.exp(n_pairs))

@@ -25,7 +25,7 @@ from skvae.study.progress import StudyProgress
 from skvae.study.result import NestedCVResult
 from skvae.study.tasks import run_tasks, warn_once
 
-__all__ = ["nested_cv"]
+__all__ = ["check_options", "nested_cv"]
 
 
 def nested_cv(
@@ -158,7 +158,7 @@ def nested_cv(
     1  plain   1.0         0.0                 2
     """
     import_extra("pandas")  # before hours of training, not after them
-    _check_options(threshold, aggregate, folder, resume, random_state)
+    check_options(threshold, aggregate, folder, resume, random_state)
     cohort = Cohort.checked(X, y, groups, params, positive)
     scorings = cohort.outcome.scorings(scoring)
     if aggregate is not None:
@@ -205,9 +205,16 @@ def nested_cv(
     )
 
 
-def _check_options(
+def check_options(
     threshold: Any, aggregate: Any, folder: Any, resume: bool, random_state: Any
 ) -> None:
+    """Raise for rules that are unknown, and for what cannot go together.
+
+    Parameters
+    ----------
+    threshold, aggregate, folder, resume, random_state : object
+        As `nested_cv` takes them.
+    """
     if threshold is not None:
         check_choice("nested_cv", "threshold", threshold, RULES)
     if aggregate is not None:

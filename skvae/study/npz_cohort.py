@@ -15,6 +15,10 @@ __all__ = ["npz_cohort"]
 _MOST_CHANNELS = 4
 
 
+class _NotPlainError(ValueError):
+    """What is wrong with a file, in words for its owner."""
+
+
 def npz_cohort(
     path: str | Path,
 ) -> tuple[
@@ -53,14 +57,15 @@ def npz_cohort(
         with path.open("rb") as opened:  # which numpy would leave open on an error
             file = np.load(opened, allow_pickle=False)
             if isinstance(file, np.ndarray):
-                raise ValueError("it holds a single array.")
+                raise _NotPlainError("it holds a single array.")
             if "train_images" in file:
                 return _medmnist(path)
             names = [name for name in ("X", "y", "groups") if name in file]
             arrays = {name: _plain(file, name) for name in names}
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
+        own = str(error) if isinstance(error, _NotPlainError) else "it is none, or cut off."
         raise ValueError(
-            f"Got data={str(path)!r}, expected an npz file of plain arrays: {error}"
+            f"Got data={str(path)!r}, expected an npz file of plain arrays: {own}"
         ) from error
     missing = [name for name in ("X", "y", "groups") if name not in arrays]
     if missing:
@@ -75,7 +80,7 @@ def _medmnist(path: Path) -> Any:
     """Join what may be learned from, and keep the test part apart."""
     parts = {split: load_medmnist(path, split) for split in ("train", "val", "test")}
     if parts["train"].target.ndim > 1:
-        raise ValueError("its images have several labels each; expected one.")
+        raise _NotPlainError("its images have several labels each; expected one.")
     inputs = {split: _checked_inputs(part.images) for split, part in parts.items()}
     X = np.concatenate([inputs["train"], inputs["val"]])
     y = np.concatenate([parts["train"].target, parts["val"].target])
@@ -90,7 +95,7 @@ def _plain(file: Any, name: str) -> NDArray[Any]:
         if "Object arrays" not in str(error):
             raise
         cure = "X.astype(float), or np.stack(X)" if name == "X" else f"{name}.astype(str)"
-        raise ValueError(
+        raise _NotPlainError(
             f"the array {name} holds Python objects, as columns of pandas do; save {cure}."
         ) from error
 

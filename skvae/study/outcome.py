@@ -1,10 +1,13 @@
 """What a study predicts: classes, a number, or the time to an event."""
 
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
 from skvae.extras import import_extra
@@ -22,6 +25,9 @@ _TWO_CLASS_SCORINGS = {
     "recall",
     "roc_auc",
 }
+_SCORES_OF_NUMBERS = re.compile(
+    "r2|explained_variance|d2_absolute_error_score|neg_(max_error|(root_)?mean.*|median.*)"
+)
 _DEFAULT_SCORING = {"number": "r2", "event": "concordance"}
 # Floats of more values than these are amounts, even where all are whole.
 _MOST_FLOAT_CLASSES = 10
@@ -182,6 +188,7 @@ class Outcome:
         if not found:
             raise ValueError(f"Got scoring={scoring!r}, expected at least one score.")
         for name, score in found.items():
+            self._check_name(score)
             if len(self.classes) > 2 and score in _TWO_CLASS_SCORINGS:
                 raise ValueError(
                     f"Got scoring={name!r} and y with {len(self.classes)} classes, but "
@@ -193,6 +200,22 @@ class Outcome:
                     "structured array of both."
                 )
         return found
+
+    def _check_name(self, score: Any) -> None:
+        """Refuse a score that is none, or is of another kind of outcome."""
+        if not isinstance(score, str) or score == "concordance":
+            return
+        known = get_scorer_names()
+        if score not in known:
+            like = get_close_matches(score, known, 3) or ["roc_auc", "accuracy", "r2"]
+            raise ValueError(
+                f"Got scoring={score!r}, expected a score of scikit-learn, such as "
+                f"{', '.join(like)}, or concordance."
+            )
+        is_of_numbers = _SCORES_OF_NUMBERS.fullmatch(score) is not None
+        if self.kind != "event" and is_of_numbers != (self.kind == "number"):
+            what = {"number": "numbers", "classes": "classes"}[self.kind]
+            raise ValueError(f"Got scoring={score!r}, but y holds {what}.")
 
 
 def _event_field(y: NDArray[Any]) -> str:

@@ -22,6 +22,7 @@ from skvae.study.study_inputs import StudyInputs
 __all__ = ["checked_cohort", "n_jobs", "run_study", "settled", "study_arms"]
 
 _MOST_JOBS = 8
+_NETWORKS = {"autoencoder", "vae", "attri_vae"}
 
 
 def run_study(
@@ -141,18 +142,10 @@ def study_arms(
     dict of str to (estimator, grid)
         The arms by name.
     """
-    names = list(config.arms) or None
-    asked = any(
-        part.startswith("attri_vae") for name in config.arms for part in name.split("+")
-    )
-    if asked != bool(inputs.params):
-        raise ValueError(
-            f"Got arms={list(config.arms)!r} and attributes={list(config.attributes)!r}, "
-            "expected the arm attri_vae and the columns that it learns, or neither."
-        )
+    _check_arms(config, inputs)
     return default_arms(
         inputs.X,
-        names,
+        list(config.arms) or None,
         outcome=cohort.outcome.kind,
         layers=config.layers or None,
         n_components=config.n_components,
@@ -180,6 +173,29 @@ def _loader(config: StudyConfig, inputs: StudyInputs) -> ImageLoader | None:
 
 def _three(spacing: tuple[float, ...]) -> Any:
     return spacing[0] if len(spacing) == 1 else spacing or None
+
+
+def _check_arms(config: StudyConfig, inputs: StudyInputs) -> None:
+    """Refuse arms without what they need, and what no arm takes."""
+    arms = list(config.arms)
+    twice = next((name for name in arms if arms.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"Got arms with {twice!r} twice, expected each once.")
+    kinds = {part.partition(":")[0] for name in arms for part in name.split("+")}
+    if ("attri_vae" in kinds) != bool(inputs.params):
+        raise ValueError(
+            f"Got arms={arms!r} and attributes={list(config.attributes)!r}, expected the "
+            "arm attri_vae and the columns that it learns, or neither."
+        )
+    if "clinical" in kinds and not isinstance(inputs.X, Mapping):
+        raise ValueError(
+            "Got arms with 'clinical' without clinical, expected the names of its columns."
+        )
+    if config.layers and arms and not kinds & _NETWORKS:
+        raise ValueError(
+            f"Got layers={list(config.layers)!r}, but none of the arms {', '.join(arms)} "
+            "has layers."
+        )
 
 
 def settled(config: StudyConfig, arms: list[str], cohort: Cohort) -> StudyConfig:

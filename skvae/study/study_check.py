@@ -19,9 +19,11 @@ from skvae.statistics.sample_size import riley_sample_size
 from skvae.study.arm import Arm, named_arms
 from skvae.study.cohort import Cohort
 from skvae.study.configuration import StudyConfig
+from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.input_blocks import Blocks
 from skvae.study.leak_guards import leak_signs
+from skvae.study.nested_cv import check_options
 from skvae.study.run_study import checked_cohort, n_jobs, settled, study_arms
 from skvae.study.study_inputs import StudyInputs
 
@@ -73,6 +75,11 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
         What was found.
     """
     cohort = checked_cohort(inputs)
+    check_options(config.threshold or None, config.aggregate or None, None, False, 0)
+    if config.aggregate:
+        cohort.check_patients()
+    if inputs.external is not None:
+        checked_external(inputs.external, cohort)
     with TemporaryDirectory(prefix="skvae-", ignore_cleanup_errors=True) as memory:
         arms = study_arms(config, inputs, cohort, memory=memory)
         config = settled(config, list(arms), cohort)
@@ -109,12 +116,7 @@ def _cohort_facts(cohort: Cohort, inputs: StudyInputs) -> dict[str, str]:
     X = cohort.X
     blocks = {n: X[n] for n in X.names} if isinstance(X, Blocks) else {"inputs": X}
     facts |= {name: f"{np.shape(block)[1:]} each" for name, block in blocks.items()}
-    if inputs.dropped is not None and len(inputs.dropped):
-        counted = inputs.dropped.groupby("reason", sort=False).size()
-        facts["dropped columns"] = "; ".join(f"{n} {why}" for why, n in counted.items())
-    if inputs.failed is not None and len(inputs.failed):
-        rows = inputs.failed.itertuples(name="Row")
-        facts["excluded rows"] = "; ".join(f"{row.case} ({row.reason})" for row in rows)
+    facts |= inputs.left_out()
     if inputs.notes:
         facts["notes"] = "; ".join(inputs.notes)
     return facts
@@ -199,6 +201,8 @@ def _objections(config: StudyConfig, cohort: Cohort, folds: list[OuterFold]) -> 
         )
     if outcome.positive is not None:
         size = max(config.n_components)
+        if len(tables) == 1:
+            size = min(size, int(np.prod(np.shape(X)[1:])))
         share = float(np.mean(outcome.strata == 1))
         needed = riley_sample_size(size, share)
         n = len(np.unique(cohort.patients))

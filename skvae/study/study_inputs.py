@@ -1,6 +1,7 @@
 """The rows that a configuration names: of LIDC-IDRI, an npz file, or a table."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["StudyInputs", "study_inputs"]
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,32 @@ class StudyInputs:
     failed: "DataFrame | None" = None
     notes: list[str] = field(default_factory=list)
 
+    def left_out(self) -> dict[str, str]:
+        """Say which columns and rows are left out, and why.
+
+        Returns
+        -------
+        dict of str to str
+            By `dropped columns` and `excluded rows`; empty where nothing is.
+        """
+        tables = {
+            "dropped columns": ("column", self.dropped),
+            "excluded rows": ("case", self.failed),
+        }
+        return {
+            what: "; ".join(
+                f"{len(names)} {reason} ({_some(names.tolist())})"
+                for reason, names in table.groupby("reason", sort=False)[column]
+            )
+            for what, (column, table) in tables.items()
+            if table is not None and len(table)
+        }
+
+
+def _some(names: list[Any]) -> str:
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(str, names[:_MOST_NAMED])) + more
+
 
 def study_inputs(config: StudyConfig) -> StudyInputs:
     """Read what a configuration names.
@@ -70,24 +99,40 @@ def study_inputs(config: StudyConfig) -> StudyInputs:
         Where a file or a column is not what it is named for.
     """
     is_table = config.data != "lidc" and not config.data.endswith(".npz")
+    _check_files(config, is_table)
     if not is_table:
-        for name in ("target", "group", "id", "clinical", "attributes"):
+        for name in ("target", "group", "id", "clinical", "attributes", "cases"):
             if getattr(config, name):
                 raise ValueError(
                     f"Got {name}={getattr(config, name)!r}, which names columns of a "
                     f"table, but data={config.data!r}."
                 )
     if config.data == "lidc":
-        if config.external:
-            raise ValueError(f"Got external={config.external!r} with data='lidc'.")
         return StudyInputs(*lidc_cohort(full=config.full, random_state=config.seed))
     return _table(config) if is_table else _arrays(config)
+
+
+def _check_files(config: StudyConfig, is_table: bool) -> None:
+    for name in ("data", "external", "cases"):
+        path = getattr(config, name)
+        if path and path != "lidc" and not Path(path).is_file():
+            raise FileNotFoundError(f"Got {name}={path!r}, which is not a file.")
+    if config.external and config.data == "lidc":
+        raise ValueError(f"Got external={config.external!r} with data='lidc'.")
+    if config.external and config.external.endswith(".npz") == is_table:
+        raise ValueError(
+            f"Got external={config.external!r} with data={config.data!r}, expected two "
+            "tables or two npz files."
+        )
 
 
 def _arrays(config: StudyConfig) -> StudyInputs:
     X, y, groups, external = npz_cohort(config.data)
     if config.external:
-        external = npz_cohort(config.external)[:3]
+        try:
+            external = npz_cohort(config.external)[:3]
+        except ValueError as error:
+            raise _of_external(config, error) from error
     positive = next((c for c in np.unique(y).tolist() if str(c) == config.positive), None)
     if config.positive and positive is None:
         raise ValueError(
@@ -103,13 +148,16 @@ def _table(config: StudyConfig) -> StudyInputs:
             f"Got data={config.data!r} without target, expected the column of the outcome; "
             "it is never guessed."
         )
-    data = _read(config, config.data)
+    data = _read(config, config.data, config.cases or None)
     notes = list(data.notes)
     if data.groups is None:
         notes.append("each row counts as a patient, since neither group nor id is named")
     external = None
     if config.external:
-        other = _read(config, config.external)
+        try:
+            other = _read(config, config.external)
+        except ValueError as error:
+            raise _of_external(config, error) from error
         external = (_blocks(other), other.target, other.groups)
         notes += [f"{config.external}: {note}" for note in other.notes]
         notes += [
@@ -132,16 +180,21 @@ def _table(config: StudyConfig) -> StudyInputs:
     )
 
 
-def _read(config: StudyConfig, path: str) -> Any:
+def _of_external(config: StudyConfig, error: Exception) -> ValueError:
+    return ValueError(f"Got external={config.external!r}, of which: {error}")
+
+
+def _read(config: StudyConfig, path: str, cases: str | None = None) -> Any:
     options = {
         "target": config.target,
         "group": config.group or None,
         "id": config.id or None,
         "positive": config.positive or None,
+        "clinical": config.clinical,
     }
     if names_scans(path):
-        return read_scans(path, clinical=config.clinical, **options)
-    return read_features(path, clinical=config.clinical, **options)
+        return read_scans(path, **options)
+    return read_features(path, cases=cases, **options)
 
 
 def _blocks(data: Any) -> Any:

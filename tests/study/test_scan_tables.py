@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from skvae import cli
 from skvae.images import ImageLoader
