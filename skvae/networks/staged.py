@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled
+from skvae.torch_settings import own_settings
 
 Stages = Iterator[tuple[str, Tensor]]
 Noise = Mapping[str, Tensor]
@@ -159,6 +160,7 @@ class WrappedAutoencoder(StagedAutoencoder):
 
 
 @lru_cache(maxsize=256)
+@own_settings()
 def modules_behind(
     builder: Builder, sample_shape: tuple[int, ...], stages: tuple[str, ...]
 ) -> frozenset[str]:

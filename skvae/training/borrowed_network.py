@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from skvae.code_pickler import CodePickler, described
 from skvae.networks.pooling import pooled
 from skvae.networks.taps import Address, Survey, private_copy, survey, taps
+from skvae.torch_settings import own_settings
 from skvae.training.caching import remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
@@ -63,6 +64,7 @@ class ForeignNetwork:
         Of the weights that a factory draws.
     """
 
+    @own_settings()
     def __init__(
         self, source: Source, preprocess: Preprocess | None, device: str, seed: int
     ) -> None:
@@ -96,6 +98,7 @@ class ForeignNetwork:
             device = "cpu"
         self._build(device)
 
+    @own_settings()
     def _build(self, device: str) -> None:
         if isinstance(self.source, nn.Module):
             module = self.source
@@ -121,7 +124,11 @@ class ForeignNetwork:
         """List what the network computes of rows like these."""
         # Two rows, so that an axis of one entry is not taken for that of the rows.
         rows = torch.from_numpy(np.repeat(x[:1], 2, axis=0))
-        with pinned_threads(effective_threads(n_threads)), torch.no_grad():
+        with (
+            own_settings(),
+            pinned_threads(effective_threads(n_threads)),
+            torch.no_grad(),
+        ):
             return survey(self.module, self.prepared(rows))
 
     def prepared(self, rows: Tensor) -> Tensor:

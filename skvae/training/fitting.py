@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
 from skvae.networks.staged import stage_shapes
+from skvae.torch_settings import own_settings
 from skvae.training.batches import Batches
 from skvae.training.data import Data
 from skvae.training.net import ObjectiveNet
@@ -139,7 +140,7 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         training go on bit for bit as if it had not stopped. Weights that its state
         lacks are new.
     """
-    with pinned_threads(recipe.n_threads):
+    with own_settings(), pinned_threads(recipe.n_threads):
         log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
         net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
         order = generator(recipe.seed + ORDER_STREAM)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import StagedAutoencoder, stage_shapes
+from skvae.torch_settings import own_settings
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
 from skvae.training.row_blocks import apply_in_blocks, rows_per_block
@@ -50,6 +51,7 @@ class FittedNetwork:
         self.__dict__.update(state)
         self._build()
 
+    @own_settings()
     def _build(self) -> None:
         try:
             device = resolve_device(self.device)

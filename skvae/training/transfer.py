@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from skvae.torch_settings import own_settings
 from skvae.training.tensor_names import Mapped, counterparts, nearest_names
 
 COPIED = "copied"
@@ -85,6 +86,7 @@ class TransferReport:
         return "\n".join([*(line.rstrip() for line in table), summary])
 
 
+@own_settings()
 def transfer_weights(
     target: nn.Module, source: Any, mapping: Mapped = "auto", strict: str = "any"
 ) -> TransferReport:
