@@ -9,6 +9,7 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
+    "CacheWarning",
     "EmptyOrganWarning",
     "MissingDependencyError",
     "NonFiniteLossError",
@@ -45,6 +46,10 @@ class NonFiniteLossError(ValueError):
 
 class MissingDependencyError(ImportError):
     """An optional package is needed; the message names the extra that installs it."""
+
+
+class CacheWarning(UserWarning):
+    """A memory lost what it held, or could not keep it; results are right all the same."""
 
 
 class PosteriorCollapseWarning(ConvergenceWarning):

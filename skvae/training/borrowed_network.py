@@ -15,7 +15,7 @@ from skvae.code_pickler import CodePickler, described
 from skvae.networks.pooling import pooled
 from skvae.networks.taps import Address, Survey, private_copy, survey, taps
 from skvae.torch_settings import own_settings
-from skvae.training.caching import remember_under
+from skvae.training.caching import SCHEMA, remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.host import host_array
@@ -205,11 +205,13 @@ class ForeignNetwork:
 
         def key() -> str:
             device = str(self._device)
-            parts = (torch.__version__, device, self.preprocess, *arguments)
+            parts = (SCHEMA, torch.__version__, device, self.preprocess, *arguments)
             found = f"{digest_of(self.module, parts)} {Data(x).digest()}"
             return hashlib.sha256(found.encode()).hexdigest()
 
-        return remember_under(memory, key, lambda: self.read(x, *arguments))
+        return remember_under(
+            memory, key, lambda: self.read(x, *arguments), np.ndarray
+        )
 
 
 class _DigestPickler(CodePickler):
