@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
     "CacheWarning",
+    "ConstantCodeWarning",
     "EmptyOrganWarning",
     "MissingDependencyError",
     "NonFiniteLossError",
@@ -50,6 +51,10 @@ class MissingDependencyError(ImportError):
 
 class CacheWarning(UserWarning):
     """A memory lost what it held, or could not keep it; results are right all the same."""
+
+
+class ConstantCodeWarning(ConvergenceWarning):
+    """No unit of an autoencoder's code varies over the training rows."""
 
 
 class PosteriorCollapseWarning(ConvergenceWarning):

@@ -242,8 +242,11 @@ def check_finite(row: Mapping[str, Any], phase: Phase) -> None:
 
 def usual_causes(phase: Phase) -> str:
     """Say what to look at when a loss is not finite."""
+    times = "".join(f" (times {factor} for {part})" for part, factor in phase.rates)
+    where = "" if phase.name == Phase.name else f" in the phase {phase.name!r}"
     return (
-        f"Usual causes: learning_rate_init={phase.learning_rate} is too high, or X is not "
+        f"Usual causes: {phase.rate_parameter}={phase.learning_rate}{times}{where} is too "
+        "high, or X is not "
         "scaled (standardise its columns, or bring images to [0, 1]); max_grad_norm=1.0 "
         "often helps."
     )
