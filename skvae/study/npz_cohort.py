@@ -1,17 +1,17 @@
 """A cohort of the user's own, from one npz file."""
 
-import zlib
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skvae.datasets import load_medmnist
+from skvae.datasets.npz_file import open_npz
 
 __all__ = ["npz_cohort"]
 
+NAMES = ("X", "y", "groups")
 _MOST_CHANNELS = 4
 
 
@@ -49,26 +49,27 @@ def npz_cohort(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Got data={str(path)!r}, which is not a file.")
-    try:
-        with path.open("rb") as opened:  # which numpy would leave open on an error
-            file = np.load(opened, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise ValueError("it holds a single array.")
-            if "train_images" in file:
-                return _medmnist(path)
-            names = [name for name in ("X", "y", "groups") if name in file]
-            arrays = {name: _plain(file, name) for name in names}
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"Got data={str(path)!r}, expected an npz file of plain arrays: {error}"
-        ) from error
-    missing = [name for name in ("X", "y", "groups") if name not in arrays]
+    with open_npz(path, "data") as file:
+        medmnist = "train_images" in file.names
+        names = [name for name in NAMES if name in file.names and not medmnist]
+        for name in names:
+            refuse_objects(name, file.header(name).dtype)
+        arrays = {name: file.read(name) for name in names}
+    missing = [name for name in NAMES if name not in arrays and not medmnist]
     if missing:
         raise ValueError(
             f"Got data={str(path)!r} without {', '.join(missing)}, expected the arrays X, "
             "y and groups (the patient of each row; arange where each row is a patient)."
         )
-    return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"], None
+    try:
+        if medmnist:
+            return _medmnist(path)
+        X = _checked_inputs(arrays["X"])
+        for name in ("y", "groups"):
+            refuse_no_column(name, arrays[name], len(X))
+    except ValueError as error:
+        raise ValueError(f"Got data={str(path)!r}, which cannot be used: {error}") from error
+    return X, arrays["y"], arrays["groups"], None
 
 
 def _medmnist(path: Path) -> Any:
@@ -82,20 +83,37 @@ def _medmnist(path: Path) -> Any:
     return X, y, None, (inputs["test"], parts["test"].target)
 
 
-def _plain(file: Any, name: str) -> NDArray[Any]:
-    try:
-        return file[name]
-    except ValueError as error:
-        # numpy would unpickle an array of objects, which may run anything.
-        if "Object arrays" not in str(error):
-            raise
+def refuse_objects(name: str, dtype: np.dtype) -> None:
+    """Refuse an array that numpy would unpickle, which may run anything."""
+    if dtype.hasobject:
         cure = "X.astype(float), or np.stack(X)" if name == "X" else f"{name}.astype(str)"
         raise ValueError(
             f"the array {name} holds Python objects, as columns of pandas do; save {cure}."
-        ) from error
+        )
+
+
+def refuse_no_column(name: str, column: NDArray[Any], n_rows: int) -> None:
+    """Refuse what is no class, number or name of each row."""
+    if column.shape != (n_rows,):
+        raise ValueError(
+            f"Got {name} of shape {column.shape}, expected an entry for each of {n_rows} "
+            "rows of X."
+        )
+    if column.dtype.kind not in "biufSU":
+        raise ValueError(
+            f"Got {name} of dtype {column.dtype}, expected whole numbers or text."
+        )
+    finite = column.dtype.kind != "f" or np.isfinite(column).all()
+    if not finite or (column.dtype.kind == "f" and (column % 1 != 0).any()):
+        raise ValueError(
+            f"Got {name} with entries that are missing or fractions, expected whole "
+            "numbers or text."
+        )
 
 
 def _checked_inputs(X: NDArray[Any]) -> NDArray[Any]:
+    if not X.size:
+        raise ValueError(f"Got X of shape {X.shape}, expected at least one row and entry.")
     if X.ndim not in (2, 4, 5) or (X.ndim > 3 and X.shape[1] > _MOST_CHANNELS):
         raise ValueError(
             f"Got X of shape {X.shape}, expected (n_samples, n_features) or (n_samples, "
