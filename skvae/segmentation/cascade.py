@@ -110,7 +110,8 @@ class CascadeSegmenter(MaskPredictor):
         Draws the seed of both stages.
     memory : str, joblib.Memory or None, default=None
         Where fitted networks are kept, so that a search over ``stage2`` trains the first
-        stage once per fold. Not used with ``random_state=None``.
+        stage once per fold. Not used with ``random_state=None``. Its entries are pickles:
+        name a folder that you trust.
     verbose : bool, default=False
         Whether both stages show their progress bars.
 

@@ -92,7 +92,8 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
         classifier that is left at None.
     memory : str, joblib.Memory or None, default=None
         Where fitted networks are kept, so that a search over the classifier trains one
-        per fold. Not used with ``random_state=None``.
+        per fold. Not used with ``random_state=None``. Its entries are pickles: name a
+        folder that you trust.
     verbose : bool, default=False
         Whether the features show a progress bar.
 

@@ -113,6 +113,7 @@ class ForeignNetwork:
                     "but a factory is expected to return a torch.nn.Module."
                 )
             module = private_copy(built)
+        refuse_nan(module)
         self.module = module.to(device)
         if self.state is not None:
             tensors = {k: torch.from_numpy(np.array(v)) for k, v in self.state.items()}
@@ -212,6 +213,29 @@ class ForeignNetwork:
         return remember_under(
             memory, key, lambda: self.read(x, *arguments), np.ndarray
         )
+
+
+def refuse_nan(module: nn.Module) -> None:
+    """Refuse weights that are NaN or infinite; a buffer may be infinite, such as a mask.
+
+    Raises
+    ------
+    ValueError
+        If there are any, with the name of the tensor.
+    """
+    weights = ((name, value, Tensor.isfinite) for name, value in module.named_parameters())
+    buffers = ((name, value, is_number) for name, value in module.named_buffers())
+    for name, value, fine in (*weights, *buffers):
+        if value.is_floating_point() and not value.is_meta and not fine(value).all():
+            raise ValueError(
+                f"Got a network whose tensor {name} has entries that are NaN or infinite, "
+                "so that its features would be; expected finite weights."
+            )
+
+
+def is_number(value: Tensor) -> Tensor:
+    """Return which entries are not NaN."""
+    return ~value.isnan()
 
 
 class _DigestPickler(CodePickler):

@@ -49,6 +49,12 @@ class FittedNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        for name, value in self.state.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ValueError(
+                    f"Got a fitted network whose tensor {name} has entries that are NaN or "
+                    "infinite, which no fit leaves: what it was loaded from is damaged."
+                )
         self._build()
 
     @own_settings()
