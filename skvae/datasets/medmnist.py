@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skvae.arguments import check_choice
+from skvae.datasets.npz_file import open_npz
 
 __all__ = ["load_medmnist"]
 
@@ -85,13 +86,19 @@ def load_medmnist(
     """
     check_choice("load_medmnist", "split", split, SPLITS)
     images, labels = _read_split(path, split)
+    if labels.ndim not in (1, 2) or images.ndim == 0 or not len(images):
+        raise ValueError(
+            f"Got path={fspath(path)!r} with images of shape {images.shape} and labels of "
+            f"shape {labels.shape} in its {split} split, but load_medmnist takes at least "
+            "one image, and labels (n,) or (n, n_labels)."
+        )
     if len(labels) != len(images):
         raise ValueError(
             f"Got path={fspath(path)!r} with {len(images)} images and {len(labels)} labels "
             f"in its {split} split, but load_medmnist takes a label for each image."
         )
     images = _channels_first(images, path)
-    target = labels.astype(np.int64)
+    target = _whole_numbers(labels, path)
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
     if return_X_y:
@@ -103,21 +110,36 @@ def load_medmnist(
 
 
 def _read_split(path: str | PathLike[str], split: str) -> tuple[np.ndarray, np.ndarray]:
-    stored = np.load(path, allow_pickle=False)
-    if isinstance(stored, np.ndarray):
+    wanted = [f"{split}_images", f"{split}_labels"]
+    with open_npz(path, "path") as stored:
+        names = stored.names
+        arrays = {name: stored.read(name) for name in wanted if name in names}
+    lacking = [name for name in wanted if name not in arrays]
+    if lacking:
         raise ValueError(
-            f"Got path={fspath(path)!r}, which holds one array, "
-            "but load_medmnist takes an npz file of several."
+            f"Got path={fspath(path)!r} with the arrays {', '.join(names)}, "
+            f"but load_medmnist takes a file that has {' and '.join(lacking)} too."
         )
-    with stored:
-        wanted = [f"{split}_images", f"{split}_labels"]
-        lacking = [name for name in wanted if name not in stored.files]
-        if lacking:
-            raise ValueError(
-                f"Got path={fspath(path)!r} with the arrays {', '.join(stored.files)}, "
-                f"but load_medmnist takes a file that has {' and '.join(lacking)} too."
-            )
-        return stored[wanted[0]], stored[wanted[1]]
+    images, labels = arrays.values()
+    if images.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Got path={fspath(path)!r} with images of type {images.dtype}, but "
+            "load_medmnist takes real numbers."
+        )
+    return images, labels
+
+
+def _whole_numbers(labels: np.ndarray, path: str | PathLike[str]) -> np.ndarray:
+    """Return labels as integers; refuse what these would not be equal to."""
+    whole = labels.dtype.kind in "biu"
+    if labels.dtype.kind == "f" and np.isfinite(labels).all():
+        whole = bool((labels % 1 == 0).all())
+    if not whole or (labels.size and np.abs(labels.astype(np.float64)).max() > 2**53):
+        raise ValueError(
+            f"Got path={fspath(path)!r} with labels of type {labels.dtype} that are no "
+            "classes, but load_medmnist takes whole numbers."
+        )
+    return labels.astype(np.int64)
 
 
 def _channels_first(images: np.ndarray, path: str | PathLike[str]) -> np.ndarray:

@@ -2,23 +2,25 @@
 
 import os
 import tempfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
+
+from skvae.datasets.npz_file import open_npz
+from skvae.exceptions import CacheWarning, warn_caller
 
 __all__ = ["cached_arrays"]
 
 
 def cached_arrays(
-    path: Path, derive: Callable[[], dict[str, np.ndarray]]
+    path: Path, derive: Callable[[], dict[str, np.ndarray]], names: Collection[str] = ()
 ) -> dict[str, np.ndarray]:
     """Read arrays from an npz file; where there is none yet, derive and write them.
 
     The file appears all at once, so that a reader in another process never sees half
-    of it. A file that cannot be read is derived anew.
+    of it. A file that cannot be read, or that has other arrays, is derived anew, and
+    where it cannot be written, a warning says so.
 
     Parameters
     ----------
@@ -26,6 +28,9 @@ def cached_arrays(
         The npz file; its name should hold everything on which the arrays depend.
     derive : callable
         Returns the arrays by name. Object arrays are not allowed.
+    names : collection of str, optional
+        Names of the arrays that the file must have, all with as many rows; by default, it
+        may have any.
 
     Returns
     -------
@@ -42,17 +47,23 @@ def cached_arrays(
     array([0, 1, 4, 9])
     """
     try:
-        return _read(path)
-    except (OSError, EOFError, BadZipFile, zlib.error, ValueError):
-        arrays = derive()
+        with open_npz(path, "path") as stored:
+            read = {name: stored.read(name) for name in stored.names}
+    except (OSError, ValueError):
+        read = {}
+    n_rows = {array.shape[:1] for array in read.values()}
+    if read and (not names or (set(read) == set(names) and len(n_rows) == 1)):
+        return read
+    arrays = derive()
+    try:
         _write(path, arrays)
-        return arrays
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    # np.load would leave a file open that it fails to read.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    except OSError as error:
+        warn_caller(
+            f"What was derived could not be kept in {path}, and will be derived again: "
+            f"{error}.",
+            CacheWarning,
+        )
+    return arrays
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -1,10 +1,13 @@
 """Estimators that another one holds: cloned, with the parameters that both share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
 from sklearn.base import clone
+
+from skvae.exceptions import NonFiniteLossError
 
 
 def with_shared(estimator: Any, shared: Mapping[str, Any]) -> Any:
@@ -49,3 +52,20 @@ def with_seed(estimator: Any, seed: int) -> Any:
         if name.rpartition("__")[2] == "random_state" and value is None
     }
     return estimator.set_params(**seeds) if seeds else estimator
+
+
+@contextmanager
+def fit_of_held(name: str) -> Iterator[None]:
+    """Say of which parameter it was whose fit failed: its parameters are named as its own.
+
+    Raises
+    ------
+    NonFiniteLossError
+        If the fit met a loss that is not finite.
+    """
+    try:
+        yield
+    except NonFiniteLossError as error:
+        raise NonFiniteLossError(
+            f"The fit of {name}, whose parameters are {name}__<parameter>, failed. {error}"
+        ) from error

@@ -144,11 +144,15 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         the results depend on the number of threads. A forked process has one, since
         torch's threads do not outlive a fork.
     random_state : int, RandomState instance or None, default=None
-        Draws the seed of the fit's own generators; torch's and numpy's global ones
-        are never touched.
+        Draws the seed of the fit's own generators; torch's global one is never touched,
+        and numpy's only by ``None``, which takes the seed from it as everywhere in
+        scikit-learn, so that ``np.random.seed`` repeats a fit.
     memory : str, joblib.Memory or None, default=None
         Where fitted networks are kept, so that a search over ``layer`` and ``pool``
-        trains one network per fold. Not used with ``random_state=None``.
+        trains one network per fold. Not used with ``random_state=None``. Its entries are
+        pickles: name no folder that others, whom you do not trust, can write to. A
+        damaged entry is trained again, and what cannot be kept is returned all the same,
+        with a ``CacheWarning``.
     verbose : bool, default=False
         Whether to show a progress bar.
 

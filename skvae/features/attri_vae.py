@@ -39,7 +39,6 @@ from skvae.objectives.attributes import AttributeELBO
 from skvae.objectives.reconstruction import Likelihood, SquaredError
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.recipe import Phase
 
 PUBLISHED = {
     "paper": {"gamma": 200.0, "delta": 10.0, "max_iter": 10_000},
@@ -376,7 +375,7 @@ class AttriVAE(BaseVAE):
         """
         return self._fit(
             X,
-            (Phase(1, float(self.learning_rate_init)),),
+            (self._phase(1),),
             resume=True,
             same_input=True,
             y=y,

@@ -22,7 +22,8 @@ from skvae.estimators.declared import (
 )
 from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_interval
 from skvae.estimators.row_columns import check_weight
-from skvae.estimators.trained import Learned, TrainedTransformer
+from skvae.estimators.trained import Fit, Learned, TrainedTransformer
+from skvae.exceptions import ConstantCodeWarning, warn_caller
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
@@ -30,9 +31,20 @@ from skvae.networks.dense import DenseAutoencoder
 from skvae.objectives.batch import Batch, Objective
 from skvae.objectives.elbo import Reconstruction
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
-from skvae.training.data import Data
+from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
+from skvae.training.fitting import Fitted
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.sparse_rows import SparseRows
+
+# Of the largest entry of a code: units that vary less are as good as constant.
+SMALLEST_SHARE = 1e-4
+FEW_ROWS = 64
+
+
+def varies(rows: np.ndarray, share: float) -> bool:
+    """Whether any column varies by more than a share of the largest entry of all."""
+    spread = float(np.ptp(rows, axis=0).max())
+    return spread > share * float(np.abs(rows).max())
 
 
 class DecodingTransformer(TrainedTransformer):
@@ -78,7 +90,11 @@ default="relu"
         return Reconstruction(self._fitted_objective.likelihood)
 
     def _phases(self) -> tuple[Phase, ...]:
-        return (Phase(self.max_iter, float(self.learning_rate_init)),)
+        return (self._phase(self.max_iter),)
+
+    def _phase(self, n_epochs: int) -> Phase:
+        rate = float(self.learning_rate_init)
+        return Phase(n_epochs, rate, rate_parameter="learning_rate_init")
 
     def _data(self, x: np.ndarray, known: Any, **columns: Any) -> tuple[Data, Learned]:
         if self.likelihood == "bernoulli":
@@ -121,9 +137,30 @@ default="relu"
         self : object
             The fitted estimator.
         """
-        phases = (Phase(1, float(self.learning_rate_init)),)
         return self._fit(
-            X, phases, resume=True, same_input=True, sample_weight=sample_weight
+            X, (self._phase(1),), resume=True, same_input=True, sample_weight=sample_weight
+        )
+
+    def _keep(self, fitted: Fitted, fit: Fit) -> None:
+        super()._keep(fitted, fit)
+        self._warn_of_void_codes(fit)
+
+    def _warn_of_void_codes(self, fit: Fit) -> None:
+        """Warn where the code says nothing of a row, as of X that is not scaled."""
+        for n_rows in (FEW_ROWS, DIAGNOSTIC_ROWS):
+            some, _ = spaced_rows(fit.data, n_rows)
+            code = self.network_.read(
+                some, self.network_.module.codes, None, fit.recipe.n_threads
+            )
+            if varies(code, SMALLEST_SHARE) or not varies(some, 0.0):
+                return
+        warn_caller(
+            f"No unit of the code of {type(self).__name__} varies by more than "
+            f"{SMALLEST_SHARE} of the largest over the training rows, so that its features "
+            "carry next to no information. Usual causes: X is not scaled (standardise its "
+            "columns, or bring images to [0, 1]), or learning_rate_init="
+            f"{self.learning_rate_init} is too high.",
+            ConstantCodeWarning,
         )
 
     def inverse_transform(self, X: Any) -> np.ndarray:

@@ -90,7 +90,8 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
         Draws the weights that a function initialises; no other use.
     memory : str, joblib.Memory or None, default=None
         Where features are kept, so that a search reads each layer of each fold once. An
-        edited ``preprocess`` is another one, but not one that calls edited functions.
+        edited ``preprocess`` is another one, but not one that calls edited functions. Its
+        entries are pickles: name a folder that you trust.
 
     Attributes
     ----------

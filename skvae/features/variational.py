@@ -304,8 +304,7 @@ class BaseVAE(BaseAutoencoder):
             "noise_variance_": noise_variance,
         }
 
-    def _keep(self, fitted: Fitted, fit: Fit) -> None:
-        super()._keep(fitted, fit)
+    def _warn_of_void_codes(self, fit: Fit) -> None:
         if self.active_units_ == 0:
             warn_caller(
                 f"The posterior of {type(self).__name__} collapsed: none of its "

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import pooled
 from skvae.networks.weightless import weightless
+from skvae.torch_settings import own_settings
 
 Stages = Iterator[tuple[str, Tensor]]
 Noise = Mapping[str, Tensor]
@@ -160,6 +161,7 @@ class WrappedAutoencoder(StagedAutoencoder):
 
 
 @lru_cache(maxsize=256)
+@own_settings()
 def modules_behind(
     builder: Builder, sample_shape: tuple[int, ...], stages: tuple[str, ...]
 ) -> frozenset[str]:

@@ -108,7 +108,13 @@ class WhitenedWindows(nn.Module):
         # the CPU, which is as fast for so small a matrix (and MPS cannot do either).
         mean = (self.mean.total / self.mean.weight).cpu().double()
         second = (self.second_moment.total / self.second_moment.weight).cpu().double()
-        variances, axes = torch.linalg.eigh(second - mean.outer(mean))
+        covariance = second - mean.outer(mean)
+        if not covariance.isfinite().all():
+            # Of entries whose squares are infinite: a loss that is NaN tells the user.
+            for buffer in (self.center, self.matrix, self.inverse):
+                buffer.fill_(torch.nan)
+            return
+        variances, axes = torch.linalg.eigh(covariance)
         variances = variances.clamp(min=0)
         scale = (variances + self.floor * variances.mean()).clamp(min=SMALLEST).sqrt()
         self.center.copy_(mean)

@@ -38,7 +38,8 @@ def cross_entropy(
 def squared_residual(prediction: Tensor, target: Tensor) -> Tensor:
     """Half the squared residual of each target, and 0 where it is missing (NaN)."""
     residual = prediction.reshape(target.shape) - target
-    return 0.5 * residual.nan_to_num(nan=0.0).square()
+    # Of missing targets alone: a prediction that is NaN has a loss that is.
+    return 0.5 * residual.masked_fill(target.isnan(), 0.0).square()
 
 
 def over_labelled(loss: Tensor, labelled: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
 from skvae.estimators.declared import Flag, NonNegative, Positive, ShareBelowOne, Sizes
-from skvae.estimators.held_estimators import refuse_fitted, with_shared
+from skvae.estimators.held_estimators import fit_of_held, refuse_fitted, with_shared
 from skvae.estimators.targets import Target
 from skvae.estimators.trained import Fit, Learned, Start, TrainedTransformer
 from skvae.exceptions import PretrainingLostWarning, warn_caller
@@ -208,6 +208,7 @@ class PretrainedPredictor(TrainedTransformer):
                     self.finetune_learning_rate_init,
                     annealed=self._annealed,
                     name="scratch",
+                    rate_parameter="finetune_learning_rate_init",
                 ),
             )
         else:
@@ -218,6 +219,7 @@ class PretrainedPredictor(TrainedTransformer):
                     self.head_learning_rate_init,
                     frozen=("encoder",),
                     name="head",
+                    rate_parameter="head_learning_rate_init",
                 ),
                 Phase(
                     self.finetune_max_iter,
@@ -225,6 +227,7 @@ class PretrainedPredictor(TrainedTransformer):
                     rates=rates,
                     annealed=self._annealed,
                     name="finetune",
+                    rate_parameter="finetune_learning_rate_init",
                 ),
             )
         phases = tuple(phase for phase in phases if phase.n_epochs)
@@ -364,7 +367,8 @@ class PretrainedPredictor(TrainedTransformer):
         else:
             columns = {k: columns[k] for k in ("sample_weight", "groups")}
             rows, columns = self._pretraining_rows(x, columns)
-            fitted = self._with_shared(autoencoder, recipe.seed).fit(rows, **columns)
+            with fit_of_held("autoencoder"):
+                fitted = self._with_shared(autoencoder, recipe.seed).fit(rows, **columns)
             history = [
                 {"epoch": row["epoch"], "phase": "pretrain"} | row
                 for row in fitted.history_

@@ -110,7 +110,8 @@ class CascadeSegmenter(MaskPredictor):
         Draws the seed of both stages.
     memory : str, joblib.Memory or None, default=None
         Where fitted networks are kept, so that a search over ``stage2`` trains the first
-        stage once per fold. Not used with ``random_state=None``.
+        stage once per fold. Not used with ``random_state=None``. Its entries are pickles:
+        name a folder that you trust.
     verbose : bool, default=False
         Whether both stages show their progress bars.
 
@@ -248,7 +249,7 @@ class CascadeSegmenter(MaskPredictor):
         left_out = np.int8(LEFT_OUT)
         in_organ = [np.where(c == LEFT_OUT, left_out, c > 0) for c in codes]
         stage1 = self._stage("stage1", first, sample_shape, MOST_LABELS)
-        stage1 = fitted_stage(stage1, images, in_organ, columns)
+        stage1 = fitted_stage("stage1", stage1, images, in_organ, columns)
         organs = list(self._organs_for_training(stage1, images, in_organ, columns))
 
         crop_size = largest_box(organs, self.margin)
@@ -258,7 +259,7 @@ class CascadeSegmenter(MaskPredictor):
         shape = np.max([where.inner.shape for where in located], axis=0)
         stage2 = self._stage("stage2", second, tuple(shape.tolist()), n_classes - 1)
         seen = gathered(where.inner for where in located)
-        stage2 = fitted_stage(stage2, seen, crops, columns)
+        stage2 = fitted_stage("stage2", stage2, seen, crops, columns)
         wanted = range(min(2, n_classes - 1), n_classes)
         results = {
             "stage1_": stage1,

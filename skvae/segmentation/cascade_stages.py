@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.estimators.held_estimators import refuse_fitted, with_shared
+from skvae.estimators.held_estimators import fit_of_held, refuse_fitted, with_shared
 from skvae.segmentation.segmenter import BaseSegmenter
 from skvae.segmentation.unet_segmenter import UNetSegmenter
 
@@ -55,6 +55,9 @@ def stage_to_fit(name: str, stage: Any, shared: Mapping[str, Any], n_labels: int
     return fitted
 
 
-def fitted_stage(stage: Any, images: Any, masks: Any, columns: Mapping[str, Any]) -> Any:
+def fitted_stage(
+    name: str, stage: Any, images: Any, masks: Any, columns: Mapping[str, Any]
+) -> Any:
     """Return a stage that has learned from images, or that had before."""
-    return stage if hasattr(stage, "network_") else stage.fit(images, masks, **columns)
+    with fit_of_held(name):
+        return stage if hasattr(stage, "network_") else stage.fit(images, masks, **columns)

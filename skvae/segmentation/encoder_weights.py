@@ -11,6 +11,7 @@ from skvae.networks.builder import Builder
 from skvae.networks.staged import modules_behind
 from skvae.networks.unet import encoder_name
 from skvae.networks.weightless import weightless
+from skvae.torch_settings import own_settings
 from skvae.training.fitting import Fitted
 from skvae.training.reading import FittedNetwork
 from skvae.training.transfer import (
@@ -22,6 +23,7 @@ from skvae.training.transfer import (
 )
 
 
+@own_settings()
 def transferred(builder: Builder, weights: Any) -> tuple[Fitted, TransferReport]:
     """Return the weights that a new network takes from elsewhere, and a report.
 

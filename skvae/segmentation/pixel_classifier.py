@@ -17,7 +17,12 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skvae._compat import HasMethods, Interval, fit_context
 from skvae.arguments import refuse_masked, refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, SizesOrNone
-from skvae.estimators.held_estimators import refuse_fitted, with_seed, with_shared
+from skvae.estimators.held_estimators import (
+    fit_of_held,
+    refuse_fitted,
+    with_seed,
+    with_shared,
+)
 from skvae.estimators.inputs import check_new, check_rows
 from skvae.estimators.row_columns import check_weight
 from skvae.estimators.unequal_sizes import as_image, images_of, middle_parts, ragged
@@ -87,7 +92,8 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
         classifier that is left at None.
     memory : str, joblib.Memory or None, default=None
         Where fitted networks are kept, so that a search over the classifier trains one
-        per fold. Not used with ``random_state=None``.
+        per fold. Not used with ``random_state=None``. Its entries are pickles: name a
+        folder that you trust.
     verbose : bool, default=False
         Whether the features show a progress bar.
 
@@ -266,7 +272,8 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
         images = middle_parts(images) if isinstance(images, list) else images
         if images.ndim > 2:
             shared["image_shape"] = images.shape[1:]
-        return with_seed(with_shared(features, shared), seed).fit(images)
+        with fit_of_held("features"):
+            return with_seed(with_shared(features, shared), seed).fit(images)
 
     def _fitted_classifier(
         self, rows: np.ndarray, labels: np.ndarray, weight: Any, seed: int

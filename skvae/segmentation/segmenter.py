@@ -160,7 +160,8 @@ default=None
 
     def _phases(self) -> tuple[Phase, ...]:
         rate = float(self.learning_rate_init)
-        return (Phase(int(self.max_iter), rate, annealed=True),)
+        parameter = "learning_rate_init"
+        return (Phase(int(self.max_iter), rate, annealed=True, rate_parameter=parameter),)
 
     def _recipe(
         self,

@@ -1,22 +1,18 @@
 """A cohort of the user's own, from one npz file."""
 
-import zlib
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skvae.datasets import load_medmnist
+from skvae.datasets.npz_file import open_npz
 
 __all__ = ["npz_cohort"]
 
+NAMES = ("X", "y", "groups")
 _MOST_CHANNELS = 4
-
-
-class _NotPlainError(ValueError):
-    """What is wrong with a file, in words for its owner."""
 
 
 def npz_cohort(
@@ -53,54 +49,73 @@ def npz_cohort(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Got data={str(path)!r}, which is not a file.")
-    try:
-        with path.open("rb") as opened:  # which numpy would leave open on an error
-            file = np.load(opened, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise _NotPlainError("it holds a single array.")
-            if "train_images" in file:
-                return _medmnist(path)
-            names = [name for name in ("X", "y", "groups") if name in file]
-            arrays = {name: _plain(file, name) for name in names}
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        own = str(error) if isinstance(error, _NotPlainError) else "it is none, or cut off."
-        raise ValueError(
-            f"Got data={str(path)!r}, expected an npz file of plain arrays: {own}"
-        ) from error
-    missing = [name for name in ("X", "y", "groups") if name not in arrays]
+    with open_npz(path, "data") as file:
+        medmnist = "train_images" in file.names
+        names = [name for name in NAMES if name in file.names and not medmnist]
+        for name in names:
+            refuse_objects(name, file.header(name).dtype)
+        arrays = {name: file.read(name) for name in names}
+    missing = [name for name in NAMES if name not in arrays and not medmnist]
     if missing:
         raise ValueError(
             f"Got data={str(path)!r} without {', '.join(missing)}, expected the arrays X, "
             "y and groups (the patient of each row; arange where each row is a patient)."
         )
-    return _checked_inputs(arrays["X"]), arrays["y"], arrays["groups"], None
+    try:
+        if medmnist:
+            return _medmnist(path)
+        X = _checked_inputs(arrays["X"])
+        for name in ("y", "groups"):
+            refuse_no_column(name, arrays[name], len(X))
+    except ValueError as error:
+        raise ValueError(
+            f"Got data={str(path)!r}, which cannot be used: {error}"
+        ) from error
+    return X, arrays["y"], arrays["groups"], None
 
 
 def _medmnist(path: Path) -> Any:
     """Join what may be learned from, and keep the test part apart."""
     parts = {split: load_medmnist(path, split) for split in ("train", "val", "test")}
     if parts["train"].target.ndim > 1:
-        raise _NotPlainError("its images have several labels each; expected one.")
+        raise ValueError("its images have several labels each; expected one.")
     inputs = {split: _checked_inputs(part.images) for split, part in parts.items()}
     X = np.concatenate([inputs["train"], inputs["val"]])
     y = np.concatenate([parts["train"].target, parts["val"].target])
     return X, y, None, (inputs["test"], parts["test"].target)
 
 
-def _plain(file: Any, name: str) -> NDArray[Any]:
-    try:
-        return file[name]
-    except ValueError as error:
-        # numpy would unpickle an array of objects, which may run anything.
-        if "Object arrays" not in str(error):
-            raise
+def refuse_objects(name: str, dtype: np.dtype) -> None:
+    """Refuse an array that numpy would unpickle, which may run anything."""
+    if dtype.hasobject:
         cure = "X.astype(float), or np.stack(X)" if name == "X" else f"{name}.astype(str)"
-        raise _NotPlainError(
+        raise ValueError(
             f"the array {name} holds Python objects, as columns of pandas do; save {cure}."
-        ) from error
+        )
+
+
+def refuse_no_column(name: str, column: NDArray[Any], n_rows: int) -> None:
+    """Refuse what is no class, number or name of each row."""
+    if column.shape != (n_rows,):
+        raise ValueError(
+            f"Got {name} of shape {column.shape}, expected an entry for each of {n_rows} "
+            "rows of X."
+        )
+    if column.dtype.kind not in "biufSU":
+        raise ValueError(
+            f"Got {name} of dtype {column.dtype}, expected whole numbers or text."
+        )
+    if column.dtype.kind != "f":
+        return
+    if not np.isfinite(column).all():
+        raise ValueError(f"Got {name} with entries that are missing, expected none.")
+    if name == "groups" and (column % 1 != 0).any():
+        raise ValueError("Got groups with fractions, expected whole numbers or text.")
 
 
 def _checked_inputs(X: NDArray[Any]) -> NDArray[Any]:
+    if not X.size:
+        raise ValueError(f"Got X of shape {X.shape}, expected at least one row and entry.")
     if X.ndim not in (2, 4, 5) or (X.ndim > 3 and X.shape[1] > _MOST_CHANNELS):
         raise ValueError(
             f"Got X of shape {X.shape}, expected (n_samples, n_features) or (n_samples, "

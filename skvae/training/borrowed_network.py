@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from skvae.code_pickler import CodePickler, described
 from skvae.networks.pooling import pooled
 from skvae.networks.taps import Address, Survey, private_copy, survey, taps
-from skvae.training.caching import remember_under
+from skvae.torch_settings import own_settings
+from skvae.training.caching import SCHEMA, remember_under
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.host import host_array
@@ -63,6 +64,7 @@ class ForeignNetwork:
         Of the weights that a factory draws.
     """
 
+    @own_settings()
     def __init__(
         self, source: Source, preprocess: Preprocess | None, device: str, seed: int
     ) -> None:
@@ -96,6 +98,7 @@ class ForeignNetwork:
             device = "cpu"
         self._build(device)
 
+    @own_settings()
     def _build(self, device: str) -> None:
         if isinstance(self.source, nn.Module):
             module = self.source
@@ -110,6 +113,7 @@ class ForeignNetwork:
                     "but a factory is expected to return a torch.nn.Module."
                 )
             module = private_copy(built)
+        refuse_nan(module)
         self.module = module.to(device)
         if self.state is not None:
             tensors = {k: torch.from_numpy(np.array(v)) for k, v in self.state.items()}
@@ -121,7 +125,11 @@ class ForeignNetwork:
         """List what the network computes of rows like these."""
         # Two rows, so that an axis of one entry is not taken for that of the rows.
         rows = torch.from_numpy(np.repeat(x[:1], 2, axis=0))
-        with pinned_threads(effective_threads(n_threads)), torch.no_grad():
+        with (
+            own_settings(),
+            pinned_threads(effective_threads(n_threads)),
+            torch.no_grad(),
+        ):
             return survey(self.module, self.prepared(rows))
 
     def prepared(self, rows: Tensor) -> Tensor:
@@ -198,11 +206,34 @@ class ForeignNetwork:
 
         def key() -> str:
             device = str(self._device)
-            parts = (torch.__version__, device, self.preprocess, *arguments)
+            parts = (SCHEMA, torch.__version__, device, self.preprocess, *arguments)
             found = f"{digest_of(self.module, parts)} {Data(x).digest()}"
             return hashlib.sha256(found.encode()).hexdigest()
 
-        return remember_under(memory, key, lambda: self.read(x, *arguments))
+        return remember_under(memory, key, lambda: self.read(x, *arguments), np.ndarray)
+
+
+def refuse_nan(module: nn.Module) -> None:
+    """Refuse weights that are NaN or infinite; a buffer may be infinite, such as a mask.
+
+    Raises
+    ------
+    ValueError
+        If there are any, with the name of the tensor.
+    """
+    weights = ((name, value, Tensor.isfinite) for name, value in module.named_parameters())
+    buffers = ((name, value, is_number) for name, value in module.named_buffers())
+    for name, value, fine in (*weights, *buffers):
+        if value.is_floating_point() and not value.is_meta and not fine(value).all():
+            raise ValueError(
+                f"Got a network whose tensor {name} has entries that are NaN or infinite, "
+                "so that its features would be; expected finite weights."
+            )
+
+
+def is_number(value: Tensor) -> Tensor:
+    """Return which entries are not NaN."""
+    return ~value.isnan()
 
 
 class _DigestPickler(CodePickler):

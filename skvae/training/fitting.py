@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
 from skvae.networks.staged import stage_shapes
+from skvae.torch_settings import own_settings
 from skvae.training.batches import Batches
 from skvae.training.data import Data
 from skvae.training.net import ObjectiveNet
@@ -139,7 +140,7 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         training go on bit for bit as if it had not stopped. Weights that its state
         lacks are new.
     """
-    with pinned_threads(recipe.n_threads):
+    with own_settings(), pinned_threads(recipe.n_threads):
         log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
         net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
         order = generator(recipe.seed + ORDER_STREAM)
@@ -241,8 +242,11 @@ def check_finite(row: Mapping[str, Any], phase: Phase) -> None:
 
 def usual_causes(phase: Phase) -> str:
     """Say what to look at when a loss is not finite."""
+    times = "".join(f" (times {factor} for {part})" for part, factor in phase.rates)
+    where = "" if phase.name == Phase.name else f" in the phase {phase.name!r}"
     return (
-        f"Usual causes: learning_rate_init={phase.learning_rate} is too high, or X is not "
+        f"Usual causes: {phase.rate_parameter}={phase.learning_rate}{times}{where} is too "
+        "high, or X is not "
         "scaled (standardise its columns, or bring images to [0, 1]); max_grad_norm=1.0 "
         "often helps."
     )

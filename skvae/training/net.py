@@ -195,7 +195,10 @@ class ObjectiveNet(NeuralNet):
         if self.recipe.precision == "float32":
             return self.trace(batch, noise)
         with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
-            return Float32Trace(self.trace(batch, noise))
+            trace = self.trace(batch, noise)
+        # Inside of a caller's autocast, torch would keep the casts of these weights.
+        torch.clear_autocast_cache()
+        return Float32Trace(trace)
 
     def trace(
         self, batch: Batch, noise: Mapping[str, Tensor] | None

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from skvae.training.data import update_with
+from skvae.training.host import on_host
 from skvae.training.recipe import Phase
 
 HASH_LENGTH = 16
@@ -32,7 +32,7 @@ def hashes(state: Mapping[str, Tensor | np.ndarray], when: str) -> dict[str, str
     """Hash the weights and buffers of each part: ``encoder.down...`` is the encoder's."""
     digests: dict[str, Any] = {}
     for name in sorted(state):
-        value = np.atleast_1d(torch.as_tensor(state[name]).cpu().numpy())
+        value = np.atleast_1d(on_host(state[name]))
         digest = digests.setdefault(name.partition(".")[0], hashlib.sha256())
         digest.update(f"{name} {value.shape} {value.dtype}".encode())
         update_with(digest, value)

@@ -11,6 +11,7 @@ from torch import Tensor
 from skvae.networks.builder import Builder
 from skvae.networks.staged import StagedAutoencoder, stage_shapes
 from skvae.networks.weightless import weightless
+from skvae.torch_settings import own_settings
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
 from skvae.training.row_blocks import apply_in_blocks, rows_per_block
@@ -49,8 +50,15 @@ class FittedNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        for name, value in self.state.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ValueError(
+                    f"Got a fitted network whose tensor {name} has entries that are NaN or "
+                    "infinite, which no fit leaves: what it was loaded from is damaged."
+                )
         self._build()
 
+    @own_settings()
     def _build(self) -> None:
         try:
             device = resolve_device(self.device)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
@@ -42,6 +42,8 @@ class Phase:
         gradient descent with warm restarts, ICLR, eq. 5, without restarts.
     name : str
         Its name in the history.
+    rate_parameter : str
+        What an estimator calls the learning rate, for messages. Not for users.
     """
 
     n_epochs: int
@@ -52,6 +54,7 @@ class Phase:
     objective: Objective | None = None
     annealed: bool = False
     name: str = "fit"
+    rate_parameter: str = field(default="learning_rate", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.n_epochs, Integral) or self.n_epochs < 0:

@@ -8,6 +8,7 @@ import torch
 from sklearn.utils import assert_all_finite
 from torch import Tensor
 
+from skvae.torch_settings import own_settings
 from skvae.training.data import release
 from skvae.training.threads import effective_threads, pinned_threads
 
@@ -47,6 +48,7 @@ def apply_in_blocks(
         If a row is not finite (but for NaN, if that is allowed).
     """
     with (
+        own_settings(),
         pinned_threads(effective_threads(n_threads)),
         torch.inference_mode(not with_gradients),
         torch.set_grad_enabled(with_gradients),

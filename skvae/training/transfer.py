@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from skvae.torch_settings import own_settings
 from skvae.training.tensor_names import Mapped, counterparts, nearest_names
 
 COPIED = "copied"
@@ -85,6 +86,7 @@ class TransferReport:
         return "\n".join([*(line.rstrip() for line in table), summary])
 
 
+@own_settings()
 def transfer_weights(
     target: nn.Module, source: Any, mapping: Mapped = "auto", strict: str = "any"
 ) -> TransferReport:
@@ -121,7 +123,8 @@ def transfer_weights(
     ValueError
         As ``strict`` says, with the nearest names in the message; if a key of the
         mapping names nothing in the source; if a tensor of either network that would
-        be copied holds no values (``device="meta"``).
+        be copied holds no values (``device="meta"``); if one of the source has entries
+        that are NaN or infinite.
 
     Notes
     -----
@@ -160,6 +163,7 @@ def transfer_weights(
     report = TransferReport(tuple(rows))
     _refuse(report, strict, new, old)
     _refuse_weightless(report, new, old)
+    _refuse_non_finite(report, old)
     with torch.no_grad():
         for row in rows:
             if row.status in (COPIED, ADAPTED):
@@ -291,3 +295,15 @@ def _refuse_weightless(
 
 def _shape(shape: tuple[int, ...] | None) -> str:
     return "" if shape is None else str(shape)
+
+
+def _refuse_non_finite(report: TransferReport, old: Mapping[str, Tensor]) -> None:
+    for row in report.rows:
+        value = old.get(row.source)
+        if row.status not in (COPIED, ADAPTED) or value is None:
+            continue
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(
+                f"Got a source whose tensor {row.source} has entries that are NaN or "
+                "infinite; expected finite weights. Nothing was changed."
+            )

