@@ -154,7 +154,7 @@ def _add_scans(command: argparse.ArgumentParser) -> None:
 
 
 def _window(text: str) -> tuple[float, ...]:
-    from skvae.images.windows import WINDOWS
+    from skvae.images.intensity_windows import WINDOWS
 
     if text in WINDOWS:
         return WINDOWS[text]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skvae.files import written_whole
-from skvae.images.crops import box_of_mask, middle
+from skvae.images.boxes import box_of_mask, middle
 from skvae.images.geometry import (
     differences,
     lattice,

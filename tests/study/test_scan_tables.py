@@ -74,7 +74,6 @@ def test_a_study_of_scans(cases, tmp_path):
         spacing_mm=(1.0,),
         window=(-1000.0, 0.0),
         n_components=(2,),
-        layers=("code",),
         outer=(3, 1),
         inner=2,
         jobs=1,
