@@ -8,7 +8,11 @@ from contract import TRAINED, columns, given, small
 from sklearn.tree import DecisionTreeClassifier
 
 import skvae
-from skvae.exceptions import ConstantCodeWarning, NonFiniteLossError, PosteriorCollapseWarning
+from skvae.exceptions import (
+    ConstantCodeWarning,
+    NonFiniteLossError,
+    PosteriorCollapseWarning,
+)
 
 RATES = {
     kind: [name for name in kind().get_params() if name.endswith("learning_rate_init")]
@@ -97,7 +101,9 @@ def test_rows_that_are_all_the_same_have_a_constant_code(rows):
 
 
 def test_a_void_code_of_a_vae_is_a_collapsed_posterior(rows):
-    vae = skvae.VAEFeatureExtractor(2, beta=1e4, max_iter=30, learning_rate_init=1e-2, random_state=0)
+    vae = skvae.VAEFeatureExtractor(
+        2, beta=1e4, max_iter=30, learning_rate_init=1e-2, random_state=0
+    )
     with pytest.warns(PosteriorCollapseWarning) as caught:
         vae.fit(rows)
     assert [w.category for w in caught] == [PosteriorCollapseWarning]

@@ -66,7 +66,9 @@ def results(estimator):
     """Return what a fitted estimator makes of X, by each of its methods."""
     X = given(type(estimator), "images")[:5]
     names = ("transform", "predict", "predict_proba", "reconstruct", "score_samples")
-    found = {name: getattr(estimator, name)(X) for name in names if hasattr(estimator, name)}
+    found = {
+        name: getattr(estimator, name)(X) for name in names if hasattr(estimator, name)
+    }
     if hasattr(estimator, "sample"):
         found["sample"] = estimator.sample(3, random_state=0)
     if getattr(estimator, "layer", "") in ("code", "mean"):

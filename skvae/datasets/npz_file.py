@@ -200,4 +200,8 @@ def free_memory() -> float:
     except OSError:
         return math.inf
     found = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(found["MemAvailable"].split()[0]) * 1024.0 if "MemAvailable" in found else math.inf
+    return (
+        int(found["MemAvailable"].split()[0]) * 1024.0
+        if "MemAvailable" in found
+        else math.inf
+    )

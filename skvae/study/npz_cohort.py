@@ -68,7 +68,9 @@ def npz_cohort(
         for name in ("y", "groups"):
             refuse_no_column(name, arrays[name], len(X))
     except ValueError as error:
-        raise ValueError(f"Got data={str(path)!r}, which cannot be used: {error}") from error
+        raise ValueError(
+            f"Got data={str(path)!r}, which cannot be used: {error}"
+        ) from error
     return X, arrays["y"], arrays["groups"], None
 
 

@@ -210,9 +210,7 @@ class ForeignNetwork:
             found = f"{digest_of(self.module, parts)} {Data(x).digest()}"
             return hashlib.sha256(found.encode()).hexdigest()
 
-        return remember_under(
-            memory, key, lambda: self.read(x, *arguments), np.ndarray
-        )
+        return remember_under(memory, key, lambda: self.read(x, *arguments), np.ndarray)
 
 
 def refuse_nan(module: nn.Module) -> None:
