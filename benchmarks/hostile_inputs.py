@@ -13,6 +13,7 @@ import re
 import sys
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import contract  # noqa: E402
+import contract
 
 N = 20
 ARGUMENTS = ("X", "y", "groups", "sample_weight", "attributes")
@@ -135,40 +136,44 @@ def named(argument, error):
     return re.search(rf"\b{word}\b", str(error)) is not None
 
 
+def bad(argument, given, right, call, name):
+    """Yield the calls in which one argument is bad."""
+    for what, value in of(argument, given[argument]).items():
+        changed = right | {argument: value}
+        yield f"{name} {argument} {what}", argument, partial(call, **changed)
+
+
 def calls(kind):
-    """Yield name, argument, what is bad of it and how to call, for each bad input."""
+    """Yield name, argument and how to call, for each bad input."""
     given = good_inputs(kind)
-    parameters = inspect.signature(kind.fit).parameters
-    takes = [name for name in ARGUMENTS if name in parameters]
-    needs_y = "y" in takes and hasattr(kind, "predict")
+    known = inspect.signature(kind.fit).parameters
+    needs_y = "y" in known and hasattr(kind, "predict")
     usual = {name: given[name] for name in ("X", "y") if name == "X" or needs_y}
-    for argument in takes:
-        if argument == "y" and not needs_y and "AttriVAE" not in kind.__name__:
-            continue
-        for what, value in of(argument, given[argument]).items():
-            changed = usual | {argument: value}
-            yield f"fit {argument} {what}", argument, lambda c=changed: fitted(kind, **c)
+    ignored = set() if needs_y else {"y"}
+    for argument in [name for name in ARGUMENTS if name in set(known) - ignored]:
+        yield from bad(argument, given, usual, partial(fitted, kind), "fit")
     estimator = fitted(kind, **usual)
-    for method in METHODS:
-        if not hasattr(estimator, method):
-            continue
+    for method in [name for name in METHODS if hasattr(estimator, name)]:
         call = getattr(estimator, method)
-        taken = [name for name in ARGUMENTS if name in inspect.signature(call).parameters]
-        right = {"X": given["X"]} | ({"y": given["y"]} if needs_y and "y" in taken else {})
+        known = inspect.signature(call).parameters
+        taken = [name for name in ARGUMENTS if name in set(known) - ignored]
+        right = {name: usual[name] for name in usual if name in taken}
         for argument in taken:
-            if argument == "y" and not needs_y:
-                continue
-            for what, value in of(argument, given[argument]).items():
-                changed = right | {argument: value}
-                yield (
-                    f"{method} {argument} {what}",
-                    argument,
-                    lambda c=changed, f=call: f(**c),
-                )
+            yield from bad(argument, given, right, call, method)
 
 
 def fitted(kind, **columns):
     return contract.one_step(kind, N).fit(**columns)
+
+
+def outcome(argument, call):
+    """Return what becomes of a call, and what it says."""
+    try:
+        call()
+    except Exception as error:
+        line = f"{type(error).__name__}: {' '.join(str(error).split())[:110]}"
+        return ("named" if named(argument, error) else "unnamed"), line
+    return "taken", ""
 
 
 def main():
@@ -179,26 +184,12 @@ def main():
     torch.set_num_threads(1)
     counts = Counter()
     for kind in contract.KINDS:
-        try:
-            listed = list(calls(kind))
-        except Exception as error:
-            print(kind.__name__, "cannot be tried:", error)
-            continue
-        for name, argument, call in listed:
-            counts["inputs"] += 1
-            try:
-                call()
-            except Exception as error:
-                if not named(argument, error):
-                    counts["unnamed"] += 1
-                    if arguments.list:
-                        line = " ".join(str(error).split())[:110]
-                        print(f"{kind.__name__} {name}: {type(error).__name__}: {line}")
-                elif not isinstance(error, ValueError | TypeError):
-                    counts["named, but of another type"] += 1
-            else:
-                counts["taken"] += 1
-    print(", ".join(f"{name} {number}" for name, number in counts.items()))
+        for name, argument, call in calls(kind):
+            found, line = outcome(argument, call)
+            counts[found] += 1
+            if arguments.list and found == "unnamed":
+                print(f"{kind.__name__} {name}: {line}")
+    print(f"{counts.total()} inputs:", ", ".join(f"{n} {k}" for k, n in counts.items()))
 
 
 if __name__ == "__main__":

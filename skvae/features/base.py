@@ -36,7 +36,6 @@ from skvae.training.fitting import Fitted
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.sparse_rows import SparseRows
 
-
 # Of the largest entry of a code: units that vary less are as good as constant.
 SMALLEST_SHARE = 1e-4
 FEW_ROWS = 64
