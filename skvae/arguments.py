@@ -1,8 +1,10 @@
 """Checks of a caller's arguments; each error names parameter, value and expectation."""
 
 import datetime
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -15,10 +17,13 @@ __all__ = [
     "check_number",
     "check_numbers",
     "check_shares",
+    "naming",
     "refuse_masked",
     "refuse_other_index",
 ]
 
+# So scikit-learn says that two arrays have other numbers of rows.
+OTHER_LENGTH = "inconsistent numbers of samples"
 NOT_NUMBERS = (
     str,
     bytes,
@@ -27,6 +32,43 @@ NOT_NUMBERS = (
     np.datetime64,
     np.timedelta64,
 )
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Name the argument whose check fails, where scikit-learn's or numpy's words do not.
+
+    Parameters
+    ----------
+    name : str
+        The argument, such as ``"X"``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        What the check raised, with the name before it.
+
+    Examples
+    --------
+    >>> with naming("groups"):
+    ...     np.asarray([[1], [2, 3]])
+    Traceback (most recent call last):
+    ValueError: Got groups that cannot be taken. setting an array element with a sequence...
+    """
+    try:
+        yield
+    except (ImportError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        ours = isinstance(error, ValueError | TypeError)
+        # An attribute is one of the attributes.
+        word = f"{name[:-1]}s?" if name.endswith("s") else name
+        if ours and re.search(rf"\b{word}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        what = str(error) or type(error).__name__
+        does_not = "does not fit X" if OTHER_LENGTH in what else "cannot be taken"
+        raise kind(f"Got {name} that {does_not}. {what}") from error
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Iterable[Any]) -> None:

@@ -50,7 +50,7 @@ def test_the_rate_of_what_another_holds_is_named_as_its_own():
     held = skvae.Autoencoder(2, learning_rate_init=1e30, max_iter=3)
     X = np.random.default_rng(0).random((40, 12), dtype=np.float32)
     classifier = skvae.AutoencoderClassifier(autoencoder=held, random_state=0)
-    with pytest.raises(NonFiniteLossError, match="fit of autoencoder.*autoencoder__"):
+    with pytest.raises(NonFiniteLossError, match=r"fit of autoencoder.*autoencoder__"):
         classifier.fit(X, np.arange(40) % 2)
 
 

@@ -145,9 +145,10 @@ def open_npz(path: str | os.PathLike[str], parameter: str) -> Iterator[NpzFile]:
         RuntimeError,  # a password
         MemoryError,
     ) as error:
+        own = str(error) if isinstance(error, ValueError) else "it is none, or cut off."
         raise ValueError(
             f"Got {parameter}={os.fspath(path)!r}, expected an npz file of plain arrays: "
-            f"{error}"
+            f"{own}"
         ) from error
 
 
@@ -187,9 +188,9 @@ def refuse_more_than_fits(name: str, n_bytes: int, n_stored: int) -> None:
         )
     if n_bytes > MOST_OF_LITTLE and n_stored < SMALLEST_SHARE * n_bytes:
         raise ValueError(
-            f"the array {name} takes {n_bytes / 1e9:.1f} GB unpacked and {n_stored / 1e6:.1f} "
-            "MB in the file, as no images or measurements do; expected less than 1 GiB, "
-            "or a file of at least a hundredth of that."
+            f"the array {name} takes {n_bytes / 1e9:.1f} GB unpacked, and in the file "
+            f"{n_stored / 1e6:.1f} MB, as no images or measurements do; expected less than "
+            "1 GiB, or a file of at least a hundredth of that."
         )
 
 
@@ -200,8 +201,5 @@ def free_memory() -> float:
     except OSError:
         return math.inf
     found = dict(line.split(":", 1) for line in lines if ":" in line)
-    return (
-        int(found["MemAvailable"].split()[0]) * 1024.0
-        if "MemAvailable" in found
-        else math.inf
-    )
+    kibibytes = found.get("MemAvailable", "inf").split()[0]
+    return float(kibibytes) * 1024

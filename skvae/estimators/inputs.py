@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.validation import validate_data
 
+from skvae.arguments import naming
 from skvae.estimators.lost_digits import warn_of_lost_digits
 from skvae.mask_layouts import is_listed
 from skvae.training.data import release, row_blocks
@@ -58,6 +59,7 @@ def check_new(
     return checked, {k: v for k, v in vars(copied).items() if k in INPUT_ATTRIBUTES}
 
 
+@naming("X")
 def check_rows(
     estimator: Any,
     X: Any,
@@ -187,6 +189,7 @@ def is_number(entry: Any) -> bool:
     return True
 
 
+@naming("X")
 def as_array(X: Any) -> Any:
     """Return nested lists and other array-likes as an array; tables and arrays as is.
 

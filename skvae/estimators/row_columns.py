@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from skvae._compat import check_sample_weight
-from skvae.arguments import check_numbers
+from skvae.arguments import check_numbers, naming
 from skvae.training.host import on_host
 
 
+@naming("sample_weight")
 def check_weight(
     sample_weight: Any, x: np.ndarray, name: str, dtype: type = np.float64
 ) -> np.ndarray:
@@ -37,6 +38,7 @@ def check_weight(
     return check_sample_weight(sample_weight, rows, dtype=dtype, ensure_non_negative=True)
 
 
+@naming("groups")
 def check_groups(groups: Any, x: np.ndarray, name: str) -> np.ndarray:
     """Return the group of each row: a column of anything that has a name.
 
@@ -52,6 +54,12 @@ def check_groups(groups: Any, x: np.ndarray, name: str) -> np.ndarray:
             f"row, of shape ({len(x)},)."
         )
     check_consistent_length(x, groups)
+    if groups.dtype.kind in "cV":
+        raise ValueError(
+            f"Got groups of dtype {groups.dtype}, but {name} expects numbers or text."
+        )
+    if groups.dtype.kind == "O":
+        set(groups.tolist())  # what has no hash is no name
     missing = np.flatnonzero(is_missing(groups))
     if len(missing):
         raise ValueError(

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from skvae._compat import check_regression_targets
-from skvae.arguments import check_numbers
+from skvae.arguments import check_numbers, naming
 from skvae.estimators.row_columns import check_weight, is_missing
 from skvae.exceptions import warn_caller
 from skvae.objectives.supervision import UNLABELLED, CrossEntropy, SquaredResidual
@@ -23,6 +23,7 @@ FEW = 0.1
 LARGEST_TARGET = 1e150
 
 
+@naming("y")
 def encode_classes(
     y: Any, x: np.ndarray, name: str, known: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +121,7 @@ def warn_of_minus_one(other: Any, y: np.ndarray) -> None:
     )
 
 
+@naming("y")
 def check_targets(y: Any, x: np.ndarray, name: str) -> np.ndarray:
     """Return regression targets in double precision, NaN where they are missing.
 
@@ -203,22 +205,22 @@ def labelled_score(
     ValueError
         If no row has a label.
     """
-    y, sample_weight = column_or_1d(on_host(y)), on_host(sample_weight)
-    check_consistent_length(y, predicted, sample_weight)
-    labelled = ~is_missing(y)
-    numbers = classes is not None and classes.dtype.kind in "if"
-    if numbers and UNLABELLED not in classes:
-        labelled &= y != UNLABELLED
+    with naming("y"):
+        y = column_or_1d(on_host(y))
+        check_consistent_length(y, predicted)
+        labelled = ~is_missing(y)
+        numbers = classes is not None and classes.dtype.kind in "if"
+        if numbers and UNLABELLED not in classes:
+            labelled &= y != UNLABELLED
     if not labelled.any():
         raise ValueError("Got y without a single label, but a score needs some.")
     if sample_weight is not None:
         sample_weight = check_weight(sample_weight, predicted, "a score")[labelled]
         if not sample_weight.any():
             raise ValueError("Got sample_weight with 0 for every row that has a label.")
-    found = metric(
-        as_whole_numbers(y[labelled]), predicted[labelled], sample_weight=sample_weight
-    )
-    return float(found)
+    with naming("y"):
+        labels = as_whole_numbers(y[labelled])
+        return float(metric(labels, predicted[labelled], sample_weight=sample_weight))
 
 
 def as_whole_numbers(y: np.ndarray) -> np.ndarray:
@@ -352,7 +354,8 @@ class TargetScale:
 
     def score(self, y: Any, predicted: np.ndarray, sample_weight: Any = None) -> float:
         """Return R² over the rows that have a target; of several, the mean of theirs."""
-        check_numbers("a score", "y", y)
+        with naming("y"):
+            check_numbers("a score", "y", y)
         if predicted.ndim == 1:
             return labelled_score(r2_score, y, predicted, sample_weight)
         y = np.asarray(y)

@@ -21,7 +21,7 @@ from skvae._compat import (
     check_feature_names_in,
     may_stop,
 )
-from skvae.arguments import check_columns
+from skvae.arguments import check_columns, naming
 from skvae.estimators.another_network import plain_parameters, refuse_another_network
 from skvae.estimators.declared import (
     Count,
@@ -297,7 +297,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
-        columns = {name: on_host(column) for name, column in columns.items()}
+        for name, column in columns.items():
+            with naming(name):
+                columns[name] = on_host(column)
         check_columns(type(self).__name__, X, columns)
         goes_on = resume and hasattr(self, "network_")
         if goes_on and same_input:

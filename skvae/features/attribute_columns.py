@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length
 
+from skvae.arguments import naming
 from skvae.estimators.targets import Target
 from skvae.features.attribute_numbers import as_numbers
 from skvae.features.monotone import MonotoneMap
@@ -77,6 +78,7 @@ class LearnedAttributes(LearnedScale):
         return [MonotoneMap.fit(unit, attribute, weight) for unit, attribute in pairs]
 
 
+@naming("attributes")
 def check_attributes(
     attributes: Any,
     x: np.ndarray,

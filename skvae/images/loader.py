@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.arguments import check_choice, check_number
 from skvae.exceptions import warn_caller
-from skvae.images.cases import Crop, CropSettings, read_crop
 from skvae.images.boxes import fitted
+from skvae.images.cases import Crop, CropSettings, read_crop
+from skvae.images.intensity_windows import NORMALIZATIONS, checked_window, normalized
 from skvae.images.manifest import as_manifest
 from skvae.images.quality import manifest_rows
 from skvae.images.volume import ImageFileError
-from skvae.images.intensity_windows import NORMALIZATIONS, checked_window, normalized
 
 __all__ = ["ImageLoader"]
 

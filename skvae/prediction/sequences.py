@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skvae.arguments import naming
 from skvae.estimators.inputs import (
     as_array,
     check_rows,
@@ -25,6 +26,7 @@ class Frames(NamedTuple):
     lengths: np.ndarray | None = None
 
 
+@naming("X")
 def check_sequences(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     """Return X as float32 sequences of frames of an estimator's shape.
 
@@ -48,6 +50,8 @@ def check_sequences(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     """
     name = type(estimator).__name__
     rows, lengths = split_into_frames(X, name)
+    if lengths is not None and not len(lengths):
+        raise ValueError(f"Got X with 0 sample(s), but {name} needs at least one.")
     if not reset:
         refuse_single_sequence(estimator, rows, lengths)
     if lengths is None:

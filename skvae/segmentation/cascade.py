@@ -17,9 +17,10 @@ from skvae._compat import (
     check_feature_names_in,
     fit_context,
 )
-from skvae.arguments import refuse_masked, refuse_other_index
+from skvae.arguments import naming, refuse_masked, refuse_other_index
 from skvae.estimators.declared import CountOrNone, Flag, SizesOrNone
 from skvae.estimators.inputs import check_new, check_rows
+from skvae.estimators.row_columns import check_groups
 from skvae.estimators.unequal_sizes import as_image, images_of, ragged
 from skvae.mask_layouts import field_names, gathered
 from skvae.objectives.overlap import IGNORED
@@ -241,8 +242,14 @@ class CascadeSegmenter(MaskPredictor):
         given = {"sample_weight": sample_weight, "groups": groups}
         refuse_masked(type(self).__name__, given)
         refuse_other_index(type(self).__name__, X, given | {"y": y})
-        columns = {k: np.asarray(on_host(v)) for k, v in given.items() if v is not None}
         images, codes, learned, found = self._checked(X, y)
+        columns = {}
+        for name, values in given.items():
+            if values is not None:
+                with naming(name):
+                    columns[name] = np.asarray(on_host(values))
+        if groups is not None:
+            check_groups(columns["groups"], images, type(self).__name__)
         sample_shape, n_classes = found["sample_shape_"], len(learned.classes)
         random = check_random_state(self.random_state)
         first, second = (int(seed) for seed in random.randint(2**31 - 1, size=2))
@@ -278,7 +285,9 @@ class CascadeSegmenter(MaskPredictor):
         name = type(self).__name__
         # With fields, each code means the same whichever of them y has.
         known = () if field_names(y) is None else (0, 1)
-        images, y = ragged(X), coded(y, self.ignore_label)
+        images = ragged(X)
+        with naming("y"):
+            y = coded(y, self.ignore_label)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)
         x, found = check_new(self, X, check_rows, image_shape=shape)
         index, learned = encode_masks(y, x, self.ignore_label, name, known)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import TransformerMixin
 
-from skvae.arguments import refuse_masked, refuse_other_index
+from skvae.arguments import naming, refuse_masked, refuse_other_index
 from skvae.estimators.declared import DeclaredEstimator
+from skvae.estimators.row_columns import check_weight
 from skvae.segmentation.dice import mean_dice
 
 
@@ -63,15 +64,18 @@ class MaskPredictor(TransformerMixin, DeclaredEstimator):
         refuse_masked(type(self).__name__, columns)
         refuse_other_index(type(self).__name__, X, columns | {"y": y})
         labels = self._labels(X)
-        return mean_dice(
-            self._coded(y),
-            labels,
-            self.classes_,
-            self.ignore_label,
-            multilabel=self._learned.multilabel,
-            single_pixel=len(self.sample_shape_) == 1,
-            sample_weight=sample_weight,
-        )
+        if sample_weight is not None:
+            sample_weight = check_weight(sample_weight, labels, "a score")
+        with naming("y"):
+            return mean_dice(
+                self._coded(y),
+                labels,
+                self.classes_,
+                self.ignore_label,
+                multilabel=self._learned.multilabel,
+                single_pixel=len(self.sample_shape_) == 1,
+                sample_weight=sample_weight,
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
+from skvae.arguments import naming
 from skvae.estimators.trained import Learned
 from skvae.estimators.unequal_sizes import ragged, refuse_other_axes
 from skvae.mask_layouts import (
@@ -52,6 +53,7 @@ class LearnedMasks(Learned):
         return in_layout(labels, self.flat, label_names(self.classes))
 
 
+@naming("y")
 def of_one_size(
     X: Any, y: Any, ignore_label: int | None, image_shape: tuple[int, ...] | None
 ) -> tuple[Any, Any, tuple[int, ...] | None]:
@@ -78,6 +80,7 @@ def of_one_size(
     return X, y, shape if same_axes else None
 
 
+@naming("y")
 def padded(
     images: list[np.ndarray], masks: Any, ignore_label: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +134,7 @@ def refuse_negative(labels: np.ndarray, ignore_label: int | None) -> None:
         )
 
 
+@naming("y")
 def encode_masks(
     y: Any,
     x: np.ndarray,
