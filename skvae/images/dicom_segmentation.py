@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skvae.extras import import_extra
 from skvae.images.dicom_pixels import dicom_header, undamaged
-from skvae.images.label_maps import unknown_segment
+from skvae.images.label_maps import is_number, unknown_segment
 from skvae.images.refusals import refusal
 from skvae.images.volume import Volume
 
@@ -96,8 +96,7 @@ def _segment(path: Path, segmentation: Any, label: int | str | None) -> int:
         if number != 0  # the background of a LABELMAP
     }
     found = [number for number, name in names.items() if label in (None, name)]
-    if not found:
-        found = [number for number in names if str(number) == str(label)]
+    found = found or [number for number in names if is_number(label, number)]
     if len(found) == 1:
         return found[0]
     listed = [f"{number} ({name})" for number, name in names.items()]

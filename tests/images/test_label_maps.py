@@ -131,7 +131,7 @@ def test_several_labels_need_a_choice_and_an_absent_one_is_named(tmp_path):
         read_mask(far)
 
 
-@pytest.mark.parametrize("label", [2, 2.0, np.int64(2), np.float32(2), "2"])
+@pytest.mark.parametrize("label", [2, 2.0, np.int64(2), np.float32(2), "2", "2.0"])
 def test_a_label_may_come_from_any_table(label, tmp_path):
     path = nifti(tmp_path / "a.nii", LABELS.astype(np.uint8))
     np.testing.assert_array_equal(read_mask(path, label=label).values, LABELS == 2)
