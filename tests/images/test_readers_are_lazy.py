@@ -12,7 +12,7 @@ from dicom_writing import save, slice_of
 from skvae.exceptions import MissingDependencyError
 from skvae.images.read import read_volume
 
-PACKAGES = ["torch", "pandas", "SimpleITK", "nibabel", "pydicom", "highdicom"]
+PACKAGES = ["torch", "SimpleITK", "nibabel", "pydicom", "highdicom"]
 
 
 def test_the_readers_import_no_library():
