@@ -93,7 +93,7 @@ def test_non_finite_intensities_are_kept(tmp_path):
     values = np.array([[[1, np.nan, np.inf, -np.inf]]], np.float32)
     path = nifti(tmp_path / "a.nii", values)
     np.testing.assert_array_equal(read_volume(path).values, values)
-    # SimpleITK 2.5 has 0 for them: findings/nifti-nonfinite-read-as-zero.sh.
+    # SimpleITK 2.5 has 0 for them (until ITK 6, pull request 6683).
     sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "a.nrrd"))
     np.testing.assert_array_equal(read_volume(tmp_path / "a.nrrd").values, values)
 
