@@ -14,7 +14,9 @@ from skvae.images.refusals import refusal
 __all__ = ["Plane", "planes_of", "stacked"]
 
 SAME = 1e-4
-UNEQUAL = 0.05  # of a step: positions are often rounded to a tenth of a millimetre
+# A slice may lie so far from its place on an even grid, in steps: positions are often
+# rounded to a tenth of a millimetre.
+UNEQUAL = 0.05
 
 
 class Plane(NamedTuple):
@@ -181,16 +183,17 @@ def _step(
                 f"in which {pair} lie at one position: it holds several volumes, such as "
                 "phases or echoes, or copies of a slice",
             )
-    for pair, step in zip(pairs, steps, strict=True):
-        if abs(step - usual) > UNEQUAL * usual:
-            lost = round(step / usual) - 1
-            missing = f": {lost} of them seem to be missing" if lost > 0 else ""
-            raise refusal(
-                path,
-                f"whose slices are not equally spaced: {pair} are {step:.4g} mm apart, "
-                f"others {usual:.4g} mm{missing}",
-            )
     mean = float(heights[-1] - heights[0]) / len(steps)
+    even = heights[0] + mean * np.arange(len(heights))
+    if np.abs(heights - even).max() > UNEQUAL * mean:
+        worst = int(np.abs(steps - usual).argmax())
+        lost = round(steps[worst] / usual) - 1
+        missing = f": {lost} of them seem to be missing" if lost > 0 else ""
+        raise refusal(
+            path,
+            f"whose slices are not equally spaced: {pairs[worst]} are "
+            f"{steps[worst]:.4g} mm apart, others {usual:.4g} mm{missing}",
+        )
     return mean, _uneven(steps, mean)
 
 

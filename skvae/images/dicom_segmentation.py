@@ -4,6 +4,7 @@ A segmentation has frames of its own, often of some slices alone, in any order; 
 it as an image makes a stack of its frames and invents their spacing.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 
 from skvae.extras import import_extra
 from skvae.images.dicom_pixels import dicom_header, undamaged
-from skvae.images.label_maps import unknown_segment
+from skvae.images.dicom_planes import Plane, planes_of
+from skvae.images.label_maps import is_number, unknown_segment
 from skvae.images.refusals import refusal
 from skvae.images.volume import Volume
 
 __all__ = ["read_segmentation"]
 
-OFF = 0.01  # of a voxel of the image
+# Positions of slices are often rounded, and the grid of the image evens them out: a voxel
+# that lies so near to one of the image is the same. In voxels.
+OFF = 0.1
+SAME = 1e-3
 
 
 def read_segmentation(
@@ -60,19 +65,25 @@ def _read(
         )
     segmentation = _opened(path)
     number = _segment(path, segmentation, label)
-    try:
-        found = segmentation.get_volume(
-            segment_numbers=[number], combine_segments=True, relabel=True, dtype=np.uint8
-        )
-    # It refuses with errors of several kinds, of planes that make no regular volume.
-    except Exception as error:
+    planes = planes_of(path, segmentation)
+    _check_alike(path, planes, image)
+    index = _to_index(image, _voxels(segmentation, planes, number))
+    places = np.rint(index).astype(np.intp)
+    off = float(np.abs(index - places).max(initial=0))
+    if off > OFF:
+        raise refusal(path, f"whose voxels lie {off:.2g} of a voxel beside the image's")
+    sizes = np.array(image.values.shape[::-1])
+    outside = ((places < 0) | (places >= sizes[:, np.newaxis])).any(axis=0)
+    if outside.any():
         raise refusal(
-            path, "whose frames make no volume of parallel, even slices"
-        ) from error
+            path, f"of which {outside.sum()} voxels of the segment lie outside of the image"
+        )
     values = np.zeros(image.values.shape, np.uint8)
-    places = _places(path, found, image)
     values[places[2], places[1], places[0]] = 1
-    return Volume(values, image.spacing_mm, image.origin_mm, image.direction)
+    notes = (
+        (f"voxels lie up to {off:.2g} of a voxel beside the image's",) if off > SAME else ()
+    )
+    return Volume(values, image.spacing_mm, image.origin_mm, image.direction, notes)
 
 
 def _opened(path: Path) -> Any:
@@ -96,38 +107,77 @@ def _segment(path: Path, segmentation: Any, label: int | str | None) -> int:
         if number != 0  # the background of a LABELMAP
     }
     found = [number for number, name in names.items() if label in (None, name)]
-    if not found:
-        found = [number for number in names if str(number) == str(label)]
+    found = found or [number for number in names if is_number(label, number)]
     if len(found) == 1:
         return found[0]
     listed = [f"{number} ({name})" for number, name in names.items()]
     raise unknown_segment(path, label, listed)
 
 
-def _places(path: Path, found: Any, image: Volume) -> NDArray[np.intp]:
-    """Return the indices (x, y, z) in the image of the voxels of a segment."""
-    to_index = np.linalg.inv(image.index_to_mm)
-    steps = to_index @ found.affine[:3, :3]
-    nearest = np.rint(steps)
-    start = to_index @ (found.affine[:3, 3] - np.asarray(image.origin_mm))
-    # A frame may be the only one: then its step to the next has no meaning.
-    used = [axis for axis, size in enumerate(found.array.shape) if size > 1]
-    reach = np.array(found.array.shape)
-    off = np.abs(steps - nearest)[:, used] * reach[used]
-    if (off > OFF).any() or not np.allclose(np.abs(nearest[:, used]).sum(axis=0), 1):
+def _check_alike(path: Path, planes: Sequence[Plane], image: Volume) -> None:
+    """Refuse frames whose voxels are not as large as the image's, along the same axes."""
+    steps = np.concatenate([_steps(plane) for plane in planes], axis=1)
+    index = np.linalg.solve(image.index_to_mm, steps)
+    nearest = np.rint(index)
+    alike = np.abs(index - nearest).max() <= OFF
+    if not (alike and np.allclose(np.abs(nearest).sum(axis=0), 1)) or _sparse(
+        planes, image
+    ):
         raise refusal(
             path, "whose voxels are not those of the image: spacing or orientation differ"
         )
-    exact = steps @ np.array(np.nonzero(found.array)) + start[:, np.newaxis]
-    places: NDArray[np.intp] = np.rint(exact).astype(np.intp)
-    if places.size and np.abs(exact - places).max() > OFF:
-        most = np.abs(exact - places).max()
-        raise refusal(path, f"whose voxels lie {most:.2g} of a voxel beside the image's")
-    outside = ((places < 0) | (places >= np.array(image.values.shape[::-1])[:, None])).any(
-        0
-    )
-    if outside.any():
-        raise refusal(
-            path, f"of which {outside.sum()} voxels of the segment lie outside of the image"
+
+
+def _sparse(planes: Sequence[Plane], image: Volume) -> bool:
+    """Return whether frames that skip slices of the image say that they are so thick.
+
+    They are of an image of thicker slices. Those of a segment in a few slices say that they
+    are as thick as the slices.
+    """
+    normal = np.cross(planes[0].orientation[:3], planes[0].orientation[3:])
+    step = float(np.abs(normal @ image.index_to_mm).max())
+    heights = np.unique([(plane.position @ normal / step).round(1) for plane in planes])
+    skipping = len(heights) > 1 and float(np.diff(heights).min()) > 1.5
+    return skipping and (planes[0].between or 0.0) > 1.5 * step
+
+
+def _steps(plane: Plane) -> NDArray[np.float64]:
+    """Return the steps to the next column and the next row, as columns."""
+    x, y = plane.orientation[:3], plane.orientation[3:]
+    return np.stack([x * plane.spacing[1], y * plane.spacing[0]], axis=1)
+
+
+def _voxels(segmentation: Any, planes: Sequence[Plane], number: int) -> NDArray[np.float64]:
+    """Return the positions (3, n) of the voxels of a segment, in millimetres."""
+    frames = segmentation.get_stored_frames()
+    positions = [np.empty((3, 0))]
+    for plane, frame, owner in zip(planes, frames, _owners(segmentation), strict=True):
+        if owner not in (None, number):
+            continue
+        rows, columns = np.nonzero(frame == number if owner is None else frame)
+        within = _steps(plane) @ np.stack([columns, rows])
+        positions.append(within + plane.position[:, np.newaxis])
+    return np.concatenate(positions, axis=1)
+
+
+def _owners(segmentation: Any) -> list[int | None]:
+    """Return the segment of each frame; None where a frame has the numbers of several."""
+    frames = segmentation.PerFrameFunctionalGroupsSequence
+    if segmentation.segmentation_type.value == "LABELMAP":
+        return [None] * len(frames)
+    shared = list(segmentation.get("SharedFunctionalGroupsSequence") or [])
+    name = "SegmentIdentificationSequence"
+    return [
+        next(
+            int(group[name].value[0].ReferencedSegmentNumber)
+            for group in (frame, *shared)
+            if name in group
         )
-    return places
+        for frame in frames
+    ]
+
+
+def _to_index(image: Volume, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the indices (x, y, z) of positions, as fractions."""
+    origin = np.asarray(image.origin_mm)[:, np.newaxis]
+    return np.linalg.solve(image.index_to_mm, positions - origin)

@@ -12,7 +12,7 @@ from skvae.images.refusals import refusal
 from skvae.images.stored import Scan, Segment
 from skvae.images.volume import ImageFileError, Volume
 
-__all__ = ["check_label", "mask_of", "unknown_segment"]
+__all__ = ["check_label", "is_number", "mask_of", "unknown_segment"]
 
 # Of a float32 that was meant to be an integer.
 ROUNDING = 1e-6
@@ -50,6 +50,32 @@ def check_label(label: Any) -> int | str | None:
         f"Got label={label!r}, expected the name of a segment or an integer other than 0, "
         "which is the background."
     )
+
+
+def is_number(label: Any, number: int) -> bool:
+    """Return whether a label, which may be a text, is a number.
+
+    Parameters
+    ----------
+    label : int, str or None
+        What was asked for.
+    number : int
+        What it may be.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> is_number("2.0", 2), is_number("liver", 2)
+    (True, False)
+    """
+    try:
+        return label is not None and float(label) == number
+    except ValueError:
+        return False
 
 
 def mask_of(path: Path, scan: Scan, label: int | str | None) -> Volume:
@@ -182,7 +208,7 @@ def _list(labels: list[int]) -> str:
 
 def _as_number(path: Path, label: str) -> int:
     try:
-        return int(label)
+        return int(check_label(float(label)) or 0)
     except ValueError:
         raise refusal(
             path,
@@ -201,8 +227,7 @@ def _mask_of_segment(path: Path, scan: Scan, label: int | str | None) -> Volume:
 
 def _segment(path: Path, segments: tuple[Segment, ...], label: int | str | None) -> Segment:
     found = [s for s in segments if label is None or s.name == label]
-    if not found:
-        found = [s for s in segments if str(s.label) == str(label)]
+    found = found or [s for s in segments if is_number(label, s.label)]
     if len(found) == 1:
         return found[0]
     if found and label is not None:  # the same label in several layers

@@ -186,6 +186,8 @@ def _grid(path: Path, header: Any, shape: tuple[int, int, int]) -> tuple[Grid, l
     if (pixdim < 0).any():
         notes.append(f"pixdim is {_triple(pixdim)}; the signs are left out")
         header["pixdim"][1:4] = np.abs(pixdim)
+    if header["pixdim"][0] not in (-1, 1):  # by the standard, any other number is 1
+        header["pixdim"][0] = 1
     place = _place(path, header, shape)
     steps = np.linalg.norm(place.affine[:3, :3], axis=0)
     if not np.allclose(steps, np.abs(pixdim), rtol=SAME, atol=0):

@@ -83,6 +83,7 @@ def test_segments_are_placed_on_the_slices_they_were_drawn_on(series, tmp_path):
     assert mask.spacing_mm == image.spacing_mm
     assert mask.origin_mm == image.origin_mm
     np.testing.assert_array_equal(mask.direction, image.direction)
+    assert mask.notes == ()
     np.testing.assert_array_equal(read_mask(path, label=2, image_path=image).values, LESION)
     # What SimpleITK makes of it: a stack of the frames of both segments.
     assert sitk.ReadImage(str(path)).GetSize() == (4, 3, frames)
@@ -94,6 +95,15 @@ def test_a_segment_of_few_slices_is_placed(series, tmp_path, lesion):
     few[lesion, 1:, :2] = True
     path = written(series, tmp_path / "seg.dcm", [few])
     np.testing.assert_array_equal(read_mask(path, image_path=series).values, few)
+
+
+def test_slices_whose_positions_were_rounded_are_found(tmp_path):
+    heights = (1.25 * np.arange(5)).round(1)  # steps of 1.2 and 1.3 mm
+    series = write_series(tmp_path / "ct", VOLUME, heights=heights)
+    path = written(series, tmp_path / "seg.dcm", [ORGAN, LESION])
+    for label, expected in ((1, ORGAN), (2, LESION)):
+        mask = read_mask(path, label=label, image_path=series)
+        np.testing.assert_array_equal(mask.values, expected)
 
 
 def test_the_image_may_be_in_another_format_and_turned(series, tmp_path):
@@ -175,8 +185,25 @@ def test_an_image_of_another_grid_or_space_is_refused(series, tmp_path):
     with pytest.raises(ImageFileError, match=r"lie 0\.33 of a voxel beside the image's"):
         read_mask(path, image_path=moved)
     thin = write_series(tmp_path / "d", VOLUME, step=2, uids=uids)
-    with pytest.raises(ImageFileError, match="spacing or orientation differ"):
+    with pytest.raises(ImageFileError, match=r"lie 0\.5 of a voxel beside the image's"):
         read_mask(path, image_path=thin)
+    # Each frame lies on a slice of it, and between them are others.
+    finer = write_series(
+        tmp_path / "f", VOLUME.repeat(2, axis=0), step=1.5, SliceThickness=1.5, uids=uids
+    )
+    with pytest.raises(ImageFileError, match="spacing or orientation differ"):
+        read_mask(path, image_path=finer)
+    wide = write_series(tmp_path / "g", VOLUME, uids=uids, PixelSpacing=[2, 1.5])
+    with pytest.raises(ImageFileError, match="spacing or orientation differ"):
+        read_mask(path, image_path=wide)
+    turned = write_series(
+        tmp_path / "h",
+        VOLUME,
+        uids=uids,
+        ImageOrientationPatient=[0.8, 0.6, 0, -0.6, 0.8, 0],
+    )
+    with pytest.raises(ImageFileError, match="spacing or orientation differ"):
+        read_mask(path, image_path=turned)
     short = write_series(tmp_path / "e", VOLUME[:2], uids=uids)
     n = ORGAN[2:].sum()
     with pytest.raises(ImageFileError, match=f"{n} voxels of the segment lie outside"):

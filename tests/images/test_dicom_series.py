@@ -1,5 +1,7 @@
 """A folder of DICOM slices, written by pydicom."""
 
+import locale
+
 import numpy as np
 import pydicom
 import pytest
@@ -208,7 +210,15 @@ def test_packed_pixels_are_unpacked(syntax, tmp_path):
     np.testing.assert_array_equal(volume.values[0], stored * 2 - 7)
 
 
-def test_what_pydicom_cannot_unpack_simpleitk_does(tmp_path):
+@pytest.fixture
+def same_locale():
+    """Keep what SimpleITK takes: findings/simpleitk-dicom-write-resets-locale.sh."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield before
+    locale.setlocale(locale.LC_ALL, before)
+
+
+def test_what_pydicom_cannot_unpack_simpleitk_does(tmp_path, same_locale):
     folder = write_series(tmp_path / "ct", VOLUME)
     for file in folder.iterdir():
         # Lossless JPEG, as most archives send it.
@@ -222,7 +232,9 @@ def test_what_pydicom_cannot_unpack_simpleitk_does(tmp_path):
         assert ds.file_meta.TransferSyntaxUID == JPEGLosslessSV1
         ds.RescaleSlope, ds.RescaleIntercept = 0.5, -7
         save(ds, file)
+    locale.setlocale(locale.LC_ALL, same_locale)
     np.testing.assert_array_equal(read_volume(folder).values, VOLUME * 0.5 - 7)
+    assert locale.setlocale(locale.LC_ALL) == same_locale  # reading leaves it alone
 
 
 def test_pixels_that_nothing_unpacks_are_refused_in_a_sentence(tmp_path):

@@ -77,6 +77,17 @@ def test_qform_alone_is_used(tmp_path):
     np.testing.assert_allclose(volume.index_to_mm, expected, atol=1e-6)
 
 
+def test_a_handedness_of_0_is_right_handed(tmp_path):
+    def change(header):
+        header.set_qform(np.diag([1.0, 2.0, 3.0, 1.0]), 1)
+        header.set_sform(None, 0)
+        header["pixdim"][0] = 0
+
+    volume = read_volume(written(tmp_path / "a.nii", change))
+    assert volume.notes == ()
+    np.testing.assert_allclose(volume.index_to_mm, np.diag([-1, -2, 3]), atol=1e-6)
+
+
 def test_no_form_at_all_is_noted(tmp_path):
     def change(header):
         header.set_qform(None, 0)

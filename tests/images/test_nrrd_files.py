@@ -176,7 +176,7 @@ TWO = {
 def test_segments_are_chosen_by_name_or_label(tmp_path):
     keys = segments(("liver", 1, 0), ("tumour", 2, 0))
     path = nrrd(tmp_path / "a.seg.nrrd", LAYER.tobytes(), keys, **ONE)
-    for label in ("tumour", 2, "2"):
+    for label in ("tumour", 2, "2", "2.0"):
         np.testing.assert_array_equal(read_mask(path, label=label).values, LAYER == 2)
     with pytest.raises(ImageFileError, match=r"liver \(label 1\), tumour \(label 2\)"):
         read_mask(path)
