@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["IDENTIFIER", "TableKind", "table_kind"]
+__all__ = ["TableKind", "table_kind"]
 
 IDENTIFIER = "identifier"  # a reason to drop a column
 

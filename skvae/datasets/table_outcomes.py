@@ -25,8 +25,10 @@ def column_of_numbers(values: "Series") -> tuple["Series", "Series"]:
 
     Returns
     -------
-    numbers, bad : Series
-        Float64 with NaN for what is missing or no number; and the latter alone.
+    numbers : Series
+        Float64, with NaN for what is missing or no number.
+    bad : Series
+        What is no number, alone.
     """
     pd = import_extra("pandas")
     # In a frame of PyRadiomics' results, most numbers are arrays of no dimension.

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from skvae import cli
 from skvae.study import arm_features
@@ -34,6 +35,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["skvae.study.default_arms"], "STRENGTHS", (1.0,))
     monkeypatch.setattr(arm_features, "TABLE_LAYERS", ())
     monkeypatch.setattr("os.fsync", lambda file: None)
+    monkeypatch.setattr("skvae.study.report.comparison_figure", lambda result: Figure())
     monkeypatch.chdir(tmp_path)
     frame.to_csv("table.csv", index=False)
     other = frame.assign(case="E" + frame["case"], patient=frame["patient"] + 100)
@@ -165,7 +167,7 @@ TABLE = ("table.csv", "--target", "outcome", "--id", "case")
         ((*TABLE, "--external", "no.csv"), "Got external='no.csv', which is not a file."),
         ((*TABLE, "--external", "bad.csv"), "external='bad.csv', of which: Got target="),
         ((*TABLE, "--external", "x.npz"), "expected two tables or two npz files"),
-        ((*TABLE, "--external", "table.csv"), "external with 36 patients of the study"),
+        ((*TABLE, "--external", "table.csv", "--arms", "pca"), "external with 36 patients"),
         ((*TABLE, "--arms", "foo"), "Got the arm 'foo', expected one of volume"),
         ((*TABLE, "--arms", "pca,pca"), "Got arms with 'pca' twice"),
         ((*TABLE, "--arms", "clinical"), "arms with 'clinical' without clinical"),
