@@ -1,5 +1,6 @@
 """Errors and warnings that skvae raises, for users to catch or filter."""
 
+import contextlib
 import sys
 import warnings
 from pathlib import Path
@@ -20,8 +21,9 @@ __all__ = [
 ]
 
 # A warning names the line of the user, whatever lies between: here, `fit` is decorated.
-INSIDE = tuple(
-    str(Path(module.__file__).parent) for module in (sys.modules["skvae"], sklearn, joblib)
+INSIDE = (
+    *(str(Path(found.__file__).parent) for found in (sys.modules["skvae"], sklearn, joblib)),
+    contextlib.__file__,
 )
 
 
