@@ -148,7 +148,7 @@ def test_columns_are_named_rightly(options, message):
 
 
 def test_tables_that_are_none():
-    with pytest.raises(ValueError, match="without a column of features. Dropped: case"):
+    with pytest.raises(ValueError, match=r"without a column of features\. Dropped: case"):
         read_features(table([0, 1])[["case", "y"]], target="y")
     frame = table([None, None])
     with pytest.raises(ValueError, match="no usable row: no outcome"):
