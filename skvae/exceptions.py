@@ -22,7 +22,10 @@ __all__ = [
 
 # A warning names the line of the user, whatever lies between: here, `fit` is decorated.
 INSIDE = (
-    *(str(Path(found.__file__).parent) for found in (sys.modules["skvae"], sklearn, joblib)),
+    *(
+        str(Path(found.__file__).parent)
+        for found in (sys.modules["skvae"], sklearn, joblib)
+    ),
     contextlib.__file__,
 )
 
