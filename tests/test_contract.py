@@ -33,7 +33,11 @@ from skvae.training.caching import cache_key
 # and need not find an organ.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::skvae.exceptions.{name}")
-    for name in ("PosteriorCollapseWarning", "EmptyOrganWarning")
+    for name in (
+        "ConstantCodeWarning",
+        "PosteriorCollapseWarning",
+        "EmptyOrganWarning",
+    )
 ]
 
 INPUTS = inputs()

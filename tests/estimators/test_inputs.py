@@ -189,6 +189,7 @@ def test_samples_of_another_shape_are_refused(kind):
 
 
 @each_kind
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.ConstantCodeWarning")
 def test_what_is_allowed(kind):
     constant = ROWS.copy()
     constant[:, 3] = 7
