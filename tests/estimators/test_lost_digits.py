@@ -68,6 +68,7 @@ def test_moments_keep_their_digits_block_by_block(monkeypatch):
     np.testing.assert_allclose(deviation, X.std(axis=0), rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.ConstantCodeWarning")
 def test_fit_warns_and_transform_does_not():
     quiet = {"random_state": 0, "n_threads": 1, "device": "cpu"}
     with pytest.warns(UserWarning, match="columns 1, 3"):
