@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from dicom_writing import dataset, save, slice_of, write_series
 
+from skvae.images import check_images
 from skvae.images.read import read_mask, read_volume
 from skvae.images.volume import ImageFileError
 
@@ -232,6 +233,20 @@ def test_a_broken_file_has_its_sentence(case, tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 2e7
     finally:
         tracemalloc.stop()
+
+
+def test_each_broken_file_has_its_row_and_reason(tmp_path):
+    paths = []
+    for i, (name, data, _) in enumerate(FILES.values()):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        (folder / name).write_bytes(data)
+        paths.append(str(folder / name))
+    table = check_images(paths)
+    assert len(table) >= 25
+    assert not table["usable"].any()
+    assert table["image"].tolist() == paths
+    assert (table["reason"].str.len() > 20).all()
 
 
 def test_what_is_no_file_has_its_sentence(tmp_path):
