@@ -51,10 +51,30 @@ def learning_curve(
 
     Parameters
     ----------
-    arms, X, y, groups, outer, inner, scoring, positive, params, n_threads, n_jobs
-        As of `nested_cv`.
+    arms : mapping of str to estimator or (estimator, param_grid)
+        The pipelines to compare, as of `nested_cv`.
+    X : array of shape (n_samples, ...), DataFrame, list, or mapping of str to these
+        Inputs as the arms take them.
+    y : array-like of shape (n_samples,)
+        The outcome.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each row.
     shares : sequence of float, default=(0.25, 0.5, 0.75, 1.0)
         Shares of the training patients, above 0, at most 1.
+    outer : (int, int), default=(5, 1)
+        Outer folds and repeats.
+    inner : int, default=3
+        Inner folds.
+    scoring : str, callable, list of str or mapping of str to these, default=None
+        Scores, of which the first counts; by default that of the outcome.
+    positive : object, default=None
+        Of two classes the one that probabilities are of.
+    params : mapping of str to array-like of n_samples rows, default=None
+        Further metadata for `fit`.
+    n_threads : int or None, default=1
+        Threads of every step that has a parameter `n_threads`.
+    n_jobs : int or None, default=None
+        Pairs of arm and outer fold that run at the same time.
     random_state : int, default=0
         Draws the splits and the parts.
     confidence : float, default=0.95

@@ -38,13 +38,19 @@ def permutation_null(
 
     Parameters
     ----------
-    arms, X, y, groups
-        As of `nested_cv`.
+    arms : mapping of str to estimator or (estimator, param_grid)
+        The pipelines to compare, as of `nested_cv`.
+    X : array of shape (n_samples, ...), DataFrame, list, or mapping of str to these
+        Inputs as the arms take them.
+    y : array-like of shape (n_samples,)
+        The outcome.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each row.
     n_permutations : int, default=20
         Number of permutations: with 20, the smallest p is .048.
     random_state : int, default=0
         Draws splits and permutations.
-    **options
+    **options : dict
         Of `nested_cv`; `external`, `folder` and `resume` are not among them.
 
     Returns
