@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ParameterGrid
 
+from skvae.study import nested_cv
 from skvae.study.arm_features import TABLE_TRAINING, log_volume
 from skvae.study.configuration import StudyConfig
 from skvae.study.default_arms import default_arms
 from skvae.study.run_study import run_study
 from skvae.study.study_inputs import StudyInputs
+from skvae.training.caching import n_trainings
 
 TABLE = np.random.default_rng(0).normal(size=(60, 20))
 MASKS = (np.random.default_rng(0).random((60, 1, 16, 16, 16)) > 0.7).astype(np.uint8)
@@ -87,3 +89,16 @@ def test_the_components_of_images_do_not_depend_on_an_offset():
         found.append(components.fit_transform((images + offset).astype(np.float32)))
     r = np.abs(np.corrcoef(*[features[:, 0] for features in found])[0, 1])
     assert r > 0.999
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
+def test_a_grid_over_layers_trains_once_for_each_fold_and_size(monkeypatch, tmp_path):
+    monkeypatch.setitem(TABLE_TRAINING, "max_iter", 2)
+    y = np.arange(60) % 2
+    memory = str(tmp_path)
+    arms = default_arms(TABLE, ["vae"], n_components=(2, 4), memory=memory)
+    options = {"outer": (3, 1), "inner": 2, "reference": "vae"}
+    nested_cv(arms, TABLE, y, threshold="youden", **options)
+    # Two sizes in each of two inner folds, and the chosen one; three layers cost nothing,
+    # nor does the threshold.
+    assert n_trainings(memory) == 3 * (2 * 2 + 1)
