@@ -1,5 +1,6 @@
 """What every variational autoencoder shares, whatever else it learns."""
 
+import math
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -42,6 +43,8 @@ LIKELIHOODS: dict[str, Likelihood] = {
 }
 # A unit is active when its mean varies over the data by more than this: Burda, Grosse
 # & Salakhutdinov (2016), Importance weighted autoencoders, section 5.
+# Of the rows on which the noise is estimated, and their entries.
+LEAST_ROWS, MOST_ENTRIES = 16, 1_000_000
 ACTIVE_VARIANCE = 0.01
 # Root mean square deviation that entries have in the network's units: that of standardised
 # columns, and about that of images in [0, 1].
@@ -289,14 +292,17 @@ class BaseVAE(BaseAutoencoder):
         noise_variance = np.nan
         if self.likelihood == "gaussian":
             draws = antithetic_draws(N_DRAWS, mean.shape[1], random_state=0)
+            # Each row is decoded for each draw: of large images, some rows say enough of
+            # a mean over rows and entries, and all would cost more than to train.
+            every = math.ceil(len(some) / max(LEAST_ROWS, MOST_ENTRIES // some[0].size))
             errors = network.apply(
                 lambda x: expected_error(
                     network.module, x, *posterior(network.module, x), draws
                 ),
-                some,
+                some[::every],
                 n_threads,
             )
-            error = float(np.average(errors, weights=weight))
+            error = float(np.average(errors, weights=weight[::every]))
             noise_variance = max(error / some[0].size, 1e-8)
         return results | {
             "kl_per_component_": np.average(kl, axis=0, weights=weight),
