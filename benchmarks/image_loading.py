@@ -151,9 +151,9 @@ def main() -> None:
             for name, taken in seconds.items()
         ]
         kept = loader(cache=folder / "crops")
-        first, second = time.perf_counter(), 0.0
+        start = time.perf_counter()
         kept.fit(manifest)
-        first = time.perf_counter() - first
+        first = time.perf_counter() - start
         start = time.perf_counter()
         kept.fit(manifest)
         second = time.perf_counter() - start

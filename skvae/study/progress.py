@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["StudyProgress"]
+__all__ = ["StudyProgress", "duration"]
 
 
 class StudyProgress:
@@ -113,7 +113,7 @@ class StudyProgress:
         work = sum(map(sum, self._seconds.values()))
         # Fits that were read from disk took no time now; workers share what is left.
         pace = (time.monotonic() - self._begun) / work if work else 0.0
-        return f"  left about {_duration(rest * pace)}"
+        return f"  left about {duration(rest * pace)}"
 
     def _description(self, arm: str) -> str:
         scores = self._scores[arm]
@@ -122,7 +122,24 @@ class StudyProgress:
         return f"{name}  fold {len(scores)}/{self._n_folds}  mean {self._scoring} {mean}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Say how long something takes, in the unit that a reader thinks in.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+
+    Returns
+    -------
+    str
+        Seconds, minutes or hours.
+
+    Examples
+    --------
+    >>> duration(80), duration(600), duration(9000)
+    ('80 s', '10 min', '2.5 h')
+    """
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} s"

@@ -24,6 +24,7 @@ from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.input_blocks import Blocks
 from skvae.study.leak_guards import leak_signs
 from skvae.study.nested_cv import check_options
+from skvae.study.progress import duration
 from skvae.study.run_study import checked_cohort, n_jobs, settled, study_arms
 from skvae.study.study_inputs import StudyInputs
 
@@ -89,9 +90,9 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
         seconds = {arm.name: _seconds(arm, folds, cohort) for arm in checked}
     facts = _cohort_facts(cohort, inputs) | _plan_facts(config, checked, folds, cohort)
     total = sum(seconds.values()) / n_jobs(config)
-    listed = ", ".join(f"{name} {_duration(s)}" for name, s in seconds.items())
+    listed = ", ".join(f"{name} {duration(s)}" for name, s in seconds.items())
     facts["time"] = (
-        f"about {_duration(total)} with {n_jobs(config)} processes; on one, {listed}"
+        f"about {duration(total)} with {n_jobs(config)} processes; on one, {listed}"
     )
     facts["memory"] = f"about {_peak_gigabytes() * n_jobs(config):.1f} GB"
     return StudyCheck(facts, config, _objections(config, cohort, folds))
@@ -217,9 +218,3 @@ def _objections(config: StudyConfig, cohort: Cohort, folds: list[OuterFold]) -> 
 def _peak_gigabytes() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
