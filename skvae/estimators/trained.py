@@ -23,6 +23,7 @@ from skvae._compat import (
 )
 from skvae.arguments import check_columns, naming
 from skvae.estimators.another_network import plain_parameters, refuse_another_network
+from skvae.estimators.collected_fits import stop_if_collecting
 from skvae.estimators.declared import (
     Count,
     CountOrNone,
@@ -47,6 +48,7 @@ from skvae.training.fitting import Epoch, Fitted, epochs
 from skvae.training.host import on_host
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
+from skvae.training.stacked_fitting import Job
 from skvae.training.threads import effective_threads
 
 
@@ -322,10 +324,14 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
 
         report = begin_fit(self, recipe.n_epochs, X)
 
+        kept = not (self.random_state is None or resume or may_stop(self))
+
         def compute() -> Fitted:
+            job = Job(recipe, data, start.fitted) if kept else None
+            stop_if_collecting(job, self.memory)
             return self._train(fit, report, resumable=resume)
 
-        if self.random_state is None or resume or may_stop(self):
+        if not kept:
             fitted = compute()
         else:
             fitted = remember(self.memory, recipe, data, compute, start.fitted)

@@ -28,6 +28,9 @@ class StagedNetwork(nn.Module):
     nan_is_padding: bool = False
     # The stage from which `stages_behind` goes on, where a network can.
     encoded: str = ""
+    # Attributes of it and its parts that hold numbers which may differ between networks
+    # trained side by side; there, they are 0-d tensors.
+    numbers: tuple[str, ...] = ()
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
         """Yield ``(name, tensor)`` in the order in which the stages are computed.
@@ -78,8 +81,10 @@ class StagedAutoencoder(StagedNetwork):
     """The encoder's stages, then the decoder's from the last of them, the code."""
 
     sigmoid_output: bool = False
-    # The network sees x in units of this, and gives reconstructions in those of x.
-    input_scale: float = 1.0
+    numbers = ("input_scale",)
+    # The network sees x in units of this, and gives reconstructions in those of x. Of
+    # networks trained side by side it is a tensor.
+    input_scale: float | Tensor = 1.0
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -119,13 +124,18 @@ class StagedAutoencoder(StagedNetwork):
         if self.sigmoid_output:
             yield "reconstruction_logits", value
             value = value.sigmoid()
-        elif self.input_scale != 1.0:
+        elif not is_one(self.input_scale):
             value = value * self.input_scale
         yield "reconstruction", value
 
     def scaled(self, x: Tensor) -> Tensor:
         """Return x in the units of the network."""
-        return x if self.input_scale == 1.0 else x / self.input_scale
+        return x if is_one(self.input_scale) else x / self.input_scale
+
+
+def is_one(scale: float | Tensor) -> bool:
+    """Whether a scale is a number that changes nothing."""
+    return not isinstance(scale, Tensor) and scale == 1.0
 
 
 class WrappedAutoencoder(StagedAutoencoder):

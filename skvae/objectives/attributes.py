@@ -7,6 +7,7 @@ from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.elbo import BetaELBO
+from skvae.objectives.numbers import number
 from skvae.objectives.reconstruction import Likelihood
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.objectives.weighting import quotient
@@ -101,9 +102,9 @@ class AttributeELBO:
 
     elbo: BetaELBO
     prediction: CrossEntropy | SquaredResidual | None = None
-    alpha: float = 1.0
-    gamma: float | tuple[float, ...] = 10.0
-    delta: float | tuple[float, ...] = 10.0
+    alpha: float = number(1.0)
+    gamma: float | tuple[float, ...] = number(10.0)
+    delta: float | tuple[float, ...] = number(10.0)
     ties: str = "zero"
     stage: str = "z"
     start: float = 0.0
@@ -144,4 +145,4 @@ class AttributeELBO:
 
 def one_or_each(value: float | tuple[float, ...], like: Tensor) -> Tensor | float:
     """Return a number as it is, and several of them as a tensor beside another."""
-    return value if isinstance(value, float) else like.new_tensor(value)
+    return like.new_tensor(value) if isinstance(value, tuple) else value

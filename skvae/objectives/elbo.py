@@ -6,6 +6,7 @@ from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.divergence import free_bits_kl, gaussian_kl
+from skvae.objectives.numbers import number
 from skvae.objectives.reconstruction import GaussianLikelihood, Likelihood, SquaredError
 
 
@@ -45,7 +46,7 @@ class BetaELBO:
         A sample of more entries counts in the reconstruction as one of so many.
     """
 
-    beta: float = 1.0
+    beta: float = number(1.0)
     kl_warmup: float = 0.0
     free_bits: float = 0.0
     likelihood: Likelihood = GaussianLikelihood()
@@ -58,8 +59,7 @@ class BetaELBO:
 
     def __call__(self, trace: Trace, batch: Batch) -> Terms:
         divergence = self.divergence(trace, batch.sample_weight)
-        if self.beta != 1.0 or self.kl_warmup:
-            divergence = self.weight(batch.progress) * divergence
+        divergence = self.weight(batch.progress) * divergence
         reconstruction = self.likelihood(trace, batch)
         n_entries = batch.x[0].numel()
         if self.counted_entries is not None and n_entries > self.counted_entries:

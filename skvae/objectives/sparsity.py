@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
+from skvae.objectives.numbers import number, times
 from skvae.objectives.reconstruction import Likelihood
 
 # Mean activations are kept this far from 0 and 1, where the divergence is infinite.
@@ -73,7 +74,7 @@ class QuietUnits:
     """Every unit is to have a given mean activation: beta sum_j KL(rho ‖ rho_hat_j)."""
 
     target: float
-    weight: float
+    weight: float = number()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -82,14 +83,14 @@ class QuietUnits:
 
     def __call__(self, trace: Trace) -> Tensor:
         divergence = bernoulli_kl(self.target, trace["mean_activation"][0])
-        return self.weight * divergence.sum()
+        return times(self.weight, divergence.sum())
 
 
 @dataclass(frozen=True)
 class SmallActivations:
     """Activations are to be small, as the decoder sees them."""
 
-    weight: float
+    weight: float = number()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ class FewActive:
     """A given number of units is to be active, on average over the batch."""
 
     target: int
-    weight: float
+    weight: float = number()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class FewActive:
         return ("active",)
 
     def __call__(self, trace: Trace) -> Tensor:
-        return self.weight * count_deviation(trace["active"], self.target)
+        return times(self.weight, count_deviation(trace["active"], self.target))
 
 
 Penalty = QuietUnits | SmallActivations | FewActive

@@ -117,9 +117,9 @@ class Epoch:
         )
 
 
-def train(recipe: Recipe, data: Data) -> Fitted:
+def train(recipe: Recipe, data: Data, start: Fitted | None = None) -> Fitted:
     """Train to the end of the budget; a pure function of its arguments."""
-    *_, last = epochs(recipe, data)
+    *_, last = epochs(recipe, data, start)
     return last.fitted()
 
 

@@ -160,6 +160,7 @@ class ObjectiveNet(NeuralNet):
         share: Tensor,
         *,
         remember: bool = True,
+        clipped: bool = True,
     ) -> Terms:
         """Compute the gradient of the sum of the terms' (weighted) means."""
         for parameter in self.trained_:
@@ -171,7 +172,7 @@ class ObjectiveNet(NeuralNet):
         torch.autograd.backward(
             moved, [share if term.ndim else torch.ones_like(term) for term in moved]
         )
-        if self.recipe.max_grad_norm is not None:
+        if clipped and self.recipe.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
         if remember:
             self.module_.remember(trace)
@@ -305,8 +306,8 @@ class EpochTerms:
     def means(self) -> dict[str, Tensor]:
         """Return the weighted mean of each term."""
         self.fold()
-        (weights,) = self.weights
-        return {name: mean_term(values, weights) for name, (values,) in self.terms.items()}
+        share = shares(self.weights[0])
+        return {name: (values * share).sum(dim=0) for name, (values,) in self.terms.items()}
 
 
 class Float32Trace(Mapping):

@@ -1,0 +1,109 @@
+"""Adam on the weights of many networks, each with its own rate, decay and steps."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+# The fused kernel takes so many numbers at a time, at most, and rounds what is left over
+# at the end of a tensor in another way: only tensors without a rest can lie end to end.
+LANES = 16
+
+
+class StackedAdam:
+    """The moments of stacked weights, and steps with the bits of single networks.
+
+    The kernel reads the memory of its tensors whatever their strides are, so gradients
+    have to lie as the weights do.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor of shape (k, ...)
+        The weights of k networks, changed in place.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self.weights = list(weights.values())
+        self.moments = [torch.zeros_like(w) for w in self.weights]
+        self.squares = [torch.zeros_like(w) for w in self.weights]
+        n_nets = len(self.weights[0])
+        self.n_steps = [0] * n_nets
+        whole = [w[0].numel() % LANES == 0 for w in self.weights]
+        self.whole = [i for i, yes in enumerate(whole) if yes]
+        self.ragged = [i for i, yes in enumerate(whole) if not yes]
+        # Made once: a view takes as long as the step of a small bias.
+        self.each = [self.kept(k, k + 1, self.ragged) for k in range(n_nets)]
+
+    def kept(self, first: int, stop: int, chosen: Sequence[int]) -> list[list[Tensor]]:
+        """Return some networks' part of chosen weights and moments."""
+        every = (self.weights, self.moments, self.squares)
+        return [[tensors[i][first:stop] for i in chosen] for tensors in every]
+
+    def step(
+        self, first: int, stop: int, gradients: Sequence[Tensor], rate: float, decay: float
+    ) -> None:
+        """Take a step of networks that have taken equally many.
+
+        Parameters
+        ----------
+        first, stop : int
+            Which networks.
+        gradients : sequence of Tensor of shape (stop - first, ...)
+            Theirs, each contiguous.
+        rate, decay : float
+            Learning rate and weight decay.
+        """
+        for net in range(first, stop):
+            self.n_steps[net] += 1
+        step = torch.tensor(float(self.n_steps[first]))
+        if self.whole:
+            kept = self.kept(first, stop, self.whole)
+            fused_adam(kept, [gradients[i] for i in self.whole], step, rate, decay)
+        if self.ragged:
+            split = zip(*(gradients[i].split(1) for i in self.ragged), strict=True)
+            for net, own in zip(range(first, stop), split, strict=True):
+                fused_adam(self.each[net], own, step, rate, decay)
+
+    def keep(self, nets: Sequence[int], weights: Mapping[str, Tensor]) -> "StackedAdam":
+        """Return the same for some of the networks, whose weights were taken out."""
+        kept = StackedAdam(weights)
+        index = torch.tensor(nets)
+        for ours, theirs in zip(kept.moments, self.moments, strict=True):
+            ours.copy_(theirs[index])
+        for ours, theirs in zip(kept.squares, self.squares, strict=True):
+            ours.copy_(theirs[index])
+        kept.n_steps = [self.n_steps[net] for net in nets]
+        return kept
+
+
+def clip(gradients: Sequence[Tensor], net: int, max_norm: float) -> None:
+    """Scale the gradient of one network down to a norm, in place."""
+    own = [gradient[net] for gradient in gradients]
+    norm = nn.utils.get_total_norm(own)
+    torch._foreach_mul_(own, (max_norm / (norm + 1e-6)).clamp(max=1.0))
+
+
+def fused_adam(
+    kept: list[list[Tensor]],
+    gradients: Sequence[Tensor],
+    step: Tensor,
+    rate: float,
+    decay: float,
+) -> None:
+    """Take a step as ``torch.optim.Adam(fused=True)`` does."""
+    weights, moments, squares = kept
+    torch._fused_adam_(
+        weights,
+        list(gradients),
+        moments,
+        squares,
+        [],
+        [step] * len(weights),
+        lr=rate,
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=decay,
+        eps=1e-8,
+        amsgrad=False,
+        maximize=False,
+    )

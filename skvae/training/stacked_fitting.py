@@ -1,0 +1,394 @@
+"""Many fits of one architecture, trained side by side with the bits of single fits."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skvae.exceptions import NonFiniteLossError
+from skvae.objectives.batch import Batch, Terms
+from skvae.objectives.numbers import numbers_of
+from skvae.training.batches import Batches
+from skvae.training.data import Data
+from skvae.training.fitting import Epoch, Fitted, check_finite, load, record
+from skvae.training.net import EpochTerms, ObjectiveNet
+from skvae.training.phase_report import begin_report, hashes
+from skvae.training.recipe import Phase, Recipe
+from skvae.training.seeding import ORDER_STREAM, generator
+from skvae.training.split import validation_split
+from skvae.training.stacked_adam import StackedAdam, clip
+from skvae.training.stacked_step import (
+    Inputs,
+    StackedStep,
+    Tensors,
+    cut,
+    module_numbers_of,
+)
+
+# Below this share of networks still in training, the others leave the stack.
+LEAST_ALIVE = 0.8
+
+
+class InexactStackError(Exception):
+    """Stacked networks have other bits than single ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A fit to be done: what ``train`` takes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train, and how.
+    data : Data
+        The rows.
+    start : Fitted, optional
+        Weights to start from.
+    """
+
+    recipe: Recipe
+    data: Data
+    start: Fitted | None = None
+
+
+class Member:
+    """One network of a stack: what it has for itself.
+
+    Parameters
+    ----------
+    job : Job
+        Its fit.
+    offset : int
+        Where its rows begin in the columns of the stack.
+    """
+
+    def __init__(self, job: Job, offset: int) -> None:
+        recipe, data = job.recipe, job.data
+        self.recipe = recipe
+        self.offset = offset
+        self.net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
+        order = generator(recipe.seed + ORDER_STREAM)
+        self.handle = Epoch(self.net, [], order)
+        if job.start is not None:
+            load(self.net, order, job.start)
+            self.handle.history += job.start.history
+            self.handle.phases += job.start.phases
+        self.net.begin(recipe.phases[0])
+        split = validation_split(data, recipe.validation_fraction, recipe.seed)
+        self.rows = Batches(data, split[0], recipe.batch_size, "cpu", order)
+        self.valid = None if split[1] is None else self.rows.others(split[1])
+        self.handle.phases.append(begin_report(recipe.phases[0], self.net.module_))
+        self.numbers = numbers_of(recipe.objective) | module_numbers_of(self.net.module_)
+        self.progress = 0.0
+        self.best_loss, self.n_waited = math.inf, 0
+        self.training = True
+        self.error: NonFiniteLossError | None = None
+
+    @property
+    def settings(self) -> tuple[float, float]:
+        """Learning rate and weight decay."""
+        return self.recipe.phases[0].learning_rate, self.recipe.weight_decay
+
+    def begin_epoch(self) -> None:
+        """Draw the order of the rows, and the noise of each batch."""
+        recipe, n_done = self.recipe, len(self.handle.history) - self.n_before
+        (order,) = self.rows.windows()
+        self.cuts = list(self.rows.cuts(len(order)))
+        self.order = order + self.offset
+        noise = self.net.noise_
+        self.noise = [self.net.draw(b - a) if noise else None for a, b in self.cuts]
+        self.progress = n_done / recipe.n_epochs
+        self.record = EpochTerms()
+
+    @property
+    def n_before(self) -> int:
+        """Epochs that were trained before this fit."""
+        return len(self.handle.history) - self.handle.phases[-1]["n_epochs"]
+
+    def size_of(self, number: int) -> int:
+        """Rows of a batch of this epoch; 0 behind the last."""
+        if number >= len(self.cuts):
+            return 0
+        first, stop = self.cuts[number]
+        return stop - first
+
+    def close_epoch(self, valid: Terms | None, state: Callable[[], Tensors]) -> None:
+        """Write the epoch's row of the history; stop where training is at its end.
+
+        Parameters
+        ----------
+        valid : dict of str to Tensor or None
+            Means of the terms on held out rows.
+        state : callable
+            Returns the weights and buffers.
+        """
+        recipe, history = self.recipe, self.handle.history
+        row: dict = {"epoch": len(history) + 1}
+        if recipe.phases[0].name != Phase.name:
+            row["phase"] = recipe.phases[0].name
+        row |= record(self.record.means())
+        if valid is not None:
+            row |= {f"valid_{name}": value for name, value in record(valid).items()}
+        try:
+            check_finite(row, recipe.phases[0])
+        except NonFiniteLossError as error:
+            self.error, self.training = error, False
+            return
+        history.append(row)
+        report = self.handle.phases[-1]
+        report["n_epochs"] += 1
+        over = report["n_epochs"] == recipe.n_epochs
+        if valid is not None:
+            loss = row["valid_loss"]
+            improved = loss < self.best_loss - recipe.tol
+            self.n_waited = 0 if improved else self.n_waited + 1
+            if loss < self.best_loss:
+                self.best_loss = loss
+                self.take(state())
+            over |= self.n_waited >= recipe.n_iter_no_change
+        elif over:
+            self.take(state())
+        self.training = not over
+
+    def take(self, state: Tensors) -> None:
+        """Keep weights and buffers as those of the best epoch so far."""
+        self.net.module_.load_state_dict(state)
+        self.handle.take()
+
+    def result(self) -> Fitted | NonFiniteLossError:
+        """Return the fitted network, or why there is none."""
+        if self.error is not None:
+            return self.error
+        report = self.handle.phases[-1]
+        report |= hashes(self.handle.weights, "after")
+        try:
+            return self.handle.fitted()
+        except NonFiniteLossError as error:
+            return error
+
+
+class Stack:
+    """Networks of one architecture in training.
+
+    They stand in the order of their numbers of rows: each run of networks whose batches
+    are of one size is one call, and no row is masked.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Fits that go together (``stacking.group_of``).
+    step : StackedStep
+        Their gradient.
+    """
+
+    def __init__(self, jobs: Sequence[Job], step: StackedStep) -> None:
+        self.step = step
+        arrays, offsets = side_by_side([job.data for job in jobs])
+        self.columns = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        members = [Member(job, at) for job, at in zip(jobs, offsets, strict=True)]
+        self.in_order = members
+        self.members = sorted(members, key=lambda m: (len(m.rows.index), m.settings))
+        modules = [dict(m.net.module_.named_parameters()) for m in self.members]
+        self.weights = stacked([{n: p.detach() for n, p in m.items()} for m in modules])
+        self.buffers = stacked([dict(m.net.module_.named_buffers()) for m in self.members])
+        self.set_numbers()
+        self.adam = StackedAdam(self.weights)
+        self.shares: dict[tuple[int, int], Tensor] = {}
+        self.proven: set[tuple[int, ...]] = set()
+
+    def set_numbers(self) -> None:
+        """Stack the numbers in which the networks differ."""
+        numbers = [member.numbers for member in self.members]
+        self.numbers = {
+            name: torch.tensor([each[name] for each in numbers], dtype=torch.float64)
+            for name in numbers[0]
+        }
+
+    def train(self) -> list[Fitted | NonFiniteLossError]:
+        """Train all to the end, and return them in the order of the jobs."""
+        while any(member.training for member in self.members):
+            self.run_epoch()
+            valid = self.evaluate() if self.members[0].valid is not None else None
+            for k, member in enumerate(self.members):
+                if member.training:
+                    means = None if valid is None else valid[k].means()
+                    member.close_epoch(means, lambda k=k: self.state_of(k))
+            self.drop_finished()
+        return [member.result() for member in self.in_order]
+
+    def state_of(self, k: int) -> Tensors:
+        """Weights and buffers of a network."""
+        return {name: value[k] for name, value in (self.weights | self.buffers).items()}
+
+    def drop_finished(self) -> None:
+        """Take the networks that are finished out, once they are many."""
+        alive = [k for k, member in enumerate(self.members) if member.training]
+        if not alive or len(alive) > LEAST_ALIVE * len(self.members):
+            return
+        index = torch.tensor(alive)
+        self.weights = {name: value[index] for name, value in self.weights.items()}
+        self.buffers = {name: value[index] for name, value in self.buffers.items()}
+        self.adam = self.adam.keep(alive, self.weights)
+        self.members = [self.members[k] for k in alive]
+        self.set_numbers()
+
+    def run_epoch(self) -> None:
+        """Take a step for each batch of each network."""
+        for member in self.members:
+            member.begin_epoch()
+        for number in range(max(len(member.cuts) for member in self.members)):
+            sizes = [member.size_of(number) for member in self.members]
+            for first, stop in runs(sizes):
+                if sizes[first]:
+                    self.take_step(first, stop, number)
+
+    def take_step(self, first: int, stop: int, number: int) -> None:
+        """Take a step of a run of networks, all with batches of one size."""
+        members = self.members[first:stop]
+        batches = [member.cuts[number] for member in members]
+        rows = [m.order[a:b] for m, (a, b) in zip(members, batches, strict=True)]
+        drawn = [member.noise[number] for member in members]
+        noise = None if drawn[0] is None else stacked(drawn)
+        inputs = self.inputs(first, stop, torch.stack(rows), noise)
+        gradients, terms = self.proven_gradients(inputs, first, stop)
+        max_norm = members[0].recipe.max_grad_norm
+        if max_norm is not None:
+            for k in range(first, stop):
+                clip(gradients, k - first, max_norm)
+        for start, end in runs([self.step_key(k) for k in range(first, stop)]):
+            member = members[start]
+            if member.training:
+                own = [gradient[start:end] for gradient in gradients]
+                self.adam.step(first + start, first + end, own, *member.settings)
+        for k, member in enumerate(members):
+            weight = inputs.columns.get("sample_weight")
+            n_rows = len(rows[k])
+            counted = torch.ones(n_rows) if weight is None else weight[k]
+            member.record.add({name: term[k] for name, term in terms.items()}, counted)
+            member.progress += 1 / (member.recipe.n_epochs * len(member.rows))
+
+    def step_key(self, k: int) -> tuple:
+        """What networks have in common whose steps can be one."""
+        member = self.members[k]
+        return member.training, self.adam.n_steps[k], member.settings
+
+    def inputs(self, first: int, stop: int, rows: Tensor, noise: Tensors | None) -> Inputs:
+        """Return what a run of networks computes with, on the rows of their batches."""
+        size = (stop - first, rows.shape[1])
+        if size not in self.shares:
+            ones = torch.ones(size)
+            self.shares[size] = ones / size[1]
+        progress = [member.progress for member in self.members[first:stop]]
+        return Inputs(
+            weights=cut(self.weights, first, stop),
+            buffers=cut(self.buffers, first, stop),
+            numbers=cut(self.numbers, first, stop),
+            columns={name: column[rows] for name, column in self.columns.items()},
+            noise=noise,
+            share=None if "sample_weight" in self.columns else self.shares[size],
+            progress=torch.tensor(progress, dtype=torch.float64),
+        )
+
+    def evaluate(self) -> list[EpochTerms]:
+        """Return the terms of the held out rows of each network."""
+        records = [EpochTerms() for _ in self.members]
+        rows = [m.valid.index + m.offset for m in self.members if m.valid is not None]
+        cuts = [list(m.rows.cuts(len(r))) for m, r in zip(self.members, rows, strict=True)]
+        for number in range(max(map(len, cuts))):
+            batches = [c[number] if number < len(c) else (0, 0) for c in cuts]
+            for first, stop in runs([b - a for a, b in batches]):
+                taken = [rows[k][slice(*batches[k])] for k in range(first, stop)]
+                if not len(taken[0]):
+                    continue
+                inputs = self.inputs(first, stop, torch.stack(taken), None)
+                inputs.progress = torch.ones_like(inputs.progress)
+                terms = self.step.terms(inputs)
+                weight = inputs.columns.get("sample_weight")
+                for k in range(stop - first):
+                    counted = torch.ones(len(taken[k])) if weight is None else weight[k]
+                    values = {name: term[k] for name, term in terms.items()}
+                    records[first + k].add(values, counted)
+        return records
+
+    def proven_gradients(
+        self, inputs: Inputs, first: int, stop: int
+    ) -> tuple[list[Tensor], Terms]:
+        """Return the gradients; of each new shape, compare bits with those of single nets.
+
+        Raises
+        ------
+        InexactStackError
+            If they differ.
+        """
+        key = self.step.next_call(inputs)
+        if key in self.proven:
+            return self.step.gradients(inputs)
+        before = {name: value.clone() for name, value in inputs.buffers.items()}
+        gradients, terms = self.step.gradients(inputs)
+        for k in sorted({0, (stop - first) // 2, stop - first - 1}):
+            net = self.members[first + k].net
+            state = {name: value[k] for name, value in (inputs.weights | before).items()}
+            net.module_.load_state_dict(state)
+            columns = cut(inputs.columns, k, k + 1)
+            batch = Batch(
+                **{name: column[0] for name, column in columns.items()},
+                progress=self.members[first + k].progress,
+            )
+            noise = None if inputs.noise is None else {n: v[k] for n, v in inputs.noise.items()}
+            alone = net.backward(batch, noise, net.weights(batch)[1], clipped=False)
+            pairs = [
+                *((g[k], p.grad) for g, p in zip(gradients, net.trained_, strict=True)),
+                *((terms[name][k], alone[name]) for name in terms),
+                *((inputs.buffers[n][k], b) for n, b in net.module_.named_buffers()),
+            ]
+            if not all(same_bits(*pair) for pair in pairs):
+                raise InexactStackError
+        self.proven.add(key)
+        return gradients, terms
+
+
+def same_bits(a: Tensor, b: Tensor | None) -> bool:
+    """Whether two tensors are equal; NaN equals NaN."""
+    if b is None or a.dtype != b.dtype:
+        return False
+    return torch.equal(torch.nan_to_num(a), torch.nan_to_num(b.detach()))
+
+
+def stacked(each: Sequence[dict[str, Tensor] | None]) -> Tensors:
+    """Stack the tensors of each name."""
+    given = [tensors for tensors in each if tensors is not None]
+    return {name: torch.stack([tensors[name] for tensors in given]) for name in given[0]}
+
+
+def runs(keys: Sequence) -> Iterator[tuple[int, int]]:
+    """Bounds of the stretches of equal keys.
+
+    Examples
+    --------
+    >>> list(runs("aabccc"))
+    [(0, 2), (2, 3), (3, 6)]
+    """
+    first = 0
+    for stop in range(1, len(keys) + 1):
+        if stop == len(keys) or keys[stop] != keys[first]:
+            yield first, stop
+            first = stop
+
+
+def side_by_side(datas: Sequence[Data]) -> tuple[dict[str, np.ndarray], list[int]]:
+    """Return the columns of different data end to end, and where each begins."""
+    begin: dict[str, int] = {}
+    different, offsets, at = [], [], 0
+    for data in datas:
+        key = data.digest()
+        if key not in begin:
+            begin[key] = at
+            at += len(data)
+            different.append(data.columns())
+        offsets.append(begin[key])
+    names = different[0]
+    return {n: np.concatenate([columns[n] for columns in different]) for n in names}, offsets
