@@ -10,6 +10,7 @@ from sklearn.callback import CallbackSupportMixin, ProgressBar
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import _check_method_params as rows_of_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_regression_targets
 
@@ -25,6 +26,8 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "may_stop",
+    "routed_fit_params",
+    "rows_of_params",
     "shown_with_documentation",
     "take_rows",
 ]
@@ -53,6 +56,11 @@ def begin_fit(estimator: Any, n_epochs: int, X: Any) -> Callable[..., Any]:
         return close
 
     return epoch
+
+
+def routed_fit_params(search: Any, params: dict[str, Any]) -> Any:
+    """What a search hands to its estimator's fit, and to the split of its folds."""
+    return search._get_routed_params_for_fit(params)
 
 
 def may_stop(estimator: Any) -> bool:

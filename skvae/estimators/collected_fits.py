@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from skvae.training.stacked_fitting import Job
+from skvae.training.fitting import Job
 
 COLLECTING: ContextVar[bool] = ContextVar("collecting", default=False)
 

@@ -44,11 +44,10 @@ from skvae.training.augmentation import as_augment
 from skvae.training.caching import remember
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
-from skvae.training.fitting import Epoch, Fitted, epochs
+from skvae.training.fitting import Epoch, Fitted, Job, epochs
 from skvae.training.host import on_host
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
-from skvae.training.stacked_fitting import Job
 from skvae.training.threads import effective_threads
 
 

@@ -54,6 +54,25 @@ class Fitted:
     phases: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A fit to be done: what ``train`` takes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train, and how.
+    data : Data
+        The rows.
+    start : Fitted, optional
+        Weights to start from.
+    """
+
+    recipe: Recipe
+    data: Data
+    start: Fitted | None = None
+
+
 @dataclass(eq=False)
 class Epoch:
     """A handle on the epoch to keep: the last whole one or, with validation, the best.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,10 +12,10 @@ from skvae.objectives.batch import Batch, Terms
 from skvae.objectives.numbers import numbers_of
 from skvae.training.batches import Batches
 from skvae.training.data import Data
-from skvae.training.fitting import Epoch, Fitted, check_finite, load, record
+from skvae.training.fitting import Epoch, Fitted, Job, check_finite, load, record
 from skvae.training.net import EpochTerms, ObjectiveNet
 from skvae.training.phase_report import begin_report, hashes
-from skvae.training.recipe import Phase, Recipe
+from skvae.training.recipe import Phase
 from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
 from skvae.training.stacked_adam import StackedAdam, clip
@@ -34,25 +33,6 @@ LEAST_ALIVE = 0.8
 
 class InexactStackError(Exception):
     """Stacked networks have other bits than single ones."""
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """A fit to be done: what ``train`` takes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train, and how.
-    data : Data
-        The rows.
-    start : Fitted, optional
-        Weights to start from.
-    """
-
-    recipe: Recipe
-    data: Data
-    start: Fitted | None = None
 
 
 class Member:

@@ -18,9 +18,9 @@ from skvae.networks.weightless import weightless
 from skvae.objectives.numbers import numbers_of, with_numbers
 from skvae.torch_settings import own_settings
 from skvae.training.batches import fits
-from skvae.training.fitting import Fitted, train
+from skvae.training.fitting import Fitted, Job, train
 from skvae.training.recipe import Recipe
-from skvae.training.stacked_fitting import InexactStackError, Job, Stack
+from skvae.training.stacked_fitting import InexactStackError, Stack
 from skvae.training.stacked_step import StackedStep
 from skvae.training.threads import pinned_threads
 

@@ -1,0 +1,161 @@
+"""Which networks a search will train, found before it begins, and trained side by side."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+
+from skvae.estimators.collected_fits import CollectedFitError, collect
+from skvae.estimators.trained import TrainedTransformer
+from skvae.training.caching import cache_key, remember
+from skvae.training.fitting import Fitted
+from skvae.training.stacking import train_many
+
+__all__ = ["PlannedFit", "networks_of", "train_ahead", "trainings"]
+
+
+class PlannedFit:
+    """A fit that a search is going to do.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; it is cloned.
+    X, y : object
+        Rows of the fold.
+    params : mapping of str to object
+        Further arguments of `fit`, rows of the fold as well.
+    """
+
+    def __init__(
+        self, estimator: BaseEstimator, X: Any, y: Any, params: Mapping[str, Any]
+    ) -> None:
+        self.estimator = estimator
+        self.X = X
+        self.y = y
+        self.params = params
+
+    def next_training(self) -> CollectedFitError | None:
+        """Return the first network that it would train and that is in no memory."""
+        estimator = clone(self.estimator)
+        return collect(lambda: estimator.fit(self.X, self.y, **self.params))
+
+
+def train_ahead(fits: Iterable[PlannedFit], n_jobs: int | None = None) -> int:
+    """Train the networks of several fits side by side, into the memories that they have.
+
+    A fit with several networks, one behind the other, is gone through as often: the
+    second depends on the first.
+
+    Parameters
+    ----------
+    fits : iterable of PlannedFit
+        What will be fitted later, and then finds its networks.
+    n_jobs : int or None, default=None
+        Stacks that are trained at the same time.
+
+    Returns
+    -------
+    n_trained : int
+        How many networks were trained.
+    """
+    left = list(fits)
+    n_rounds = max((len(networks_of(fit.estimator)) for fit in left), default=0)
+    n_trained = 0
+    for _ in range(n_rounds):
+        found: dict[str, CollectedFitError] = {}
+        waiting = []
+        for fit in left:
+            collected = fit.next_training()
+            if collected is None or collected.job is None or collected.memory is None:
+                continue
+            job = collected.job
+            found.setdefault(cache_key(job.recipe, job.data, job.start), collected)
+            waiting.append(fit)
+        jobs = [collected.job for collected in found.values()]
+        results = train_many([job for job in jobs if job is not None], n_jobs)
+        for collected, result in zip(found.values(), results, strict=True):
+            if isinstance(result, Fitted):
+                keep(collected, result)
+                n_trained += 1
+        left = [fit for fit in waiting if len(networks_of(fit.estimator)) > 1]
+    return n_trained
+
+
+def keep(collected: CollectedFitError, result: Fitted) -> None:
+    """Put a trained network into the memory where its fit will look for it."""
+    job = collected.job
+    assert job is not None
+    remember(collected.memory, job.recipe, job.data, lambda: result, job.start)
+
+
+def networks_of(estimator: BaseEstimator) -> dict[str, TrainedTransformer]:
+    """Return the estimators with a network in an estimator, by the name of the parameter.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A kind of skvae, or what has some in it, such as a pipeline.
+
+    Returns
+    -------
+    dict of str to TrainedTransformer
+        The estimator itself is called "".
+    """
+    parts = {"": estimator, **estimator.get_params()}
+    return {n: part for n, part in parts.items() if isinstance(part, TrainedTransformer)}
+
+
+def trainings(
+    estimator: BaseEstimator, candidates: Iterable[Mapping[str, Any]]
+) -> list[BaseEstimator]:
+    """Return an estimator with the settings of each candidate that trains for itself.
+
+    Candidates that differ in what is read of a network, or in steps behind the last of a
+    pipeline's networks, share one training.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is searched.
+    candidates : iterable of mapping
+        Settings of its parameters.
+
+    Returns
+    -------
+    list of estimator
+        One for each training.
+    """
+    different: dict[str, BaseEstimator] = {}
+    for candidate in candidates:
+        settings = clone(dict(candidate), safe=False)
+        changed = clone(estimator).set_params(**settings)
+        behind = steps_behind(changed)
+        names = networks_of(changed)
+        relevant = {
+            name: value
+            for name, value in candidate.items()
+            if name.partition("__")[0] not in behind and not is_read(name, names)
+        }
+        different.setdefault(repr(sorted(relevant.items())), changed)
+    return list(different.values())
+
+
+def steps_behind(estimator: BaseEstimator) -> set[str]:
+    """Names of the steps behind the last of a pipeline that has a network."""
+    if not isinstance(estimator, Pipeline):
+        return set()
+    names = [name for name, _ in estimator.steps]
+    has = [
+        number
+        for number, (_, step) in enumerate(estimator.steps)
+        if hasattr(step, "get_params") and networks_of(step)
+    ]
+    return set(names[has[-1] + 1 :]) if has else set()
+
+
+def is_read(name: str, networks: Mapping[str, TrainedTransformer]) -> bool:
+    """Whether a parameter decides how a network is read, and not how it is trained."""
+    owner, _, last = name.rpartition("__")
+    return owner in networks and last in networks[owner]._reading_parameters
