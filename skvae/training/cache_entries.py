@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import joblib
 
 from skvae.files import written_whole
 
-MAGIC = b"skvae entry 1\n"
+MAGIC = b"skvae entry 2\n"
 DIGEST_LENGTH = hashlib.sha256().digest_size
 
 Result = TypeVar("Result")
@@ -48,7 +49,7 @@ def read_entry(path: Path, kind: type[Result]) -> Result | None:
     if read[:start] != MAGIC + digest(path, payload):
         raise DamagedEntryError("its hash is not that of its content")
     try:
-        found = joblib.load(io.BytesIO(payload))
+        found = pickle.loads(joblib.load(io.BytesIO(payload)))
     except Exception as error:  # such as of a class that was renamed
         raise DamagedEntryError(f"it does not load: {error!r}") from error
     if not isinstance(found, kind):
@@ -59,7 +60,8 @@ def read_entry(path: Path, kind: type[Result]) -> Result | None:
 def write_entry(path: Path, result: Any, compress: Any = False) -> None:
     """Write a result; whoever reads the file finds all of it, or none."""
     pickled = io.BytesIO()
-    joblib.dump(result, pickled, compress=compress)
+    # As bytes: joblib's pickler is of Python, and slow with a long history.
+    joblib.dump(pickle.dumps(result, protocol=5), pickled, compress=compress)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as unfinished, unfinished.open("wb") as file:
         file.write(MAGIC + digest(path, pickled.getbuffer()))

@@ -23,7 +23,7 @@ from skvae.training.phase_report import hashes
 from skvae.training.recipe import Recipe
 
 # Raise it when a change to networks or training makes older entries wrong.
-SCHEMA = 3
+SCHEMA = 4
 FOLDER = "skvae"
 # By this name, joblib's `Memory.reduce_size` finds what it may throw away.
 ENTRY = "output.pkl"

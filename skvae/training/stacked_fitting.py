@@ -1,7 +1,8 @@
 """Many fits of one architecture, trained side by side with the bits of single fits."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from skvae.objectives.batch import Batch, Terms
 from skvae.objectives.numbers import numbers_of
 from skvae.training.batches import Batches
 from skvae.training.data import Data
-from skvae.training.fitting import Epoch, Fitted, Job, check_finite, load, record
-from skvae.training.net import EpochTerms, ObjectiveNet
+from skvae.training.fitting import Epoch, Fitted, Job, check_finite, load
+from skvae.training.net import ObjectiveNet
 from skvae.training.phase_report import begin_report, hashes
 from skvae.training.recipe import Phase
 from skvae.training.seeding import ORDER_STREAM, generator
@@ -26,6 +27,9 @@ from skvae.training.stacked_step import (
     cut,
     module_numbers_of,
 )
+from skvae.training.stacked_terms import StackedTerms, runs
+
+Means = dict[str, float]
 
 # Below this share of networks still in training, the others leave the stack.
 LEAST_ALIVE = 0.8
@@ -82,7 +86,6 @@ class Member:
         noise = self.net.noise_
         self.noise = [self.net.draw(b - a) if noise else None for a, b in self.cuts]
         self.progress = n_done / recipe.n_epochs
-        self.record = EpochTerms()
 
     @property
     def n_before(self) -> int:
@@ -96,13 +99,17 @@ class Member:
         first, stop = self.cuts[number]
         return stop - first
 
-    def close_epoch(self, valid: Terms | None, state: Callable[[], Tensors]) -> None:
+    def close_epoch(
+        self, means: Means, valid: Means | None, state: Callable[[], Tensors]
+    ) -> None:
         """Write the epoch's row of the history; stop where training is at its end.
 
         Parameters
         ----------
-        valid : dict of str to Tensor or None
-            Means of the terms on held out rows.
+        means : dict of str to float
+            Means of the terms.
+        valid : dict of str to float or None
+            Theirs on held out rows.
         state : callable
             Returns the weights and buffers.
         """
@@ -110,9 +117,10 @@ class Member:
         row: dict = {"epoch": len(history) + 1}
         if recipe.phases[0].name != Phase.name:
             row["phase"] = recipe.phases[0].name
-        row |= record(self.record.means())
+        row |= {"loss": sum(means.values())} | means
         if valid is not None:
-            row |= {f"valid_{name}": value for name, value in record(valid).items()}
+            valid = {"loss": sum(valid.values())} | valid
+            row |= {f"valid_{name}": value for name, value in valid.items()}
         try:
             check_finite(row, recipe.phases[0])
         except NonFiniteLossError as error:
@@ -191,12 +199,12 @@ class Stack:
     def train(self) -> list[Fitted | NonFiniteLossError]:
         """Train all to the end, and return them in the order of the jobs."""
         while any(member.training for member in self.members):
-            self.run_epoch()
+            means = self.run_epoch()
             valid = self.evaluate() if self.members[0].valid is not None else None
             for k, member in enumerate(self.members):
                 if member.training:
-                    means = None if valid is None else valid[k].means()
-                    member.close_epoch(means, lambda k=k: self.state_of(k))
+                    held_out = None if valid is None else valid[k]
+                    member.close_epoch(means[k], held_out, partial(self.state_of, k))
             self.drop_finished()
         return [member.result() for member in self.in_order]
 
@@ -216,18 +224,30 @@ class Stack:
         self.members = [self.members[k] for k in alive]
         self.set_numbers()
 
-    def run_epoch(self) -> None:
-        """Take a step for each batch of each network."""
+    def run_epoch(self) -> list[Means]:
+        """Take a step for each batch of each network; return the means of the terms."""
         for member in self.members:
             member.begin_epoch()
+        terms = StackedTerms([len(member.order) for member in self.members])
+        n_rows = []
         for number in range(max(len(member.cuts) for member in self.members)):
             sizes = [member.size_of(number) for member in self.members]
             for first, stop in runs(sizes):
                 if sizes[first]:
-                    self.take_step(first, stop, number)
+                    terms.add(first, stop, *self.take_step(first, stop, number))
+                    n_rows.append(sizes[first])
+        return terms.means(n_rows)
 
-    def take_step(self, first: int, stop: int, number: int) -> None:
-        """Take a step of a run of networks, all with batches of one size."""
+    def take_step(self, first: int, stop: int, number: int) -> tuple[Terms, Tensor | None]:
+        """Take a step of a run of networks, all with batches of one size.
+
+        Returns
+        -------
+        terms : dict of str to Tensor
+            Before the step.
+        weight : Tensor or None
+            Of the rows, where they have any.
+        """
         members = self.members[first:stop]
         batches = [member.cuts[number] for member in members]
         rows = [m.order[a:b] for m, (a, b) in zip(members, batches, strict=True)]
@@ -244,12 +264,9 @@ class Stack:
             if member.training:
                 own = [gradient[start:end] for gradient in gradients]
                 self.adam.step(first + start, first + end, own, *member.settings)
-        for k, member in enumerate(members):
-            weight = inputs.columns.get("sample_weight")
-            n_rows = len(rows[k])
-            counted = torch.ones(n_rows) if weight is None else weight[k]
-            member.record.add({name: term[k] for name, term in terms.items()}, counted)
+        for member in members:
             member.progress += 1 / (member.recipe.n_epochs * len(member.rows))
+        return terms, inputs.columns.get("sample_weight")
 
     def step_key(self, k: int) -> tuple:
         """What networks have in common whose steps can be one."""
@@ -273,10 +290,10 @@ class Stack:
             progress=torch.tensor(progress, dtype=torch.float64),
         )
 
-    def evaluate(self) -> list[EpochTerms]:
-        """Return the terms of the held out rows of each network."""
-        records = [EpochTerms() for _ in self.members]
+    def evaluate(self) -> list[Means]:
+        """Return the means of the terms on the held out rows of each network."""
         rows = [m.valid.index + m.offset for m in self.members if m.valid is not None]
+        found, n_rows = StackedTerms([len(each) for each in rows]), []
         cuts = [list(m.rows.cuts(len(r))) for m, r in zip(self.members, rows, strict=True)]
         for number in range(max(map(len, cuts))):
             batches = [c[number] if number < len(c) else (0, 0) for c in cuts]
@@ -286,13 +303,10 @@ class Stack:
                     continue
                 inputs = self.inputs(first, stop, torch.stack(taken), None)
                 inputs.progress = torch.ones_like(inputs.progress)
-                terms = self.step.terms(inputs)
                 weight = inputs.columns.get("sample_weight")
-                for k in range(stop - first):
-                    counted = torch.ones(len(taken[k])) if weight is None else weight[k]
-                    values = {name: term[k] for name, term in terms.items()}
-                    records[first + k].add(values, counted)
-        return records
+                found.add(first, stop, self.step.terms(inputs), weight)
+                n_rows.append(len(taken[0]))
+        return found.means(n_rows)
 
     def proven_gradients(
         self, inputs: Inputs, first: int, stop: int
@@ -342,21 +356,6 @@ def stacked(each: Sequence[dict[str, Tensor] | None]) -> Tensors:
     """Stack the tensors of each name."""
     given = [tensors for tensors in each if tensors is not None]
     return {name: torch.stack([tensors[name] for tensors in given]) for name in given[0]}
-
-
-def runs(keys: Sequence) -> Iterator[tuple[int, int]]:
-    """Bounds of the stretches of equal keys.
-
-    Examples
-    --------
-    >>> list(runs("aabccc"))
-    [(0, 2), (2, 3), (3, 6)]
-    """
-    first = 0
-    for stop in range(1, len(keys) + 1):
-        if stop == len(keys) or keys[stop] != keys[first]:
-            yield first, stop
-            first = stop
 
 
 def side_by_side(datas: Sequence[Data]) -> tuple[dict[str, np.ndarray], list[int]]:
