@@ -117,6 +117,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         data.add_argument(
             f"--{name}", default=argparse.SUPPRESS, metavar=metavar, help=text
         )
+    data.add_argument(
+        "--outcome",
+        choices=("classes", "number"),
+        default=argparse.SUPPRESS,
+        help="what the target is; default: whole numbers of at most 10 values and text "
+        "are classes",
+    )
     for name, text in (
         ("clinical", "columns apart from the features, such as age,sex"),
         ("attributes", "columns that the arm attri_vae learns, such as volumes"),
