@@ -284,7 +284,7 @@ def _study(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from skvae.files import writable_folder
-    from skvae.study.report import summary_table, verdict, write_report
+    from skvae.study.report import external_table, summary_table, verdict, write_report
     from skvae.study.run_study import run_study
     from skvae.study.study_inputs import study_inputs
 
@@ -305,6 +305,9 @@ def _study(arguments: argparse.Namespace) -> int:
     paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
     console = Console()
     console.print(summary_table(result))
+    outside = external_table(result)
+    if outside is not None:
+        console.print(outside)
     console.print(verdict(result), highlight=False, soft_wrap=True)
     console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
     return 0

@@ -121,11 +121,12 @@ def test_forgotten_patients_are_asked_for(folder, capsys):
     assert "'patient' has the same values in several rows" in capsys.readouterr().err
 
 
-def test_another_cohort_and_a_manifest(folder):
+def test_another_cohort_and_a_manifest(folder, capsys):
     (folder / "cases.csv").write_text("case,Image\n000,x\n999,y\n")
     arguments = ("--target", "outcome", "--id", "case", "--arms", "pca,zero_rule")
     more = ("--external", "other.csv.gz", "--cases", "cases.csv")
     assert study("table.csv", *arguments, *more) == 0
+    assert "external: 36 samples of 36 patients" in capsys.readouterr().out
     external = pd.read_csv("out/external_predictions.csv", dtype=str)
     assert set(external["sample"]) == {f"E{i:03d}" for i in range(N)}
     assert pd.read_csv("out/excluded_rows.csv", dtype=str).to_numpy().tolist() == [
