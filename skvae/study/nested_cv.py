@@ -102,8 +102,8 @@ def nested_cv(
         each fold, on predictions of its inner folds. It costs one more fit for each.
     aggregate : {"mean", "max"} or None, default=None
         Make one prediction for each patient of those of several rows, such as lesions:
-        their mean, or the most suspicious. Scores then count patients; the inner folds
-        still choose by rows.
+        their mean, or the most suspicious. Scores then count patients, those of the inner
+        folds and the threshold as well; a search that an arm brings along does as it does.
     external : (X, y) or (X, y, groups), default=None
         Another cohort. Each arm is searched and fitted once more, on all rows of the
         first, and predicts it once.

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -232,6 +233,37 @@ def test_lesions_become_one_prediction_of_the_patient(lesions, aggregate):
     assert np.allclose(patients.scores["score"], auc)
     predicted = patients.predictions["prediction"] == (patients.predictions["score"] > 0.5)
     assert predicted.all()
+
+
+def test_the_inner_folds_choose_by_patients(lesions):
+    X, y, groups = lesions
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier())
+    grid = {"kneighborsclassifier__n_neighbors": [1, 5, 31]}
+    arms, how = {"pca": (model, grid)}, {"groups": groups, "threshold": "youden"}
+    result = nested_cv(arms, X, y, aggregate="max", **how)
+    rows = nested_cv(arms, X, y, **how)
+    assert not np.allclose(result.scores["inner_score"], rows.scores["inner_score"])
+    fold = draw_folds(Cohort.checked(X, y, groups, None), (5, 1), 3, 0)[1]
+    X, y, groups = X[fold.train], y[fold.train], groups[fold.train]
+
+    def by_hand(n_neighbors, inner):
+        train, test = inner
+        fitted = clone(model).set_params(kneighborsclassifier__n_neighbors=n_neighbors)
+        score = fitted.fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        frame = pd.DataFrame({"y": y[test], "score": score, "group": groups[test]})
+        return frame.groupby("group").max()
+
+    tables = {n: [by_hand(n, inner) for inner in fold.inner] for n in (1, 5, 31)}
+    means = {
+        n: np.mean([roc_auc_score(part["y"], part["score"]) for part in parts])
+        for n, parts in tables.items()
+    }
+    row = result.scores.iloc[1]
+    assert row["param_kneighborsclassifier__n_neighbors"] == max(means, key=means.get)
+    assert row["inner_score"] == pytest.approx(max(means.values()))
+    joined = pd.concat(tables[max(means, key=means.get)])
+    chosen = choose_threshold(joined["y"], joined["score"], rule="youden")
+    assert row["threshold"] == chosen
 
 
 def test_rows_of_one_name_need_groups(lesions):
