@@ -25,6 +25,7 @@ from skvae.study.aggregation import (
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
 from skvae.study.folds import OuterFold
+from skvae.training_counts import counted_trainings
 
 __all__ = ["Finished", "Task", "evaluate"]
 
@@ -109,11 +110,12 @@ def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Fini
         config_context(enable_metadata_routing=True),
         threadpool_limits(task.n_threads, user_api="blas"),
         warnings.catch_warnings(record=True) as caught,
+        counted_trainings() as count,
     ):
         tested = external if task.is_external and external is not None else cohort
         row, timing, predictions = _fit_and_score(task, cohort, tested)
     warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
-    return Finished(row, timing, predictions, warned)
+    return Finished(row, timing | {"n_trainings": count.n}, predictions, warned)
 
 
 def _fit_and_score(

@@ -56,7 +56,8 @@ class NestedCVResult:
         positive class, the decision value, or the risk; for more classes one column
         `score_*` each).
     timings : DataFrame
-        Seconds of each arm and outer fold.
+        Of each arm and outer fold the seconds, and `n_trainings`: how many networks were
+        trained, where `n_fits` of the scores counts those that were found in a memory.
     scoring : str
         Name of the score.
     reference : str
