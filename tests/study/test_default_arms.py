@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.model_selection import ParameterGrid
 
 from skvae.study import nested_cv
-from skvae.study.arm_features import TABLE_TRAINING, log_volume
+from skvae.study.arm_features import TABLE_TRAINING, ImagePCA, log_volume
 from skvae.study.configuration import StudyConfig
 from skvae.study.default_arms import default_arms
 from skvae.study.run_study import run_study
@@ -90,6 +92,19 @@ def test_the_components_of_images_do_not_depend_on_an_offset():
         found.append(components.fit_transform((images + offset).astype(np.float32)))
     r = np.abs(np.corrcoef(*[features[:, 0] for features in found])[0, 1])
     assert r > 0.999
+
+
+def test_components_of_images_are_those_of_centred_rows():
+    rng = np.random.default_rng(0)
+    seen, new = (rng.normal(5, 1, (n, 2, 6, 6)).astype(np.float32) for n in (50, 20))
+    ours = ImagePCA(3, random_state=0)
+    pca = PCA(3, random_state=0)
+    mean = seen.reshape(50, -1).mean(axis=0, dtype=np.float64)
+    rows, others = (part.reshape(len(part), -1) - mean for part in (seen, new))
+    expected = pca.fit_transform(rows.astype(np.float32))
+    assert np.allclose(ours.fit_transform(seen), expected, atol=1e-4)
+    assert np.allclose(ours.transform(new), others @ pca.components_.T, atol=1e-4)
+    assert np.array_equal(clone(ours).fit(seen).transform(new), ours.transform(new))
 
 
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
