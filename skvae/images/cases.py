@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -212,10 +213,15 @@ def _cached(
     if not all(_is_path(file) for file in files):
         return None
     stamps = [_stamp(Path(file)) for file in files]
-    packages = {name: version(name) for name in ("skvae", "SimpleITK", "nibabel")}
-    decides = [_SCHEMA, stamps, chosen, asdict(settings), packages]
+    decides = [_SCHEMA, stamps, chosen, asdict(settings), _versions()]
     key = hashlib.sha256(json.dumps(decides, default=str).encode()).hexdigest()
     return folder / f"{key}.npz"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions that decide a crop: looking them up takes longer than a crop."""
+    return {name: version(name) for name in ("skvae", "SimpleITK", "nibabel")}
 
 
 def _stamp(path: Path) -> list[Any]:
