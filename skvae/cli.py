@@ -117,6 +117,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         data.add_argument(
             f"--{name}", default=argparse.SUPPRESS, metavar=metavar, help=text
         )
+    data.add_argument(
+        "--outcome",
+        choices=("classes", "number"),
+        default=argparse.SUPPRESS,
+        help="what the target is; default: whole numbers of at most 10 values and text "
+        "are classes",
+    )
     for name, text in (
         ("clinical", "columns apart from the features, such as age,sex"),
         ("attributes", "columns that the arm attri_vae learns, such as volumes"),
@@ -277,7 +284,7 @@ def _study(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from skvae.files import writable_folder
-    from skvae.study.report import summary_table, verdict, write_report
+    from skvae.study.report import external_table, summary_table, verdict, write_report
     from skvae.study.run_study import run_study
     from skvae.study.study_inputs import study_inputs
 
@@ -298,6 +305,9 @@ def _study(arguments: argparse.Namespace) -> int:
     paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
     console = Console()
     console.print(summary_table(result))
+    outside = external_table(result)
+    if outside is not None:
+        console.print(outside)
     console.print(verdict(result), highlight=False, soft_wrap=True)
     console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
     return 0

@@ -21,7 +21,9 @@ def as_entries(maps: Iterable[Any]) -> np.ndarray:
 
 def is_listed(maps: Any) -> bool:
     """Whether maps come one by one: in a list, or as objects of an array or a Series."""
-    return isinstance(maps, list | tuple) or str(getattr(maps, "dtype", "")) == "object"
+    dtype = getattr(maps, "dtype", None)
+    of_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
+    return isinstance(maps, list | tuple) or of_objects
 
 
 def as_masks(masks: Any) -> Any:

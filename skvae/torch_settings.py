@@ -86,5 +86,7 @@ def own_settings() -> Iterator[None]:
         if torch.empty(0).device != CPU:  # the default one; torch's own word takes 9 us
             stack.enter_context(CPU)
         PROCESS.enter()
-        stack.callback(PROCESS.leave)
-        yield
+        try:
+            yield
+        finally:
+            PROCESS.leave()

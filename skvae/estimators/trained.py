@@ -49,6 +49,7 @@ from skvae.training.host import on_host
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
+from skvae.training_counts import count_training
 
 
 class Layer(NamedTuple):
@@ -339,6 +340,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         return self
 
     def _train(self, fit: Fit, report: Any, *, resumable: bool) -> Fitted:
+        count_training()
         epoch: Epoch | None = None
         n_epochs = fit.recipe.n_epochs
         try:

@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,7 +84,9 @@ class CropSettings:
     size: tuple[int, ...] | None = None
 
 
-def read_case(image: Any, mask: Any, label: int | str | None) -> Case:
+def read_case(
+    image: Any, mask: Any, label: int | str | None, series: str | None = None
+) -> Case:
     """Read an image and its mask and bring both to one grid.
 
     Parameters
@@ -92,6 +95,8 @@ def read_case(image: Any, mask: Any, label: int | str | None) -> Case:
         The files; `mask` may be None.
     label : int, str or None
         Region of the mask.
+    series : str, default=None
+        Which series of DICOM, of an `image` that is a folder with several.
 
     Returns
     -------
@@ -103,14 +108,15 @@ def read_case(image: Any, mask: Any, label: int | str | None) -> Case:
     ImageFileError
         Where the case cannot be used; the message is the reason.
     """
-    volume = oriented(read_volume(image) if _is_path(image) else held_volume(image))
+    read = read_volume(image, series=series) if _is_path(image) else held_volume(image)
+    volume = oriented(read)
     notes = list(volume.notes)
     if mask is None:
         _check_finite(volume.values, "the image")
         return Case(volume, None, tuple(notes))
     if _is_path(mask):
         seen_on = image if _is_path(image) else volume
-        read = read_mask(mask, label=label, image_path=seen_on)
+        read = read_mask(mask, label=label, image_path=seen_on, series=series)
     else:
         read = held_mask(mask, label)
     n_voxels = int(np.count_nonzero(read.values))
@@ -144,6 +150,7 @@ def read_crop(
     image: Any,
     mask: Any,
     label: int | str | None,
+    series: str | None,
     settings: CropSettings,
     cache: str | os.PathLike[str] | None,
 ) -> Crop:
@@ -151,7 +158,7 @@ def read_crop(
 
     Parameters
     ----------
-    image, mask, label : object
+    image, mask, label, series : object
         As of `read_case`.
     settings : CropSettings
         What decides the crop.
@@ -164,13 +171,14 @@ def read_crop(
         The crop.
     """
     label = settings.label if label is None else label
-    path = None if cache is None else _cached(Path(cache), image, mask, label, settings)
+    chosen = label if series is None else (label, series)
+    path = None if cache is None else _cached(Path(cache), image, mask, chosen, settings)
     if path is not None and path.is_file():
         try:
             return _load(path)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             pass  # cut off or damaged: read again, and replaced
-    crop = _cropped(read_case(image, mask, label), settings)
+    crop = _cropped(read_case(image, mask, label, series), settings)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as unfinished, unfinished.open("wb") as file:
@@ -198,17 +206,22 @@ def _cropped(case: Case, settings: CropSettings) -> Crop:
 
 
 def _cached(
-    folder: Path, image: Any, mask: Any, label: Any, settings: CropSettings
+    folder: Path, image: Any, mask: Any, chosen: Any, settings: CropSettings
 ) -> Path | None:
     """Return where the crop of these very files is kept; None where they are no files."""
     files = [image] if mask is None else [image, mask]
     if not all(_is_path(file) for file in files):
         return None
     stamps = [_stamp(Path(file)) for file in files]
-    packages = {name: version(name) for name in ("skvae", "SimpleITK", "nibabel")}
-    decides = [_SCHEMA, stamps, label, asdict(settings), packages]
+    decides = [_SCHEMA, stamps, chosen, asdict(settings), _versions()]
     key = hashlib.sha256(json.dumps(decides, default=str).encode()).hexdigest()
     return folder / f"{key}.npz"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions that decide a crop: looking them up takes longer than a crop."""
+    return {name: version(name) for name in ("skvae", "SimpleITK", "nibabel")}
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -26,13 +26,16 @@ NO_IMAGES = {
 }
 
 
-def read_dicom(path: Path) -> Scan:
+def read_dicom(path: Path, name: str | None = None) -> Scan:
     """Read a folder with one series of images, or a file.
 
     Parameters
     ----------
     path : Path
         The folder or the file.
+    name : str, default=None
+        SeriesInstanceUID or SeriesDescription of the series, where the folder may have
+        several.
 
     Returns
     -------
@@ -41,11 +44,11 @@ def read_dicom(path: Path) -> Scan:
         and intercept of each.
     """
     with undamaged(path):
-        return _read(path)
+        return _read(path, name)
 
 
-def _read(path: Path) -> Scan:
-    headers = _headers(path)
+def _read(path: Path, name: str | None) -> Scan:
+    headers = _headers(path, name)
     first = next(iter(headers.values()))
     planes: list[Plane] = []
     for file, header in headers.items():
@@ -94,8 +97,8 @@ def only_file(folder: Path) -> Path:
     return files[0] if len(files) == 1 else folder
 
 
-def _headers(path: Path) -> dict[Path, Any]:
-    """Return the headers of the files of the one series that is there."""
+def _headers(path: Path, name: str | None) -> dict[Path, Any]:
+    """Return the headers of the files of the one series that is there, or is named."""
     if path.is_file():
         return {path: dicom_header(path)}
     files = _dicom_files(path)
@@ -112,12 +115,29 @@ def _headers(path: Path) -> dict[Path, Any]:
     if not series:
         # What is there is no image; if it is of one kind, the error says of which.
         _check_image(path, next(iter(others.values())))
-    if len(series) > 1:
+    return _chosen(path, series, name)
+
+
+def _chosen(
+    path: Path, series: dict[str, dict[Path, Any]], name: str | None
+) -> dict[Path, Any]:
+    named = {
+        uid: headers
+        for uid, headers in series.items()
+        if name is None or name in (uid, _description(headers))
+    }
+    if len(named) == 1:
+        [headers] = named.values()
+        return headers
+    if name is not None:
         raise refusal(
-            path, f"which holds {len(series)} series, expected one: {_list(series)}"
+            path, f"in which series={name!r} names {len(named)} of {_list(series)}"
         )
-    [headers] = series.values()
-    return headers
+    raise refusal(
+        path,
+        f"which holds {len(series)} series, expected one, or its name as series (the "
+        f"column Series of a manifest): {_list(series)}",
+    )
 
 
 def _dicom_files(folder: Path) -> list[Path]:
@@ -136,10 +156,14 @@ def _check_image(path: Path, header: Any) -> None:
 def _list(series: dict[str, dict[Path, Any]]) -> str:
     told = []
     for uid, headers in sorted(series.items()):
-        first = next(iter(headers.values()))
-        name = first.get("SeriesDescription") or "no description"
+        name = _description(headers) or "no description"
         told.append(f"{uid} ({name}; files: {len(headers)})")
     return ", ".join(told)
+
+
+def _description(headers: dict[Path, Any]) -> str:
+    first = next(iter(headers.values()))
+    return str(first.get("SeriesDescription") or "").strip()
 
 
 def _scan(planes: Sequence[Plane], grid: Any, notes: Sequence[str], header: Any) -> Scan:

@@ -148,8 +148,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, path or list of n_samples
-            A manifest (`Image`, `Mask`, `Label`), or a list of images or of (image,
-            mask), each a path or an image of SimpleITK or nibabel.
+            A manifest (`Image`, `Mask`, `Label`, `Series`), or a list of images or of
+            (image, mask), each a path or an image of SimpleITK or nibabel.
         y : None
             Ignored.
 
@@ -237,7 +237,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
             raise ValueError("Got X without rows, expected at least one image.")
         rows = manifest_rows(manifest)
         running = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_read)(place, *row, settings, self.cache)
+            delayed(_read)(place, row, settings, self.cache)
             for place, row in zip(manifest.index, rows, strict=True)
         )
         shown = track(running, "Reading", total=len(rows), disable=not self.verbose)
@@ -373,10 +373,11 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         return open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
 
 
-def _read(place: Any, image: Any, mask: Any, label: Any, settings: Any, cache: Any) -> Crop:
+def _read(place: Any, row: tuple[Any, ...], settings: Any, cache: Any) -> Crop:
     try:
-        return read_crop(image, mask, label, settings, cache)
+        return read_crop(*row, settings, cache)
     except ImageFileError as error:
+        image = row[0]
         name = image if isinstance(image, str) else type(image).__name__
         raise ImageFileError(
             f"Got X with row {place} ({name}), which cannot be used: {error}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PATIENT_NAMES", "as_manifest", "find_cases", "read_manifest"]
 
-COLUMNS = ("Image", "Mask", "Label")
+COLUMNS = ("Image", "Mask", "Label", "Series")
 PATIENT_NAMES = ("patientid", "patient", "patient_id", "case", "id", "participant_id")
 
 
@@ -23,8 +23,9 @@ def read_manifest(path: "str | Path | DataFrame") -> "DataFrame":
     ----------
     path : str, Path or DataFrame
         A csv file with the column `Image`, and where there are masks `Mask` and
-        optionally `Label`, the value of the region in the mask. Other columns are copied
-        through. Relative paths are seen from the folder of the file.
+        optionally `Label`, the value of the region in the mask. `Series` chooses one of
+        the DICOM series of a folder, by its SeriesInstanceUID or SeriesDescription. Other
+        columns are copied through. Relative paths are seen from the folder of the file.
 
     Returns
     -------
@@ -53,7 +54,9 @@ def read_manifest(path: "str | Path | DataFrame") -> "DataFrame":
         return _named(path, "the frame")
     path = Path(path)
     try:
-        frame = pd.read_csv(path, sep=None, engine="python", dtype={"Label": str})
+        frame = pd.read_csv(
+            path, sep=None, engine="python", dtype={"Label": str, "Series": str}
+        )
     except (ValueError, OSError) as error:
         raise ValueError(
             f"Got manifest={str(path)!r}, expected a csv file with the column Image: "

@@ -1,6 +1,7 @@
 """A row and a reason for each case: what can be used, and what cannot."""
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from joblib import Parallel, delayed
 from skvae.arguments import check_choice
 from skvae.extras import import_extra
 from skvae.images.cases import read_case
-from skvae.images.manifest import PATIENT_NAMES, as_manifest
+from skvae.images.manifest import COLUMNS, PATIENT_NAMES, as_manifest
 from skvae.images.volume import ImageFileError
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def check_images(
     Parameters
     ----------
     cases : DataFrame, path, or list
-        A manifest (`Image`, `Mask`, `Label`), or a list of images or of (image, mask).
+        A manifest (`Image`, `Mask`, `Label`, `Series`), or a list of images or of (image,
+        mask).
     label : int or str, default=None
         Region of the masks, where the manifest names none.
     n_jobs : int, default=None
@@ -48,8 +50,8 @@ def check_images(
     """
     manifest = as_manifest(cases)
     rows = Parallel(n_jobs=n_jobs)(
-        delayed(_checked)(image, mask, region if region is not None else label)
-        for image, mask, region in manifest_rows(manifest)
+        delayed(_checked)(image, mask, region if region is not None else label, series)
+        for image, mask, region, series in manifest_rows(manifest)
     )
     frame = import_extra("pandas", "images").DataFrame(rows, index=manifest.index)
     _mark_duplicates(frame, manifest)
@@ -99,8 +101,8 @@ def usable_cases(
     return usable.assign(volume_mm3=table.loc[table["usable"], "volume_mm3"]), table
 
 
-def manifest_rows(manifest: "DataFrame") -> list[tuple[Any, Any, Any]]:
-    """Return image, mask and label of each row; None where there is none.
+def manifest_rows(manifest: "DataFrame") -> list[tuple[Any, Any, Any, str | None]]:
+    """Return image, mask, label and series of each row; None where there is none.
 
     Parameters
     ----------
@@ -109,16 +111,16 @@ def manifest_rows(manifest: "DataFrame") -> list[tuple[Any, Any, Any]]:
 
     Returns
     -------
-    list of (image, mask, label)
-        Labels that are whole numbers as int, others as text.
+    list of (image, mask, label, series)
+        Labels that are whole numbers as int, others as text; series of folders alone.
     """
     columns = [
         list(manifest[name]) if name in manifest else [None] * len(manifest)
-        for name in ("Image", "Mask", "Label")
+        for name in COLUMNS
     ]
     return [
-        (image, None if _is_empty(mask) else mask, _label(label))
-        for image, mask, label in zip(*columns, strict=True)
+        (image, None if _is_empty(mask) else mask, _label(label), _series(image, series))
+        for image, mask, label, series in zip(*columns, strict=True)
     ]
 
 
@@ -137,12 +139,18 @@ def _label(value: Any) -> int | str | None:
     return int(number) if number.is_integer() else str(value)
 
 
-def _checked(image: Any, mask: Any, label: Any) -> dict[str, Any]:
+def _series(image: Any, series: Any) -> str | None:
+    """Return the series that is named, of a folder that may have several."""
+    is_folder = isinstance(image, str) and Path(image).is_dir()
+    return str(series).strip() if is_folder and not _is_empty(series) else None
+
+
+def _checked(image: Any, mask: Any, label: Any, series: Any) -> dict[str, Any]:
     name = str(image) if isinstance(image, str) else type(image).__name__
     row = {"image": name, "usable": False, "reason": "", "notes": "", "digest": ""}
     empty = {"shape": None, "spacing_mm": None, "volume_mm3": np.nan, "n_voxels": 0}
     try:
-        case = read_case(image, mask, label)
+        case = read_case(image, mask, label, series)
     except ImageFileError as error:
         return row | {"reason": str(error).rstrip(".")} | empty
     digest = hashlib.sha256(np.ascontiguousarray(case.image.values).tobytes())

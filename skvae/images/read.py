@@ -25,7 +25,7 @@ READERS = {
 }
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     """Read the intensities of a scan.
 
     The format is told by the content: NIfTI-1 and -2 (.nii, .nii.gz, .hdr with .img), NRRD
@@ -41,6 +41,8 @@ def read_volume(path: str | Path) -> Volume:
     ----------
     path : str or Path
         A file, or the folder of a DICOM series.
+    series : str, default=None
+        SeriesInstanceUID or SeriesDescription of the series, for a folder with several.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def read_volume(path: str | Path) -> Volume:
     23.0
     """
     path = Path(path)
-    scan = _scan(path)
+    scan = _scan(path, series)
     if scan.stored.ndim == 4:
         reason = f"which holds {len(scan.stored)} layers of segments: give it as the mask"
         raise refusal(path, reason)
@@ -80,6 +82,7 @@ def read_mask(
     *,
     label: int | str | None = None,
     image_path: str | Path | Volume | None = None,
+    series: str | None = None,
 ) -> Volume:
     """Read the mask of one label.
 
@@ -98,6 +101,8 @@ def read_mask(
     image_path : str, Path or Volume, default=None
         The scan that a DICOM-SEG was drawn on, or its file: its voxels are placed among
         those of the scan. Other masks lie where their own file says.
+    series : str, default=None
+        The series of `image_path`, as of `read_volume`.
 
     Returns
     -------
@@ -129,14 +134,19 @@ def read_mask(
     with refusing(path):
         file = only_file(path) if path.is_dir() else path
         if kind_of(file) == "dicom" and is_segmentation(file):
-            return _segmentation(file, label, image_path)
+            return _segmentation(file, label, image_path, series)
     return mask_of(path, _scan(path), label)
 
 
-def _scan(path: Path) -> Scan:
+def _scan(path: Path, series: str | None = None) -> Scan:
     kind = kind_of(_header_of_pair(path))
+    if series is not None and kind != "folder":
+        raise refusal(
+            path, f"which is no folder of DICOM series, of which series={series!r} is one"
+        )
+    options = () if series is None else (series,)
     with refusing(path):
-        scan: Scan = READERS[kind](_header_of_pair(path))
+        scan: Scan = READERS[kind](_header_of_pair(path), *options)
     return scan
 
 
@@ -147,7 +157,9 @@ def _header_of_pair(path: Path) -> Path:
     return header if name.endswith(".img") and header.is_file() else path
 
 
-def _segmentation(path: Path, label: int | str | None, image: Any) -> Volume:
+def _segmentation(
+    path: Path, label: int | str | None, image: Any, series: str | None
+) -> Volume:
     if image is None:
         raise refusal(
             path,
@@ -155,5 +167,5 @@ def _segmentation(path: Path, label: int | str | None, image: Any) -> Volume:
         )
     if isinstance(image, Volume):
         return read_segmentation(path, image, label)
-    scan = _scan(Path(image))
+    scan = _scan(Path(image), series)
     return read_segmentation(path, scan.volume(scan.stored), label, scan.frame_of_reference)

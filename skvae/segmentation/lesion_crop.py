@@ -24,9 +24,11 @@ class LesionCrop(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    segmenter : estimator or None, default=None
+    segmenter : estimator, object with a method `predict`, or None, default=None
         Such as `UNetSegmenter`. It is cloned and fitted where `fit` gets masks, and used as
-        it is where it is fitted already.
+        it is where it is fitted already. A network from elsewhere needs no more than a
+        `predict` from images `(n_samples, n_channels, *spatial)` to labels `(n_samples,
+        *spatial)`.
     size : tuple of int or None, default=None
         Shape of the crops, without channels. By default that of the largest lesion seen in
         `fit`, with the margin on both sides.
@@ -34,6 +36,9 @@ class LesionCrop(TransformerMixin, BaseEstimator):
         Pixels around the largest lesion, for `size=None`.
     mask_channel : int or None, default=None
         Channel of X that holds the mask, instead of a segmenter. It stays in the crops.
+    label : int or None, default=None
+        Label of the lesion in the masks, such as 2 of those of a `CascadeSegmenter`. By
+        default all but 0.
     mask_mode : {"none", "zero"}, default="none"
         `"zero"` sets what lies outside of all foreground to 0.
     cv : int, splitter or None, default=None
@@ -79,6 +84,7 @@ class LesionCrop(TransformerMixin, BaseEstimator):
         size: tuple[int, ...] | None = None,
         margin: int = 2,
         mask_channel: int | None = None,
+        label: int | None = None,
         mask_mode: str = "none",
         cv: Any = None,
     ) -> None:
@@ -86,6 +92,7 @@ class LesionCrop(TransformerMixin, BaseEstimator):
         self.size = size
         self.margin = margin
         self.mask_channel = mask_channel
+        self.label = label
         self.mask_mode = mask_mode
         self.cv = cv
 
@@ -151,7 +158,8 @@ class LesionCrop(TransformerMixin, BaseEstimator):
         if self.segmenter is None:
             foreground = self._foreground(X)
         elif masks is None:
-            check_is_fitted(self.segmenter)
+            if hasattr(self.segmenter, "fit"):
+                check_is_fitted(self.segmenter)
             self.segmenter_ = self.segmenter
             foreground = self._foreground(X)
         else:
@@ -165,6 +173,8 @@ class LesionCrop(TransformerMixin, BaseEstimator):
     def _check(self, X: NDArray[Any], masks: Any) -> None:
         check_choice("LesionCrop", "mask_mode", self.mask_mode, ("none", "zero"))
         check_number("LesionCrop", "margin", self.margin, whole=True, low=0)
+        if self.label is not None:
+            check_number("LesionCrop", "label", self.label, whole=True, low=1)
         if (self.segmenter is None) == (self.mask_channel is None):
             raise ValueError(
                 f"Got segmenter={self.segmenter!r} and mask_channel={self.mask_channel!r}, "
@@ -178,20 +188,33 @@ class LesionCrop(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"Got mask_channel={self.mask_channel!r}, but X has {X.shape[1]} channels."
             )
-        if masks is not None and self.segmenter is None:
+        if self.segmenter is not None and not hasattr(self.segmenter, "predict"):
+            raise TypeError(
+                f"Got segmenter of type {type(self.segmenter).__name__}, expected an "
+                "object with a method predict."
+            )
+        if masks is not None and not hasattr(self.segmenter, "fit"):
             raise ValueError("Got masks without segmenter, expected what learns from them.")
 
     def _unseen(self, X: NDArray[Any], masks: Any, groups: Any) -> NDArray[np.bool_]:
         found = cross_val_predict_masks(
             self.segmenter, X, masks, groups=groups, cv=self.cv, method="predict"
         )
-        return found != 0
+        return self._of_lesions(found)
 
     def _foreground(self, X: NDArray[Any]) -> NDArray[np.bool_]:
         if self.segmenter is None:
-            return X[:, self.mask_channel] > 0
+            return self._of_lesions(np.maximum(X[:, self.mask_channel], 0))
         found = np.asarray(self.segmenter_.predict(X))
-        return found.reshape(len(X), *X.shape[2:]) != 0
+        if found.size != len(X) * np.prod(X.shape[2:]):
+            raise ValueError(
+                f"Got segmenter that predicts an array of shape {found.shape} for images "
+                f"of shape {X.shape}, expected a label for each pixel."
+            )
+        return self._of_lesions(found.reshape(len(X), *X.shape[2:]))
+
+    def _of_lesions(self, masks: NDArray[Any]) -> NDArray[np.bool_]:
+        return masks != 0 if self.label is None else masks == self.label
 
     def _checked_size(
         self, X: NDArray[Any], foreground: NDArray[np.bool_]

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.metaestimators import available_if
 
 from skvae.statistics.grouping import numbered
 
-__all__ = ["AGGREGATES", "PatientPredictor", "by_patient"]
+__all__ = ["AGGREGATES", "PatientPredictor", "PatientScorer", "by_patient", "of_patients"]
 
 AGGREGATES = ("mean", "max")
 
@@ -34,6 +36,40 @@ def by_patient(patients: NDArray[Any]) -> NDArray[np.intp]:
     array([0, 2])
     """
     return np.unique(numbered(patients), return_index=True)[1]
+
+
+def of_patients(values: Any, patients: NDArray[Any], aggregate: str) -> NDArray[Any]:
+    """Return one value, or row of values, for each patient.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Predictions of rows.
+    patients : ndarray of shape (n_rows,)
+        Patient of each row.
+    aggregate : str
+        `"mean"`, or `"max"`: the row whose last value is the largest.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,) or (n_patients, n_classes)
+        In the order in which patients appear.
+
+    Examples
+    --------
+    >>> of_patients([0.2, 0.5, 0.3], np.array(["b", "a", "b"]), "max")
+    array([0.3, 0.5])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    number = numbered(patients)
+    if aggregate == "mean":
+        sums = np.zeros((number.max() + 1, *values.shape[1:]))
+        np.add.at(sums, number, values)
+        counts = np.bincount(number).reshape(-1, *[1] * (values.ndim - 1))
+        return sums / counts
+    suspicion = values if values.ndim == 1 else values[:, -1]
+    order = np.lexsort((-suspicion, number))
+    return values[order[np.unique(number[order], return_index=True)[1]]]
 
 
 class PatientPredictor(BaseEstimator):
@@ -89,16 +125,41 @@ class PatientPredictor(BaseEstimator):
         return self.classes_[(values > 0).astype(int) if is_two else values.argmax(axis=1)]
 
     def _aggregated(self, values: Any) -> NDArray[Any]:
-        values = np.asarray(values, dtype=np.float64)
-        number = numbered(self.patients)
-        if self.aggregate == "mean":
-            sums = np.zeros((number.max() + 1, *values.shape[1:]))
-            np.add.at(sums, number, values)
-            counts = np.bincount(number).reshape(-1, *[1] * (values.ndim - 1))
-            return sums / counts
-        suspicion = values if values.ndim == 1 else values[:, -1]
-        order = np.lexsort((-suspicion, number))
-        return values[order[np.unique(number[order], return_index=True)[1]]]
+        return of_patients(values, self.patients, self.aggregate)
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.fitted)
+
+
+class PatientScorer:
+    """Score the patients of an inner fold, as those of an outer one are scored.
+
+    A search hands it the patient of each row, which it takes by the name `METADATA`.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A score of predictions.
+    aggregate : str
+        How the predictions of a patient's rows become one.
+    """
+
+    # Nothing that a step of a pipeline may have among the parameters of its `fit`.
+    METADATA = "patients_of_the_study"
+
+    def __init__(self, scoring: Any, aggregate: str) -> None:
+        self.scoring = scoring
+        self.aggregate = aggregate
+
+    def __call__(self, fitted: Any, X: Any, y: Any, patients: NDArray[Any]) -> float:
+        """Score what a fitted estimator predicts for the patients."""
+        predictor = PatientPredictor(fitted, patients, self.aggregate)
+        return float(
+            check_scoring(fitted, self.scoring)(predictor, X, y[by_patient(patients)])
+        )
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Ask for the patients."""
+        request = MetadataRequest(owner=self)
+        request.score.add_request(param="patients", alias=self.METADATA)
+        return request

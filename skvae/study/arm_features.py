@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import (
@@ -25,7 +25,15 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from skvae.extras import import_extra
 from skvae.images.loader import ImageLoader
 
-__all__ = ["FEATURES", "Features", "Input", "Settings", "flatten", "log_volume"]
+__all__ = [
+    "FEATURES",
+    "Features",
+    "ImagePCA",
+    "Input",
+    "Settings",
+    "flatten",
+    "log_volume",
+]
 
 IMAGE_NETWORK = {
     "channels": (8, 16, 32),
@@ -184,6 +192,86 @@ def flatten(X: NDArray[Any]) -> NDArray[Any]:
     return X.reshape(len(X), -1)
 
 
+class ImagePCA(TransformerMixin, BaseEstimator):
+    """Principal components of images of any shape, centred first.
+
+    PCA of many rows takes their covariance before it centres them, and loses an offset's
+    digits in single precision (findings/sklearn-pca-uncentred-float32.sh). All is one step,
+    since a pipeline with a memory hashes and stores whole images between any two.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of components.
+    random_state : int
+        Seed of the solver.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.study.arm_features import ImagePCA
+    >>> X = np.random.default_rng(0).normal(300.0, 1.0, (6, 1, 4, 4))
+    >>> ImagePCA(n_components=2, random_state=0).fit_transform(X).shape
+    (6, 2)
+    """
+
+    def __init__(self, n_components: int, random_state: int) -> None:
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[Any], y: Any = None) -> Self:
+        """Learn the mean and the components.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ImagePCA
+            Itself.
+        """
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X: NDArray[Any], y: Any = None) -> NDArray[Any]:
+        """Learn the components and return those of the same images.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            The components.
+        """
+        pca = PCA(self.n_components, random_state=self.random_state)
+        self.steps_ = make_pipeline(StandardScaler(with_std=False), pca)
+        return self.steps_.fit_transform(flatten(X))
+
+    def transform(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return the components of other images.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Images.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            The components.
+        """
+        return self.steps_.transform(flatten(X))
+
+
 def log_volume(X: NDArray[Any]) -> NDArray[np.float64]:
     """Return the logarithm of the number of voxels above zero.
 
@@ -263,8 +351,10 @@ def _best_k(given: Input, settings: Settings) -> Features:
 
 
 def _pca(given: Input, settings: Settings) -> Features:
-    features = PCA(settings.n_components[0], random_state=settings.random_state)
-    first = [*_loaded(given, settings), *_first_steps(given)]
+    kind, first = PCA, _first_steps(given)
+    if given.is_image:
+        kind, first = ImagePCA, _loaded(given, settings)
+    features = kind(settings.n_components[0], random_state=settings.random_state)
     return Features([*first, ("features", features), _scaled()], _sizes(settings))
 
 
@@ -327,8 +417,6 @@ def _first_steps(given: Input) -> list[tuple[str, Any]]:
     """Return what stands before all that reduces: rows of numbers, none missing."""
     if not given.is_image:
         return [*_filled(), ("standardise", StandardScaler())]
-    # PCA of many rows takes their covariance before it centres them, and loses an
-    # offset's digits in single precision (findings/sklearn-pca-uncentred-float32.sh).
     centre = StandardScaler(with_std=False)
     return [("flatten", FunctionTransformer(flatten)), ("centre", centre)]
 

@@ -47,6 +47,7 @@ class Cohort:
         groups: ArrayLike | None,
         params: Mapping[str, ArrayLike] | None,
         positive: Any = None,
+        kind: str | None = None,
     ) -> "Cohort":
         """Check that all columns belong to the same rows and miss nothing."""
         if isinstance(X, Mapping):
@@ -56,7 +57,7 @@ class Cohort:
         for part in parts:
             check_columns("nested_cv", part, {"y": y, "groups": groups} | columns)
         _check_length("y", y, len(X))
-        outcome = Outcome.checked(y, positive)
+        outcome = Outcome.checked(y, positive, kind)
         patients = None if groups is None else _checked_column("groups", groups, len(X))
         metadata = dict(params or {})
         for name, values in metadata.items():

@@ -11,6 +11,8 @@ from skvae.files import written_whole
 
 __all__ = ["StudyConfig"]
 
+OUTCOMES = ("", "classes", "number")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig:
@@ -22,6 +24,8 @@ class StudyConfig:
         `"lidc"`, an npz file, or a table.
     target, group, id, positive : str
         Columns of a table, and the positive class; empty where there is none.
+    outcome : str
+        `"classes"` or `"number"`; empty to tell by the values.
     clinical, attributes : tuple of str
         Columns apart from the features; columns that `attri_vae` learns.
     cases : str
@@ -58,6 +62,7 @@ class StudyConfig:
     group: str = ""
     id: str = ""
     positive: str = ""
+    outcome: str = ""
     clinical: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     cases: str = ""
@@ -185,6 +190,9 @@ def _check_values(said: Mapping[str, Any]) -> None:
         raise ValueError(
             f"Got outer={list(outer)!r}, expected at least 2 folds and 1 repeat."
         )
+    outcome = said.get("outcome", "")
+    if outcome not in OUTCOMES:
+        raise ValueError(f"Got outcome={outcome!r}, expected classes or number.")
     for name, least in (("inner", 2), ("seed", 0), ("jobs", 0)):
         if not least <= said.get(name, least) <= _MOST:
             raise ValueError(

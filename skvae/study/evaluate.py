@@ -16,10 +16,16 @@ from threadpoolctl import threadpool_limits
 from skvae._compat import take_rows
 from skvae.statistics.concordance import concordance_scorer
 from skvae.statistics.thresholds import choose_threshold
-from skvae.study.aggregation import PatientPredictor, by_patient
+from skvae.study.aggregation import (
+    PatientPredictor,
+    PatientScorer,
+    by_patient,
+    of_patients,
+)
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
 from skvae.study.folds import OuterFold
+from skvae.training_counts import counted_trainings
 
 __all__ = ["Finished", "Task", "evaluate"]
 
@@ -104,11 +110,12 @@ def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Fini
         config_context(enable_metadata_routing=True),
         threadpool_limits(task.n_threads, user_api="blas"),
         warnings.catch_warnings(record=True) as caught,
+        counted_trainings() as count,
     ):
         tested = external if task.is_external and external is not None else cohort
         row, timing, predictions = _fit_and_score(task, cohort, tested)
     warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
-    return Finished(row, timing, predictions, warned)
+    return Finished(row, timing | {"n_trainings": count.n}, predictions, warned)
 
 
 def _fit_and_score(
@@ -121,10 +128,10 @@ def _fit_and_score(
     }
     X_train, y_train = take_rows(cohort.X, fold.train), cohort.outcome.values[fold.train]
     scorings = {name: _scorer(scoring) for name, scoring in task.scorings.items()}
-    first = next(iter(scorings.values()))
-    search = arm.search(fold.inner, first)
     start = time.perf_counter()
-    search.fit(X_train, y_train, **metadata)
+    search = _fitted(
+        task, cohort, X_train, y_train, metadata, next(iter(scorings.values()))
+    )
     fit_seconds = time.perf_counter() - start
 
     X_test, y_test = take_rows(tested.X, fold.test), tested.outcome.values[fold.test]
@@ -155,7 +162,7 @@ def _fit_and_score(
     row |= {f"param_{name}": _cell(value) for name, value in chosen.items()}
     columns = _predictions(predictor, X_test, tested.outcome)
     if task.threshold is not None and "score" in columns:
-        row["threshold"] = _threshold(task, search, X_train, y_train, metadata)
+        row["threshold"] = _threshold(task, cohort, search, X_train, y_train, metadata)
         columns["threshold"] = np.full(len(columns["score"]), row["threshold"])
     predictions = task.where | {
         "sample": patients[by_patient(patients)]
@@ -166,6 +173,22 @@ def _fit_and_score(
         **columns,
     }
     return row, task.where | {"fit_seconds": fit_seconds}, predictions
+
+
+def _fitted(
+    task: Task,
+    cohort: Cohort,
+    X: Any,
+    y: NDArray[Any],
+    metadata: dict[str, Any],
+    scorer: Any,
+) -> Any:
+    """Search as the outer fold is scored: by patients where their rows are aggregated."""
+    arm, fold = task.arm, task.fold
+    if task.aggregate is not None and arm.grid is not None:
+        scorer = PatientScorer(scorer, task.aggregate)
+        metadata = metadata | {PatientScorer.METADATA: cohort.patients[fold.train]}
+    return arm.search(fold.inner, scorer).fit(X, y, **metadata)
 
 
 def _scorer(scoring: Any) -> Any:
@@ -196,7 +219,12 @@ def _ranking_method(fitted: Any) -> str:
 
 
 def _threshold(
-    task: Task, search: Any, X: Any, y: NDArray[Any], metadata: dict[str, Any]
+    task: Task,
+    cohort: Cohort,
+    search: Any,
+    X: Any,
+    y: NDArray[Any],
+    metadata: dict[str, Any],
 ) -> float:
     """Choose on the training part alone, by rows that the model has not been fitted on."""
     chosen: BaseEstimator = getattr(search, "best_estimator_", search)
@@ -208,6 +236,9 @@ def _threshold(
         method=_ranking_method(search),
         params=metadata,
     )
+    if task.aggregate is not None:
+        patients = cohort.patients[task.fold.train]
+        values, y = of_patients(values, patients, task.aggregate), y[by_patient(patients)]
     score = values if values.ndim == 1 else values[:, 1]
     positive = (y == np.unique(y)[1]).astype(int)
     return float(choose_threshold(positive, score, rule=task.threshold))

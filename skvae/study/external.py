@@ -1,13 +1,11 @@
 """A second cohort, which the arms of a study are tried on once."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skvae.study.cohort import Cohort
 from skvae.study.input_blocks import Blocks
-from skvae.study.outcome import Outcome
 
 __all__ = ["checked_external"]
 
@@ -33,14 +31,13 @@ def checked_external(external: Any, cohort: Cohort) -> Cohort:
             "groups)."
         )
     X, y, *groups = external
-    named = (cohort.outcome.positive,) if cohort.outcome.is_recoded else ()
+    positive = cohort.outcome.positive if cohort.outcome.is_recoded else None
+    patients = groups[0] if groups else None
     try:
-        other = Cohort.checked(X, y, groups[0] if groups else None, None, *named)
+        kind = _kind_of_numbers(y, cohort.outcome.kind)
+        other = Cohort.checked(X, y, patients, None, positive, kind)
     except ValueError as error:
         raise ValueError(f"Got external, of which: {error}") from error
-    if cohort.outcome.kind == "number" and np.asarray(y).dtype.kind in "iuf":
-        # Few whole numbers, which alone are classes.
-        other = replace(other, outcome=Outcome(np.asarray(y, dtype=float), "number"))
     if (other.outcome.kind, other.outcome.classes) != (
         cohort.outcome.kind,
         cohort.outcome.classes,
@@ -57,6 +54,15 @@ def checked_external(external: Any, cohort: Cohort) -> Cohort:
             )
     aligned = _aligned(other.X, cohort.X)
     return Cohort(aligned, other.outcome, other.groups, other.samples, {})
+
+
+def _kind_of_numbers(y: Any, kind: str) -> str | None:
+    """Return what numbers are in the study: whole ones may be classes or amounts."""
+    values = np.asarray(y)
+    if values.dtype.kind not in "iuf":
+        return None
+    fits = kind == "number" or (kind == "classes" and (values % 1 == 0).all())
+    return kind if fits else None
 
 
 def _described(cohort: Cohort) -> str:

@@ -199,4 +199,4 @@ def _described(cohort: Cohort, stratum: int) -> str:
 
 def _hint(cohort: Cohort) -> str:
     many = len(cohort.outcome.classes) > _MANY_CLASSES
-    return " Numbers that are no classes are given as floats." if many else ""
+    return " Numbers that are no classes need outcome='number'." if many else ""

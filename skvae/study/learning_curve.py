@@ -37,6 +37,7 @@ def learning_curve(
     inner: int = 3,
     scoring: Any = None,
     positive: Any = None,
+    outcome: str | None = None,
     params: Mapping[str, ArrayLike] | None = None,
     n_threads: int | None = 1,
     n_jobs: int | None = None,
@@ -69,6 +70,8 @@ def learning_curve(
         Scores, of which the first counts; by default that of the outcome.
     positive : object, default=None
         Of two classes the one that probabilities are of.
+    outcome : {"classes", "number", "event"} or None, default=None
+        What y is, as of `nested_cv`.
     params : mapping of str to array-like of n_samples rows, default=None
         Further metadata for `fit`.
     n_threads : int or None, default=1
@@ -108,7 +111,7 @@ def learning_curve(
     pd = import_extra("pandas")
     for share in shares:
         check_number("learning_curve", "shares", share, low=0, high=1, above_low=True)
-    cohort = Cohort.checked(X, y, groups, params, positive)
+    cohort = Cohort.checked(X, y, groups, params, positive, outcome)
     scorings = cohort.outcome.scorings(scoring)
     with config_context(enable_metadata_routing=True):
         checked = named_arms(arms, next(iter(arms)), n_threads)

@@ -43,6 +43,7 @@ def nested_cv(
     | None = None,
     reference: str = "pca",
     positive: Any = None,
+    outcome: str | None = None,
     threshold: str | None = None,
     aggregate: str | None = None,
     external: tuple[Any, ...] | None = None,
@@ -93,13 +94,16 @@ def nested_cv(
     positive : object, default=None
         Of two classes the one that probabilities are of; by default the second in order.
         Named in all results. Where it is given, the arms see 1 for it and 0 for the other.
+    outcome : {"classes", "number", "event"} or None, default=None
+        What y is. None to tell by its values: whole numbers of at most 10 values, and
+        integers, are classes, which a count from 0 to 8 may not be.
     threshold : {"youden", "sensitivity", "specificity"} or None, default=None
         Rule by which a threshold of the probability of the positive class is chosen in
         each fold, on predictions of its inner folds. It costs one more fit for each.
     aggregate : {"mean", "max"} or None, default=None
         Make one prediction for each patient of those of several rows, such as lesions:
-        their mean, or the most suspicious. Scores then count patients; the inner folds
-        still choose by rows.
+        their mean, or the most suspicious. Scores then count patients, those of the inner
+        folds and the threshold as well; a search that an arm brings along does as it does.
     external : (X, y) or (X, y, groups), default=None
         Another cohort. Each arm is searched and fitted once more, on all rows of the
         first, and predicts it once.
@@ -159,7 +163,7 @@ def nested_cv(
     """
     import_extra("pandas")  # before hours of training, not after them
     check_options(threshold, aggregate, folder, resume, random_state)
-    cohort = Cohort.checked(X, y, groups, params, positive)
+    cohort = Cohort.checked(X, y, groups, params, positive, outcome)
     scorings = cohort.outcome.scorings(scoring)
     if aggregate is not None:
         cohort.check_patients()
@@ -189,9 +193,9 @@ def nested_cv(
     headline = next(iter(scorings))
     with StudyProgress(tasks, headline, show=verbose) as progress:
         finished = {}
-        for number, outcome in run_tasks(tasks, cohort, other, n_jobs, checkpoints):
-            finished[number] = outcome
-            progress.advance(outcome.row, outcome.timing)
+        for number, found in run_tasks(tasks, cohort, other, n_jobs, checkpoints):
+            finished[number] = found
+            progress.advance(found.row, found.timing)
     in_order = [finished[i] for i in range(len(tasks))]
     warn_once(in_order, n_folds=len(folds))
     if checkpoints is not None:

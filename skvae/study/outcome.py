@@ -3,18 +3,20 @@
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
+from skvae.arguments import check_choice
 from skvae.extras import import_extra
 
-__all__ = ["Outcome"]
+__all__ = ["KINDS", "Outcome"]
 
 Kind = Literal["classes", "number", "event"]
+KINDS = get_args(Kind)
 
 # Scores of scikit-learn that are defined for two classes only, unless averaged.
 _TWO_CLASS_SCORINGS = {
@@ -59,7 +61,9 @@ class Outcome:
     is_recoded: bool = False
 
     @classmethod
-    def checked(cls, y: ArrayLike, positive: Any = None) -> "Outcome":
+    def checked(
+        cls, y: ArrayLike, positive: Any = None, kind: str | None = None
+    ) -> "Outcome":
         """Recognise the kind of outcome and check that nothing is missing.
 
         Parameters
@@ -69,6 +73,8 @@ class Outcome:
             and a numeric one (the time), as scikit-survival has it.
         positive : object, default=None
             Of two classes the one that probabilities are of.
+        kind : {"classes", "number", "event"} or None, default=None
+            What y is; None to tell by its values, of which few whole numbers are classes.
 
         Returns
         -------
@@ -76,6 +82,13 @@ class Outcome:
             The outcome.
         """
         values = np.asarray(y)
+        if kind is not None:
+            check_choice("nested_cv", "outcome", kind, KINDS)
+        if (values.dtype.names is not None) != (kind == "event") and kind is not None:
+            what = "no" if kind == "event" else "a"
+            raise ValueError(
+                f"Got outcome={kind!r}, but y is {what} structured array of event and time."
+            )
         if values.dtype.names is not None:
             return cls(_checked_event(values), "event")
         if values.ndim != 1:
@@ -83,17 +96,10 @@ class Outcome:
         n_missing = int(import_extra("pandas").isna(values).sum())
         if n_missing:
             raise ValueError(f"Got y with {n_missing} missing values, expected none.")
-        kind = type_of_target(values, input_name="y")
-        many = values.dtype.kind == "f" and len(np.unique(values)) > _MOST_FLOAT_CLASSES
-        if kind == "continuous" or many:
+        if _holds_numbers(values, kind):
             if positive is not None:
                 raise ValueError(f"Got positive={positive!r}, but y holds numbers.")
-            return cls(values.astype(np.float64), "number")
-        if kind not in ("binary", "multiclass"):
-            raise ValueError(
-                f"Got y of type {kind}, expected class labels, numbers, or a structured "
-                "array of event and time."
-            )
+            return cls(_numbers(values), "number")
         return cls._of_classes(values, positive)
 
     @classmethod
@@ -216,6 +222,36 @@ class Outcome:
         if self.kind != "event" and is_of_numbers != (self.kind == "number"):
             what = {"number": "numbers", "classes": "classes"}[self.kind]
             raise ValueError(f"Got scoring={score!r}, but y holds {what}.")
+
+
+def _holds_numbers(y: NDArray[Any], kind: str | None) -> bool:
+    """Tell numbers from classes, by what was said or else by the values."""
+    found = type_of_target(y, input_name="y")
+    if kind == "number":
+        return True
+    if found == "continuous":
+        if kind == "classes":
+            raise ValueError(
+                f"Got outcome='classes', but y has fractions such as {y[y % 1 != 0][0]}; "
+                "expected text or whole numbers."
+            )
+        return True
+    if found not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Got y of type {found}, expected class labels, numbers, or a structured "
+            "array of event and time."
+        )
+    many = y.dtype.kind == "f" and len(np.unique(y)) > _MOST_FLOAT_CLASSES
+    return many and kind is None
+
+
+def _numbers(y: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return y.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"Got outcome='number', but y holds values such as {y[0]!r}; expected numbers."
+        ) from error
 
 
 def _event_field(y: NDArray[Any]) -> str:

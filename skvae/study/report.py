@@ -9,12 +9,12 @@ from rich.table import Table
 
 from skvae.files import written_whole
 from skvae.study.figure import comparison_figure
-from skvae.study.result import NestedCVResult
+from skvae.study.result import NestedCVResult, bounds
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-__all__ = ["summary_table", "verdict", "write_report"]
+__all__ = ["external_table", "summary_table", "verdict", "write_report"]
 
 _CHANCE = 0.5
 
@@ -48,11 +48,61 @@ def summary_table(result: NestedCVResult) -> Table:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in result.summary().itertuples(name="Row"):
-        mean = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
-        if np.isnan(row.ci_low):
-            mean = f"{row.mean:.3f} [no interval]"
+        mean = f"{row.mean:.3f} {bounds(row.ci_low, row.ci_high)}"
         table.add_row(row.arm, mean, *_comparison(row, result), str(row.n_configurations))
     return table
+
+
+def external_table(result: NestedCVResult) -> Table | None:
+    """Lay the scores on the external cohort out beside the cross-validated ones.
+
+    Parameters
+    ----------
+    result : NestedCVResult
+        What was found.
+
+    Returns
+    -------
+    rich.table.Table or None
+        One row for each arm; None where there is no external cohort.
+    """
+    if result.external_scores.empty:
+        return None
+    found = result.external()
+    tested = "ci_low" in found
+    n_patients = result.external_predictions["group"].nunique()
+    caption = "Fitted on all samples of the study. "
+    caption += (
+        "95 % intervals and p: DeLong, p after Holm."
+        if tested
+        else "Intervals are given for an AUC with one row a patient."
+    )
+    table = Table(
+        title=f"external: {found['n'].iloc[0]} samples of {n_patients} patients",
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("arm")
+    name = _short_name(result.scoring)
+    headings = [f"mean {name}", f"external {name}"]
+    headings += [f"difference to {result.reference}", "Holm p"] if tested else []
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    means = result.summary().set_index("arm")["mean"]
+    for row in found.itertuples(name="Row"):
+        table.add_row(row.arm, f"{means[row.arm]:.3f}", *_outside(row, result, tested))
+    return table
+
+
+def _outside(row: Any, result: NestedCVResult, tested: bool) -> list[str]:
+    """Return the cells of an arm's score on the external cohort."""
+    if not tested:
+        return [f"{row.score:.3f}"]
+    score = f"{row.score:.3f} {bounds(row.ci_low, row.ci_high)}"
+    if row.arm == result.reference:
+        return [score, "reference", ""]
+    return [score, f"{row.difference:+.3f}", _p(row.p_holm).removeprefix("= ")]
 
 
 def _of(result: NestedCVResult) -> str:

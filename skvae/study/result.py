@@ -21,7 +21,7 @@ from skvae.statistics.multiplicity import holm
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["NestedCVResult", "score_interval"]
+__all__ = ["NestedCVResult", "bounds", "score_interval"]
 
 # Between 0 and 1, so that an interval must stay there: on the scale of the logit.
 _SHARES = (
@@ -56,7 +56,8 @@ class NestedCVResult:
         positive class, the decision value, or the risk; for more classes one column
         `score_*` each).
     timings : DataFrame
-        Seconds of each arm and outer fold.
+        Of each arm and outer fold the seconds, and `n_trainings`: how many networks were
+        trained, where `n_fits` of the scores counts those that were found in a memory.
     scoring : str
         Name of the score.
     reference : str
@@ -275,7 +276,7 @@ class NestedCVResult:
         frame = self.summary()
         width = frame["arm"].str.len().max()
         lines = [
-            f"{row.arm:<{width}}  {row.mean:.3f} {_bounds(row.ci_low, row.ci_high)}"
+            f"{row.arm:<{width}}  {row.mean:.3f} {bounds(row.ci_low, row.ci_high)}"
             + (
                 ""
                 if np.isnan(row.p_holm)
@@ -289,7 +290,18 @@ class NestedCVResult:
             f"{self.n_samples} samples of {self.n_groups} groups, reference "
             f"{self.reference!r})"
         )
-        return "\n  ".join([title, *lines])
+        return "\n  ".join([title, *lines, *self._external_lines(width)])
+
+    def _external_lines(self, width: int) -> list[str]:
+        """Return a line for each arm on the external cohort."""
+        if self.external_scores.empty:
+            return []
+        frame = self.external()
+        lines = [f"external: {frame['n'].iloc[0]} samples"]
+        for row in frame.itertuples(name="Row"):
+            interval = bounds(row.ci_low, row.ci_high) if "ci_low" in frame else ""
+            lines.append(f"{row.arm:<{width}}  {row.score:.3f} {interval}".rstrip())
+        return lines
 
     def _arm_summary(self, arm: str, confidence: float, rope: float) -> dict[str, Any]:
         rows = self.scores[self.scores["arm"] == arm]
@@ -326,7 +338,19 @@ class NestedCVResult:
         return summary
 
 
-def _bounds(low: float, high: float) -> str:
+def bounds(low: float, high: float) -> str:
+    """Return an interval in brackets, or that there is none.
+
+    Parameters
+    ----------
+    low, high : float
+        Its bounds.
+
+    Returns
+    -------
+    str
+        With three digits each.
+    """
     return "[no interval]" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 

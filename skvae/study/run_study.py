@@ -60,7 +60,7 @@ def run_study(
     checkpoints = Checkpoints(folder)
     if restart:
         checkpoints.clear()
-    cohort = checked_cohort(inputs)
+    cohort = checked_cohort(config, inputs)
     for sign in leak_signs(cohort):
         warn_caller(f"A possible leak: {sign}.")
     arms = study_arms(config, inputs, cohort, memory=str(checkpoints.networks))
@@ -76,6 +76,7 @@ def run_study(
         scoring=list(config.scoring),
         reference=config.reference,
         positive=inputs.positive,
+        outcome=config.outcome or None,
         threshold=config.threshold or None,
         aggregate=config.aggregate or None,
         external=inputs.external,
@@ -104,11 +105,13 @@ def n_jobs(config: StudyConfig) -> int:
     return config.jobs or min(cpu_count(), _MOST_JOBS)
 
 
-def checked_cohort(inputs: StudyInputs) -> Cohort:
+def checked_cohort(config: StudyConfig, inputs: StudyInputs) -> Cohort:
     """Check the rows as a study does.
 
     Parameters
     ----------
+    config : StudyConfig
+        What to do.
     inputs : StudyInputs
         The rows.
 
@@ -117,8 +120,8 @@ def checked_cohort(inputs: StudyInputs) -> Cohort:
     Cohort
         The same, checked.
     """
-    params = inputs.params
-    return Cohort.checked(inputs.X, inputs.y, inputs.groups, params, inputs.positive)
+    columns = (inputs.y, inputs.groups, inputs.params)
+    return Cohort.checked(inputs.X, *columns, inputs.positive, config.outcome or None)
 
 
 def study_arms(

@@ -9,7 +9,7 @@ from skvae.datasets import read_features
 from skvae.datasets.table_kinds import table_kind
 from skvae.extras import import_extra
 from skvae.images import read_manifest, usable_cases
-from skvae.images.manifest import PATIENT_NAMES
+from skvae.images.manifest import COLUMNS, PATIENT_NAMES
 
 __all__ = ["names_scans", "read_scans"]
 
@@ -46,7 +46,7 @@ def read_scans(path: str, *, clinical: tuple[str, ...], **options: Any) -> Bunch
     Parameters
     ----------
     path : str
-        A csv file with the columns `Image`, `Mask` and optionally `Label`.
+        A csv file with the columns `Image`, `Mask` and optionally `Label` and `Series`.
     clinical : tuple of str
         Columns apart from the features.
     **options
@@ -61,7 +61,7 @@ def read_scans(path: str, *, clinical: tuple[str, ...], **options: Any) -> Bunch
     """
     manifest = read_manifest(path)
     usable, table = usable_cases(manifest, on_error="exclude")
-    columns = [c for c in ("Image", "Mask", "Label") if c in usable]
+    columns = [c for c in COLUMNS if c in usable]
     usable = usable.assign(Digest=table.loc[usable.index, "digest"])
     if "Mask" not in usable:
         usable = usable.drop(columns="volume_mm3")

@@ -75,7 +75,7 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
     StudyCheck
         What was found.
     """
-    cohort = checked_cohort(inputs)
+    cohort = checked_cohort(config, inputs)
     check_options(config.threshold or None, config.aggregate or None, None, False, 0)
     if config.aggregate:
         cohort.check_patients()

@@ -164,6 +164,9 @@ def _table(config: StudyConfig) -> StudyInputs:
             f"{config.external}: {row.case} is left out, {row.reason}"
             for row in other.failed.itertuples(name="Row")
         ]
+    # A table takes the second of two values for it, which may be numbers.
+    is_named = config.positive or config.outcome != "number"
+    positive = data.positive if is_named else None
     params = {}
     if config.attributes:
         params["attributes"] = _attributes(data, config.attributes)
@@ -171,7 +174,7 @@ def _table(config: StudyConfig) -> StudyInputs:
         _blocks(data),
         data.target,
         data.groups,
-        data.positive,
+        positive,
         params,
         external,
         data.dropped,

@@ -16,6 +16,8 @@ from skvae.training.devices import resolve_device
 from skvae.training.fitting import State
 from skvae.training.row_blocks import apply_in_blocks, rows_per_block
 
+BUILT = ("block_size", "module", "used_device")
+
 
 class FittedNetwork:
     """Weights and the network they belong to; pickles as numpy arrays alone.
@@ -46,7 +48,7 @@ class FittedNetwork:
         self._build()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("module", "block_size")}
+        return {k: v for k, v in self.__dict__.items() if k not in BUILT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -71,6 +73,8 @@ class FittedNetwork:
         self.module.load_state_dict(tensors, assign=True)
         # On a GPU, the weights of a recurrent network get to lie in one piece by this.
         self.module.requires_grad_(False).to(device)
+        # Which is the CPU where its own device is not there.
+        self.used_device = next(self.module.parameters()).device
         # Rows that are computed at once: constant, since the last bits depend on it.
         shapes = [self.sample_shape, *self.shapes.values()]
         self.block_size = rows_per_block(shapes, device)
@@ -123,8 +127,3 @@ class FittedNetwork:
             with_gradients=with_gradients,
             allow_nan=self.module.nan_is_padding,
         )
-
-    @property
-    def used_device(self) -> torch.device:
-        """Where it computes, which is the CPU where its own device is not there."""
-        return next(self.module.parameters()).device

@@ -11,8 +11,10 @@ from contract import KINDS, TRAINED, one_step, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.utils.validation import validate_data
 
 from skvae import Autoencoder
+from skvae.estimators import inputs
 
 pytestmark = pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 
@@ -258,6 +260,46 @@ def test_images_in_any_memory_are_the_same(kind):
         X.astype(np.uint8),
     ):
         np.testing.assert_array_equal(features(brief(kind), same, y), expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [np.float32, np.float64, np.float16, np.longdouble, np.int16, np.uint8, bool, "F", "-"],
+    ids=str,
+)
+def test_rows_that_need_no_validation_are_those_of_scikit_learn(change, monkeypatch):
+    """Arrays of plain numbers pass by its validation once an estimator is fitted."""
+    X = 9 * ROWS - 3
+    X = {"F": np.asfortranarray(X), "-": X[::-1, ::-1]}.get(change, X)
+    X = X if isinstance(change, str) else X.astype(change)
+    fitted = Autoencoder(2, max_iter=1, random_state=0).fit(X)
+    called = []
+
+    def validated(*args, **options):
+        called.append(args)
+        return validate_data(*args, **options)
+
+    monkeypatch.setattr(inputs, "validate_data", validated)
+    found = inputs.check_rows(fitted, X, reset=False)
+    assert not called
+    monkeypatch.setattr(inputs, "_stands_every_check", lambda *_: False)
+    expected = inputs.check_rows(fitted, X, reset=False)
+    assert called
+    np.testing.assert_array_equal(found, expected, strict=True)
+    assert found.flags.c_contiguous == expected.flags.c_contiguous
+    assert np.shares_memory(found, X) == np.shares_memory(expected, X)
+
+
+@pytest.mark.parametrize(
+    "X", [ROWS[:, :5], ROWS[:0], ROWS + 1j, pd.DataFrame(ROWS), ROWS.astype(object)]
+)
+def test_other_rows_are_validated(X, monkeypatch):
+    fitted = Autoencoder(2, max_iter=1, random_state=0).fit(ROWS)
+    called = []
+    monkeypatch.setattr(inputs, "validate_data", lambda *args, **_: called.append(args))
+    with contextlib.suppress(Exception):
+        inputs.check_rows(fitted, X, reset=False)
+    assert called
 
 
 def test_channels_may_be_many_in_volumes_and_are_moved_as_advised():

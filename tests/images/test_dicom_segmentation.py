@@ -89,6 +89,17 @@ def test_segments_are_placed_on_the_slices_they_were_drawn_on(series, tmp_path):
     assert sitk.ReadImage(str(path)).GetSize() == (4, 3, frames)
 
 
+def test_the_image_may_be_one_of_several_series(series, tmp_path):
+    path = written(series, tmp_path / "seg.dcm", [ORGAN])
+    for file in write_series(tmp_path / "other", VOLUME, uids=series_uids()).iterdir():
+        file.rename(series / f"other-{file.name}")
+    uid = pydicom.dcmread(path).ReferencedSeriesSequence[0].SeriesInstanceUID
+    mask = read_mask(path, image_path=series, series=uid)
+    np.testing.assert_array_equal(mask.values, ORGAN)
+    with pytest.raises(ImageFileError, match="holds 2 series, expected one"):
+        read_mask(path, image_path=series)
+
+
 @pytest.mark.parametrize("lesion", [[2], [1, 2], [0, 4]])
 def test_a_segment_of_few_slices_is_placed(series, tmp_path, lesion):
     few = np.zeros_like(ORGAN)

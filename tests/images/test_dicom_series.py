@@ -14,6 +14,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from skvae.images import ImageLoader, check_images, read_manifest
 from skvae.images.read import read_mask, read_volume
 from skvae.images.volume import ImageFileError
 
@@ -166,17 +167,58 @@ def test_a_tilted_gantry_is_refused(tmp_path):
         read_volume(tmp_path)
 
 
+def folder_of_series(folder, described, scale=1):
+    """Write a series of each description into one folder, and return their UIDs."""
+    uids = []
+    for number, description in enumerate(described):
+        uids.append(series_uids())
+        part = folder.with_name(f"{folder.name}-{number}")
+        values = (number + 1) * scale * VOLUME
+        write_series(part, values, uids=uids[-1], SeriesDescription=description)
+        folder.mkdir(exist_ok=True)
+        for file in part.iterdir():
+            file.rename(folder / f"{number}-{file.name}")
+    return [uid["SeriesInstanceUID"] for uid in uids]
+
+
 def test_several_series_are_refused_with_their_names(tmp_path):
-    uids = [series_uids(), series_uids()]
-    write_series(tmp_path / "a", VOLUME, uids=uids[0], SeriesDescription="Thorax 3.0")
-    write_series(tmp_path / "b", VOLUME[:1], uids=uids[1])
-    for file in (tmp_path / "b").iterdir():
-        file.rename(tmp_path / "a" / "other.dcm")
+    uids = folder_of_series(tmp_path / "a", ["Thorax 3.0", None])
     with pytest.raises(ImageFileError, match="holds 2 series, expected one") as caught:
         read_volume(tmp_path / "a")
     told = str(caught.value)
-    assert f"{uids[0]['SeriesInstanceUID']} (Thorax 3.0; files: 4)" in told
-    assert f"{uids[1]['SeriesInstanceUID']} (no description; files: 1)" in told
+    assert f"{uids[0]} (Thorax 3.0; files: 4)" in told
+    assert f"{uids[1]} (no description; files: 4)" in told
+
+
+def test_one_of_several_series_is_chosen_by_name(tmp_path):
+    folder = tmp_path / "a"
+    uids = folder_of_series(folder, ["Thorax 3.0", "Scout", "Scout"])
+    for factor, uid in enumerate(uids, 1):
+        values = read_volume(folder, series=uid).values
+        np.testing.assert_array_equal(values, factor * VOLUME)
+    by_name = read_volume(folder, series="Thorax 3.0").values
+    np.testing.assert_array_equal(by_name, VOLUME)
+    for name, n_named in (("Scout", 2), ("Thorax", 0)):
+        with pytest.raises(ImageFileError, match=f"'{name}' names {n_named} of .*Thorax 3"):
+            read_volume(folder, series=name)
+    with pytest.raises(ImageFileError, match="is no folder of DICOM series"):
+        read_volume(next(folder.iterdir()), series="Scout")
+
+
+def test_a_manifest_chooses_the_series(tmp_path):
+    for case, scale in (("p1", 1), ("p2", 10)):
+        uids = folder_of_series(tmp_path / case, ["Thorax", "Scout"], scale)
+    lines = ["image,series,note", "p1,Thorax,a", f"p1,{uids[0]},b", f"p2,{uids[1]},c"]
+    (tmp_path / "cases.csv").write_text("\n".join(lines))
+    table = check_images(tmp_path / "cases.csv")
+    assert list(table["usable"]) == [True, False, True]
+    assert "names 0 of" in table["reason"].iloc[1]
+    cases = read_manifest(tmp_path / "cases.csv").drop(index=1)
+    cases.loc[3] = [cases["Image"].iloc[0], "Scout", "d"]
+    for _ in range(2):  # the second time from the cache
+        X = ImageLoader(normalize=None, cache=tmp_path / "crops").fit_transform(cases)
+        for image, factor in zip(X[:, 0], (1, 20, 2), strict=True):
+            np.testing.assert_array_equal(image, factor * VOLUME)
 
 
 def test_a_file_is_one_slice(tmp_path):

@@ -62,6 +62,7 @@ def test_defaults(given, quick, outer, sizes):
         ("n_components = [8, 'x']", "Got n_components=.*, expected a list of int"),
         ("n_components = []", r"Got n_components=\[\], expected sizes of at least 1"),
         ("n_components = [8, 0]", r"Got n_components=\[8, 0\], expected sizes"),
+        ("outcome = 'event'", "Got outcome='event', expected classes or number"),
         ("outer = [5]", r"Got outer=\[5\], expected at least 2 folds and 1 repeat"),
         ("outer = [1, 5]", r"Got outer=\[1, 5\], expected at least 2 folds"),
         ("inner = 1", "Got inner=1, expected an int from 2"),

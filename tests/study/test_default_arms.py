@@ -1,9 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.model_selection import ParameterGrid
 
 from skvae.study import nested_cv
-from skvae.study.arm_features import TABLE_TRAINING, log_volume
+from skvae.study.arm_features import TABLE_TRAINING, ImagePCA, log_volume
 from skvae.study.configuration import StudyConfig
 from skvae.study.default_arms import default_arms
 from skvae.study.run_study import run_study
@@ -91,6 +94,19 @@ def test_the_components_of_images_do_not_depend_on_an_offset():
     assert r > 0.999
 
 
+def test_components_of_images_are_those_of_centred_rows():
+    rng = np.random.default_rng(0)
+    seen, new = (rng.normal(5, 1, (n, 2, 6, 6)).astype(np.float32) for n in (50, 20))
+    ours = ImagePCA(3, random_state=0)
+    pca = PCA(3, random_state=0)
+    mean = seen.reshape(50, -1).mean(axis=0, dtype=np.float64)
+    rows, others = (part.reshape(len(part), -1) - mean for part in (seen, new))
+    expected = pca.fit_transform(rows.astype(np.float32))
+    assert np.allclose(ours.fit_transform(seen), expected, atol=1e-4)
+    assert np.allclose(ours.transform(new), others @ pca.components_.T, atol=1e-4)
+    assert np.array_equal(clone(ours).fit(seen).transform(new), ours.transform(new))
+
+
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_a_grid_over_layers_trains_once_for_each_fold_and_size(monkeypatch, tmp_path):
     monkeypatch.setitem(TABLE_TRAINING, "max_iter", 2)
@@ -98,7 +114,11 @@ def test_a_grid_over_layers_trains_once_for_each_fold_and_size(monkeypatch, tmp_
     memory = str(tmp_path)
     arms = default_arms(TABLE, ["vae"], n_components=(2, 4), memory=memory)
     options = {"outer": (3, 1), "inner": 2, "reference": "vae"}
-    nested_cv(arms, TABLE, y, threshold="youden", **options)
+    result = nested_cv(arms, TABLE, y, threshold="youden", **options)
     # Two sizes in each of two inner folds, and the chosen one; three layers cost nothing,
     # nor does the threshold.
     assert n_trainings(memory) == 3 * (2 * 2 + 1)
+    assert list(result.timings["n_trainings"]) == [2 * 2 + 1] * 3
+    again = nested_cv(arms, TABLE, y, threshold="youden", **options)
+    assert list(again.timings["n_trainings"]) == [0, 0, 0]
+    pd.testing.assert_frame_equal(again.scores, result.scores, check_exact=True)

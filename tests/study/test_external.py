@@ -1,11 +1,15 @@
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae.study import delong_interval, delong_test, holm, nested_cv
+from skvae.study.report import external_table
 
 GRID = {"logisticregression__C": [0.01, 1.0]}
 
@@ -69,17 +73,48 @@ def test_files_of_the_other_cohort(first, other, tmp_path):
     pd.testing.assert_frame_equal(result.external(), again.external(), check_exact=True)
 
 
+def lines_of(table):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table)
+    return [line.strip() for line in console.export_text().splitlines()]
+
+
+def test_the_terminal_shows_both_scores_side_by_side(first, other):
+    X, y, groups = first
+    result = nested_cv(arms(), X, y, groups=groups, external=other)
+    lines = lines_of(external_table(result))
+    assert "external: 60 samples of 60 patients" in " ".join(lines)
+    mean = result.summary().set_index("arm")["mean"]
+    score = {arm: part["score"] for arm, part in result.external_predictions.groupby("arm")}
+    for arm in ("pca", "weak"):
+        (cells,) = (line.split() for line in lines if line.startswith(arm))
+        auc, low, high = delong_interval(other[1], score[arm])
+        assert cells[1] == f"{mean[arm]:.3f}"
+        assert cells[2:5] == [f"{auc:.3f}", f"[{low:.3f},", f"{high:.3f}]"]
+        assert f"{arm:<4}  {auc:.3f} [{low:.3f}, {high:.3f}]" in repr(result)
+    test = delong_test(other[1], score["weak"], score["pca"])
+    assert cells[5:] == [f"{test.difference:+.3f}", f"{test.pvalue:.3f}".lstrip("-")]
+
+
 def test_repeated_patients_have_no_interval(first, other):
     X, y, groups = first
     twice = (other[0], other[1], np.array([f"Q{i % 2 + 2 * (i // 4)}" for i in range(60)]))
     result = nested_cv(arms(), X, y, groups=groups, external=twice)
-    assert list(result.external().columns) == ["arm", "score", "n"]
+    found = result.external()
+    assert list(found.columns) == ["arm", "score", "n"]
+    lines = lines_of(external_table(result))
+    assert "60 samples of 30 patients" in " ".join(lines)
+    (cells,) = (line.split() for line in lines if line.startswith("weak"))
+    assert cells[2:] == [f"{found['score'].iloc[1]:.3f}"]
+    assert repr(result).endswith(f"weak  {found['score'].iloc[1]:.3f}")
 
 
 def test_there_is_none_unless_given(first):
     X, y, groups = first
+    result = nested_cv(arms(), X, y, groups=groups)
+    assert external_table(result) is None
     with pytest.raises(ValueError, match="no external cohort"):
-        nested_cv(arms(), X, y, groups=groups).external()
+        result.external()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -130,6 +131,61 @@ def test_whole_numbers_are_classes_and_floats_amounts():
     assert nested_cv({"pca": Ridge()}, X, np.arange(60.0)).scoring == "r2"
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, str])
+def test_a_count_may_be_said_to_be_a_number(dtype):
+    count = np.arange(90) % 9
+    X = np.random.default_rng(0).normal(count[:, None], 1.0)
+    named = nested_cv({"pca": Ridge()}, X, count.astype(dtype), outcome="number")
+    assert (named.kind, named.scoring) == ("number", "r2")
+    part = named.predictions.query("fold == 1")
+    r2 = r2_score(part["y"], part["prediction"])
+    assert named.scores["score"].iloc[0] == pytest.approx(r2)
+    assert named.summary()["mean"].item() > 0.8
+    alike = nested_cv({"pca": LogisticRegression(max_iter=999)}, X, count.astype(dtype))
+    assert (alike.kind, alike.scoring) == ("classes", "roc_auc_ovr")
+
+
+def test_many_whole_floats_may_be_said_to_be_classes():
+    y = np.arange(72.0) % 12
+    other = np.arange(24.0)[:, None], np.arange(24.0) % 12
+    arm = {"pca": LogisticRegression(max_iter=500)}
+    how = {"outcome": "classes", "scoring": "accuracy", "outer": (3, 1), "inner": 2}
+    result = nested_cv(arm, y[:, None] + 0.1, y, external=other, **how)
+    assert result.kind == "classes"
+    assert len(result.external_predictions) == 24
+
+
+@pytest.mark.parametrize(
+    ("y", "outcome", "message"),
+    [
+        (
+            np.arange(20) + 0.5,
+            "classes",
+            "outcome='classes', but y has fractions such as 0.5",
+        ),
+        (
+            np.array(["a", "b"] * 10),
+            "number",
+            "but y holds values such as .*'a'.*; expected",
+        ),
+        (np.arange(20), "event", "outcome='event', but y is no structured array"),
+        (
+            np.zeros(20, dtype=[("a", bool), ("b", float)]),
+            "number",
+            "but y is a structured",
+        ),
+        (
+            np.arange(20),
+            "regression",
+            "Got outcome='regression', but nested_cv takes one of",
+        ),
+    ],
+)
+def test_an_outcome_that_y_is_not_is_refused(y, outcome, message):
+    with pytest.raises(ValueError, match=message):
+        nested_cv({"pca": Ridge()}, np.zeros((20, 2)), y, outcome=outcome)
+
+
 @pytest.mark.parametrize("positive", ["ill", "well"])
 def test_the_positive_class_is_named_and_decides(cohort, positive):
     X, y, groups = cohort
@@ -177,6 +233,37 @@ def test_lesions_become_one_prediction_of_the_patient(lesions, aggregate):
     assert np.allclose(patients.scores["score"], auc)
     predicted = patients.predictions["prediction"] == (patients.predictions["score"] > 0.5)
     assert predicted.all()
+
+
+def test_the_inner_folds_choose_by_patients(lesions):
+    X, y, groups = lesions
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier())
+    grid = {"kneighborsclassifier__n_neighbors": [1, 5, 31]}
+    arms, how = {"pca": (model, grid)}, {"groups": groups, "threshold": "youden"}
+    result = nested_cv(arms, X, y, aggregate="max", **how)
+    rows = nested_cv(arms, X, y, **how)
+    assert not np.allclose(result.scores["inner_score"], rows.scores["inner_score"])
+    fold = draw_folds(Cohort.checked(X, y, groups, None), (5, 1), 3, 0)[1]
+    X, y, groups = X[fold.train], y[fold.train], groups[fold.train]
+
+    def by_hand(n_neighbors, inner):
+        train, test = inner
+        fitted = clone(model).set_params(kneighborsclassifier__n_neighbors=n_neighbors)
+        score = fitted.fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        frame = pd.DataFrame({"y": y[test], "score": score, "group": groups[test]})
+        return frame.groupby("group").max()
+
+    tables = {n: [by_hand(n, inner) for inner in fold.inner] for n in (1, 5, 31)}
+    means = {
+        n: np.mean([roc_auc_score(part["y"], part["score"]) for part in parts])
+        for n, parts in tables.items()
+    }
+    row = result.scores.iloc[1]
+    assert row["param_kneighborsclassifier__n_neighbors"] == max(means, key=means.get)
+    assert row["inner_score"] == pytest.approx(max(means.values()))
+    joined = pd.concat(tables[max(means, key=means.get)])
+    chosen = choose_threshold(joined["y"], joined["score"], rule="youden")
+    assert row["threshold"] == chosen
 
 
 def test_rows_of_one_name_need_groups(lesions):

@@ -63,7 +63,7 @@ def test_scans_and_clinical_columns_of_one_manifest(cases):
     arms = default_arms(inputs.X)
     assert list(arms) == ["volume", "clinical", "pca", "autoencoder", "vae"]
     steps = [name for name, _ in arms["pca"][0].steps]
-    assert steps == ["select", "load", "flatten", "centre", "features", "scale", "classify"]
+    assert steps == ["select", "load", "features", "scale", "classify"]
 
 
 def test_a_study_of_scans(cases, tmp_path):

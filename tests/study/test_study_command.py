@@ -78,6 +78,32 @@ def test_numbers(folder):
     assert len(results) == 2
 
 
+def test_a_count_of_few_values_as_a_number(folder, capsys):
+    frame = pd.read_csv("table.csv", dtype={"case": str})
+    frame["count"] = np.round(2 * (frame["a"] - frame["a"].min())).clip(0, 8).astype(int)
+    frame.to_csv("table.csv", index=False)
+    arguments = ("table.csv", "--target", "count", "--id", "case", "--arms", "radiomics")
+    as_number = ("--outcome", "number")
+    assert cli.main(["check", *arguments, *as_number, *QUICK]) == 0
+    assert "numbers from 0 to" in capsys.readouterr().out
+    assert study(*arguments, *as_number) == 0
+    assert 'outcome = "number"' in (folder / "out" / "study.toml").read_text()
+    assert summary()["radiomics"] > 0.5
+    assert set(summary("score")) == {"r2"}
+    predictions = pd.read_csv("out/predictions.csv")
+    assert set(predictions["y"]) <= set(range(9))
+    assert (predictions["prediction"] % 1 != 0).any()
+
+
+def test_two_numbers_have_no_positive_class(folder, capsys):
+    frame = pd.read_csv("table.csv", dtype={"case": str})
+    frame.assign(grade=np.arange(N) % 2).to_csv("table.csv", index=False)
+    arguments = ("table.csv", "--target", "grade", "--id", "case", "--arms", "radiomics")
+    assert study(*arguments, "--outcome", "number") == 0
+    assert study(*arguments, "--outcome", "number", "--positive", "1") == 2
+    assert "Got positive=1, but y holds numbers" in capsys.readouterr().err
+
+
 def test_three_classes(folder):
     arguments = ("--target", "grade", "--id", "case", "--arms", "radiomics,zero_rule")
     assert study("table.csv", *arguments, "--scoring", "roc_auc_ovr,accuracy") == 0
@@ -95,11 +121,12 @@ def test_forgotten_patients_are_asked_for(folder, capsys):
     assert "'patient' has the same values in several rows" in capsys.readouterr().err
 
 
-def test_another_cohort_and_a_manifest(folder):
+def test_another_cohort_and_a_manifest(folder, capsys):
     (folder / "cases.csv").write_text("case,Image\n000,x\n999,y\n")
     arguments = ("--target", "outcome", "--id", "case", "--arms", "pca,zero_rule")
     more = ("--external", "other.csv.gz", "--cases", "cases.csv")
     assert study("table.csv", *arguments, *more) == 0
+    assert "external: 36 samples of 36 patients" in capsys.readouterr().out
     external = pd.read_csv("out/external_predictions.csv", dtype=str)
     assert set(external["sample"]) == {f"E{i:03d}" for i in range(N)}
     assert pd.read_csv("out/excluded_rows.csv", dtype=str).to_numpy().tolist() == [
