@@ -18,6 +18,7 @@ pytestmark = pytest.mark.filterwarnings(
 MORE = {
     "autoencoder": skvae.Autoencoder(2),
     "channel_axis": -1,
+    "checkpoint": "a_folder_that_only_fit_makes",
     "classifier": DecisionTreeClassifier(max_depth=1),
     "cv": 2,
     "features": skvae.ConvolutionalSparseAutoencoder(2),

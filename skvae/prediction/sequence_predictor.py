@@ -6,7 +6,7 @@ import numpy as np
 
 from skvae._compat import StrOptions
 from skvae.estimators.declared import Count
-from skvae.estimators.trained import Fit
+from skvae.estimators.settled import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.features.vae import VAEFeatureExtractor
 from skvae.networks.builder import Builder

@@ -16,7 +16,8 @@ from skvae.arguments import refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
-from skvae.estimators.trained import Learned, Start, TrainedTransformer
+from skvae.estimators.settled import Learned, Start
+from skvae.estimators.trained import TrainedTransformer
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import as_masks, gathered
 from skvae.networks.blocks import ACTIVATIONS
