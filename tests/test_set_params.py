@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from contract import KINDS, OTHER, Tiny, inputs, labels, small
 from sklearn.tree import DecisionTreeClassifier
+from skorch.callbacks import EpochTimer
 
 import skvae
 
@@ -33,6 +34,7 @@ MORE = {
     "pool": "max",
     "preprocess": "rgb",
     "size": 5,
+    "skorch_callbacks": [EpochTimer],
     "stage1": skvae.UNetSegmenter(),
     "stage1_for_training": "truth",
     "stage2": skvae.UNetSegmenter(),

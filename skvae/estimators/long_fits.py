@@ -26,10 +26,10 @@ def folder_of_checkpoints(estimator: Any, n_epochs: int) -> Path | None:
             "seed each time, so that no fit would find what a killed one left; expected a "
             "number as random_state."
         )
-    if may_stop(estimator):
+    if may_stop(estimator) or estimator.skorch_callbacks:
         raise ValueError(
-            f"Got checkpoint={str(folder)!r} with callbacks that could end the fit, of "
-            "which no checkpoint knows what they had seen; expected checkpoint=None, or "
-            "progress bars alone."
+            f"Got checkpoint={str(folder)!r} with callbacks that could end the fit or "
+            "change it, of which no checkpoint knows what they had seen; expected "
+            "checkpoint=None, or progress bars alone."
         )
     return checkpoint_folder(folder)

@@ -1,5 +1,6 @@
 """What a fit has settled before it trains, as values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,3 +40,4 @@ class Fit:
     start: Start
     input_attributes: dict[str, Any]
     checkpoint: Checkpoint | None = None
+    callbacks: Sequence[Any] = ()

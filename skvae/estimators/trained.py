@@ -48,6 +48,7 @@ from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import Epoch, Fitted, epochs
 from skvae.training.host import on_host
+from skvae.training.listeners import fresh_callbacks
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
@@ -134,6 +135,14 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         when the whole is. A damaged one is named in a ``CacheWarning``, one by another
         version of torch refused. Needs ``random_state``, and no callbacks but progress
         bars; writing costs about what saving the weights three times does, each epoch.
+    skorch_callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one, as skorch's ``callbacks``; cloned for
+        each fit. Each phase of a fit is to them a training. Their ``net`` has
+        ``history``, ``module_`` and ``optimizer_``, but no predictions to score; what they
+        record in its history is in ``history_`` as well. The loss is ``train_loss``
+        there, and with early stopping ``valid_loss``; a ``KeyboardInterrupt`` of
+        ``on_epoch_end`` ends the phase. Not with ``checkpoint``; ``memory`` is not used.
+        For progress bars, see ``set_callbacks``.
     verbose : bool, default=False
         Whether to show a progress bar.
 
@@ -173,12 +182,13 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     random_state: Annotated[Any, "random_state"] = None
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
     checkpoint: Annotated[Any, str, os.PathLike, None] = None
+    skorch_callbacks: Annotated[Any, list, tuple, None] = None
     verbose: Annotated[bool, "verbose"] = False
 
     # Parameters that decide how a fitted network is read, used or watched; all others
     # decide what is trained, and so belong to the key under which it is remembered.
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
-        {"layer", "pool", "memory", "checkpoint", "verbose"}
+        {"layer", "pool", "memory", "checkpoint", "skorch_callbacks", "verbose"}
     )
     # What is taken as learned before `fit`.
     _unfitted: ClassVar[Learned] = Learned()
@@ -297,20 +307,21 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         self._selected_layers(shapes)
         refuse_missing_stages(recipe, shapes)
         folder = folder_of_checkpoints(self, recipe.n_epochs)
+        callbacks = fresh_callbacks(self.skorch_callbacks)
         if goes_on:
             refuse_another_network(self, recipe.builder, x.shape[1:], learned)
             start = Start(Fitted(self.network_.state, self.history_, self._resume))
         else:
             start = self._start(recipe, x, columns)
         checkpoint = folder and checkpoint_of(folder, recipe, data, start.fitted)
-        fit = Fit(recipe, data, learned, start, found, checkpoint)
+        fit = Fit(recipe, data, learned, start, found, checkpoint, callbacks)
 
         report = begin_fit(self, recipe.n_epochs, X)
 
         def compute() -> Fitted:
             return self._train(fit, report, resumable=resume)
 
-        if self.random_state is None or resume or may_stop(self):
+        if self.random_state is None or resume or may_stop(self) or callbacks:
             fitted = compute()
         else:
             fitted = remember(self.memory, recipe, data, compute, start.fitted)
@@ -325,9 +336,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         n_epochs = fit.recipe.n_epochs
         try:
             with epoch_bar(type(self).__name__, n_epochs, self.verbose) as move:
-                settled = fit.recipe, fit.data, fit.start.fitted, fit.checkpoint
-                n_before = len(fit.start.fitted.history) if fit.start.fitted else 0
-                for epoch in epochs(*settled):
+                start, told = fit.start.fitted, (fit.checkpoint, fit.callbacks)
+                n_before = len(start.history) if start else 0
+                for epoch in epochs(fit.recipe, fit.data, start, *told):
                     close = report()
                     move(epoch.history[-1], len(epoch.history) - n_before)
                     if close(partial(self._results_at, epoch, fit)):

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from skvae.networks.staged import stage_shapes
 from skvae.torch_settings import own_settings
 from skvae.training.batches import Batches
 from skvae.training.data import Data
+from skvae.training.listeners import Listeners
 from skvae.training.net import ObjectiveNet
 from skvae.training.phase_report import begin_report, hashes
 from skvae.training.recipe import Phase, Recipe
@@ -179,6 +180,7 @@ def epochs(
     data: Data,
     start: Fitted | None = None,
     checkpoint: Keeper | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Iterator[Epoch]:
     """Train, and yield a handle on the state after each epoch.
 
@@ -198,10 +200,12 @@ def epochs(
     checkpoint : Keeper, optional
         Where the state is kept after each epoch. If it has one, training goes on from
         there, and the epoch that it is of is yielded once more.
+    callbacks : sequence
+        skorch callbacks, which this training may change; see `Listeners`.
     """
     with own_settings(), pinned_threads(recipe.n_threads):
         log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
-        net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
+        net = ObjectiveNet(recipe, data.x.shape[1:], callbacks).initialize()
         order = generator(recipe.seed + ORDER_STREAM)
         if start is not None:
             load(net, order, start)
@@ -216,6 +220,7 @@ def epochs(
         if start is not None:
             handle.history += start.history
             handle.phases += start.phases
+        listeners = Listeners(handle, data, index, held_out)
         # The phase for which the net is ready.
         ready = 0 if start and start.resume else -1
         if (state := checkpoint and checkpoint.read()) is not None:
@@ -229,7 +234,8 @@ def epochs(
                 if handle.number != number:
                     handle.begin(number)
                 read = read_once(net, rows, valid)
-                yield from run_phase(handle, *read, progress, checkpoint)
+                with listeners.training():
+                    yield from run_phase(handle, *read, progress, listeners, checkpoint)
             progress += phase.n_epochs / recipe.n_epochs
 
 
@@ -262,6 +268,7 @@ def run_phase(
     rows: Batches,
     valid: Batches | None,
     progress: float,
+    listeners: Listeners,
     checkpoint: Keeper | None = None,
 ) -> Iterator[Epoch]:
     """Train a phase to its end, or to where validation rows say that it is enough."""
@@ -269,7 +276,10 @@ def run_phase(
     recipe, phase = net.recipe, net.phase
     step = 1 / (recipe.n_epochs * len(rows))
     patience = math.inf if valid is None else recipe.n_iter_no_change
-    while report["n_epochs"] < phase.n_epochs and handle.n_waited < patience:
+    n_batches = {k: len(b) for k, b in (("train", rows), ("valid", valid)) if b is not None}
+    stops = False
+    while report["n_epochs"] < phase.n_epochs and handle.n_waited < patience and not stops:
+        listeners.begin_epoch()
         row = {"epoch": len(handle.history) + 1}
         if len(recipe.phases) > 1 or phase.name != Phase.name:
             row["phase"] = phase.name
@@ -282,6 +292,7 @@ def run_phase(
         check_finite(row, phase)
         handle.history.append(row)
         report["n_epochs"] += 1
+        stops = listeners.end_epoch(row, n_batches)
         handle.judge(row.get("valid_loss", -math.inf))
         if checkpoint is not None:
             checkpoint.keep(whole_state(handle))

@@ -35,8 +35,8 @@ def noisy(batch, generator):
 
 
 PHASES = (
-    Phase(3, 1e-2, frozen=("encoder",), name="head"),
-    Phase(3, 1e-2, rates=(("encoder", 0.1),), annealed=True, name="finetune"),
+    Phase(3, 1e-2, frozen=("hidden", "bottleneck"), name="head"),
+    Phase(3, 1e-2, rates=(("hidden", 0.1),), annealed=True, name="finetune"),
 )
 RECIPES = {
     "plain": {"code": "plain"},
