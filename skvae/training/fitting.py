@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
+from skvae.interrupts import uninterrupted
 from skvae.networks.staged import stage_shapes
 from skvae.torch_settings import own_settings
 from skvae.training.batches import Batches
@@ -101,8 +102,11 @@ class Epoch:
         if phase.annealed:
             self.schedule = CosineAnnealingLR(net.optimizer_, phase.n_epochs)
 
-    def judge(self, loss: float) -> None:
-        """Count how long the loss has not improved; take the weights where it has."""
+    def add(self, row: dict[str, Any]) -> None:
+        """Add an epoch; take its weights where its validation loss is the best."""
+        self.history.append(row)
+        self.phases[-1]["n_epochs"] += 1
+        loss = row.get("valid_loss", -math.inf)
         better = loss < self.best_loss - self.net.recipe.tol
         self.n_waited = 0 if better else self.n_waited + 1
         if loss < self.best_loss or loss == -math.inf:
@@ -290,10 +294,9 @@ def run_phase(
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)
-        handle.history.append(row)
-        report["n_epochs"] += 1
         stops = listeners.end_epoch(row, n_batches)
-        handle.judge(row.get("valid_loss", -math.inf))
+        with uninterrupted():
+            handle.add(row)
         if checkpoint is not None:
             checkpoint.keep(whole_state(handle))
         yield handle
