@@ -21,7 +21,8 @@ def as_entries(maps: Iterable[Any]) -> np.ndarray:
 
 def is_listed(maps: Any) -> bool:
     """Whether maps come one by one: in a list, or as objects of an array or a Series."""
-    return isinstance(maps, list | tuple) or str(getattr(maps, "dtype", "")) == "object"
+    objects = str(getattr(maps, "dtype", "")) == "object" and maps.ndim > 0
+    return isinstance(maps, list | tuple) or objects
 
 
 def as_masks(masks: Any) -> Any:

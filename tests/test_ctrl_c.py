@@ -19,6 +19,7 @@ PRESSING = """
 
     import numpy as np
     import pandas as pd
+    from joblib import Parallel, delayed
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
@@ -66,6 +67,8 @@ PRESSING = """
         pipeline = make_pipeline(vae(5, memory=folder), LogisticRegression())
         grid = {"vaefeatureextractor__max_iter": [5, 6, FOREVER]}
         found = GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs)
+        # Processes are there and have imported all, as it takes them longer than to fit.
+        Parallel(n_jobs)(delayed(vae(1).fit)(X) for _ in range(2 * n_jobs))
         ready()
         try:
             found.fit(X, y)
@@ -162,7 +165,7 @@ PRESSING = """
     expected = compared()
     duration = time.perf_counter() - start
     for call, longest in {
-        fit: 1.0, search: 1.5, study: 0.8 * duration, search_in_processes: 15.0
+        fit: 1.0, search: 1.5, study: 0.8 * duration, search_in_processes: 1.5
     }.items():
         press(call, int(sys.argv[1]), longest)
 """
