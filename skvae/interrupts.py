@@ -2,10 +2,11 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["uninterrupted"]
+__all__ = ["noticed", "uninterrupted"]
 
 
 @contextmanager
@@ -26,16 +27,51 @@ def uninterrupted() -> Iterator[None]:
     ...     print(done)
     ['all of it']
     """
+    pressed: list[Any] = []
+    with _handled(lambda before, *call: pressed.append((before, call))):
+        yield
+    for before, call in pressed[:1]:
+        before(*call)
+
+
+@contextmanager
+def noticed() -> Iterator[list[Any]]:
+    """Tell Ctrl-C from a KeyboardInterrupt that somebody raises.
+
+    Yields
+    ------
+    list
+        It has an entry when Ctrl-C was pressed, which interrupts as ever.
+
+    Examples
+    --------
+    >>> with noticed() as pressed:
+    ...     try:
+    ...         raise KeyboardInterrupt
+    ...     except KeyboardInterrupt:
+    ...         print(bool(pressed))
+    False
+    """
+    pressed: list[Any] = []
+
+    def handle(before: Callable[..., Any], *call: Any) -> None:
+        pressed.append(call)
+        before(*call)
+
+    with _handled(handle):
+        yield pressed
+
+
+@contextmanager
+def _handled(handle: Callable[..., Any]) -> Iterator[None]:
+    """Let a function have Ctrl-C, and what had it before, where that can be replaced."""
     before = signal.getsignal(signal.SIGINT)
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or not callable(before):
         yield
         return
-    pressed = []
-    signal.signal(signal.SIGINT, lambda *call: pressed.append(call))
+    signal.signal(signal.SIGINT, lambda *call: handle(before, *call))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-        if pressed:
-            before(*pressed[0])

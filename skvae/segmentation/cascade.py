@@ -335,6 +335,8 @@ class CascadeSegmenter(MaskPredictor):
             return organs_of(stage1.predict_proba(images))
         cv = self.cv
         if isinstance(cv, int | np.integer):
+            if cv > len(images):
+                raise ValueError(f"Got cv={cv}, but there are only {len(images)} images.")
             cv = MaskStratifiedKFold(int(cv), ignore_label=LEFT_OUT)
         groups = columns.get("groups")
         # What is routed has arrived: groups are for the folds, all columns for `fit`.

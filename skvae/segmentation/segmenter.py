@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skvae._compat import Interval, StrOptions, fit_context
-from skvae.arguments import refuse_other_index
+from skvae.arguments import naming, refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
@@ -193,7 +193,8 @@ default=None
         """Begin with the encoder's weights of another network, where there is one."""
         if self.encoder_weights is None:
             return Start(attributes={"transfer_report_": None})
-        fitted, report = transferred(recipe.builder, self.encoder_weights)
+        with naming("encoder_weights"):
+            fitted, report = transferred(recipe.builder, self.encoder_weights)
         return Start(fitted, {"transfer_report_": report})
 
     def _check(

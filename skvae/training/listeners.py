@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
 
+from skvae.interrupts import noticed
 from skvae.training.data import Data
 from skvae.training.phase_report import hashes
 
@@ -78,7 +79,7 @@ class Listeners:
     def end_epoch(self, row: dict[str, Any], n_batches: Mapping[str, int]) -> bool:
         """Tell of an epoch, take what is recorded of it, and return whether to stop.
 
-        That is what a KeyboardInterrupt says in skorch.
+        That is what a KeyboardInterrupt says in skorch, where it is not Ctrl-C.
         """
         net = self.net
         if not net.callbacks_:
@@ -95,10 +96,13 @@ class Listeners:
         if not net.history[-1, "batches"]:
             net.history.new_batch()  # skorch's Checkpoint looks for the last one
         stops = False
-        try:
-            net.notify("on_epoch_end", **self.sets)
-        except KeyboardInterrupt:
-            stops = True
+        with noticed() as pressed:
+            try:
+                net.notify("on_epoch_end", **self.sets)
+            except KeyboardInterrupt:
+                if pressed:
+                    raise
+                stops = True
         known = {"epoch", "batches", *told}
         row |= {k: v for k, v in net.history[-1].items() if k not in known}
         return stops

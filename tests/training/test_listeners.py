@@ -1,3 +1,4 @@
+import signal
 from functools import partial
 
 import numpy as np
@@ -303,6 +304,19 @@ def test_an_interrupt_reaches_the_caller_and_the_callbacks(make_recipe, data):
     for _ in epochs(make_recipe(), data, callbacks=[Heard(log)]):
         break
     assert [name for name, *_ in log][-2:] == ["epoch ends", "train ends"]
+
+
+def test_ctrl_c_within_a_callback_is_no_early_stopping(make_recipe, data):
+    class Pressing(Heard):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    training = epochs(make_recipe(), data, callbacks=[Pressing([])])
+    handle = next(training)
+    with pytest.raises(KeyboardInterrupt):
+        next(training)
+    assert len(handle.fitted().history) == 1
 
 
 class Counting(Callback):
