@@ -1,11 +1,12 @@
 """Pickles in which functions count by what they do, to tell edited ones from the old."""
 
+import io
 import pickle
 from inspect import unwrap
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["CodePickler", "described"]
+__all__ = ["CodePickler", "code_pickle", "described"]
 
 
 class CodePickler(pickle.Pickler):
@@ -26,6 +27,40 @@ class CodePickler(pickle.Pickler):
         written = unwrap(call, stop=wraps_no_function)
         found = described(written.__code__), written.__defaults__, written.__kwdefaults__
         return item.__module__, item.__qualname__, *found
+
+
+def code_pickle(value: Any) -> bytes:
+    """Return a pickle that is the same for equal values, in each process.
+
+    Parameters
+    ----------
+    value : object
+        Made of values, classes and functions.
+
+    Returns
+    -------
+    bytes
+        To hash, not to load.
+
+    Raises
+    ------
+    TypeError
+        If something of it does not pickle.
+
+    Examples
+    --------
+    >>> code_pickle((1, len)) == code_pickle((1, len)) != code_pickle((1, sum))
+    True
+    """
+    pickled = io.BytesIO()
+    pickler = CodePickler(pickled, protocol=4)
+    # Without the memo, which would tell equal values from the same value met twice.
+    pickler.fast = True
+    try:
+        pickler.dump(value)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise TypeError(str(error)) from error
+    return pickled.getvalue()
 
 
 def wraps_no_function(function: Any) -> bool:

@@ -55,7 +55,7 @@ class MissingDependencyError(ImportError):
 
 
 class CacheWarning(UserWarning):
-    """A memory lost what it held, or could not keep it; results are right all the same."""
+    """A memory or checkpoint lost what it held, or could not keep it; results are right."""
 
 
 class ConstantCodeWarning(ConvergenceWarning):

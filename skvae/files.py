@@ -51,13 +51,15 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def writable_folder(path: str | Path) -> Path:
+def writable_folder(path: str | Path, parameter: str = "output") -> Path:
     """Make a folder and try to write to it, before anything takes time.
 
     Parameters
     ----------
     path : str or Path
         The folder.
+    parameter : str, default="output"
+        What the caller calls it, for the error.
 
     Returns
     -------
@@ -72,12 +74,11 @@ def writable_folder(path: str | Path) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / ".skvae-trial"
-        trial.write_text("")
-        trial.unlink()
+        with tempfile.TemporaryFile(dir=folder, prefix=".skvae-trial-"):
+            pass
     except OSError as error:
         raise ValueError(
-            f"Got output={str(path)!r}, expected a folder that can be written to: "
+            f"Got {parameter}={str(path)!r}, expected a folder that can be written to: "
             f"{error.strerror}."
         ) from error
     return folder

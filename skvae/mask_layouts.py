@@ -22,7 +22,7 @@ def as_entries(maps: Iterable[Any]) -> np.ndarray:
 def is_listed(maps: Any) -> bool:
     """Whether maps come one by one: in a list, or as objects of an array or a Series."""
     dtype = getattr(maps, "dtype", None)
-    of_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
+    of_objects = isinstance(dtype, np.dtype) and dtype.kind == "O" and maps.ndim > 0
     return isinstance(maps, list | tuple) or of_objects
 
 

@@ -46,6 +46,37 @@ def test_the_rate_that_is_too_high_is_named_as_the_class_has_it(kind, name):
     assert not any(f" {other}=" in str(caught.value) for other in others)
 
 
+ROUNDED = [case for case in CASES if "precision" in case[0]().get_params()]
+
+
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.PretrainingLostWarning")
+@pytest.mark.parametrize(
+    ("kind", "name"), ROUNDED, ids=[f"{kind.__name__}-{name}" for kind, name in ROUNDED]
+)
+def test_bfloat16_hides_no_divergence(kind, name):
+    X = given(kind, "images")
+    estimator = huge(kind, name).set_params(precision="bfloat16")
+    before = vars(estimator).copy()
+    with pytest.raises(NonFiniteLossError, match=rf" {name}=1e\+30"):
+        estimator.fit(X, **columns(kind, X))
+    assert vars(estimator) == before
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("kind", TRAINED, ids=lambda kind: kind.__name__)
+def test_no_network_comes_of_what_is_no_number(kind, value, precision):
+    X = given(kind, "images").copy()
+    X[(3, *[0] * (X.ndim - 1))] = value
+    estimator = small(kind)
+    if "precision" in estimator.get_params():
+        estimator.set_params(precision=precision)
+    before = vars(estimator).copy()
+    with pytest.raises(ValueError, match=r"\bX\b"):
+        estimator.fit(X, **columns(kind, X))
+    assert vars(estimator) == before
+
+
 def test_the_rate_of_what_another_holds_is_named_as_its_own():
     held = skvae.Autoencoder(2, learning_rate_init=1e30, max_iter=3)
     X = np.random.default_rng(0).random((40, 12), dtype=np.float32)

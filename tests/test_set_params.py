@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from contract import KINDS, OTHER, Tiny, inputs, labels, small
 from sklearn.tree import DecisionTreeClassifier
+from skorch.callbacks import EpochTimer
 
 import skvae
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 MORE = {
     "autoencoder": skvae.Autoencoder(2),
     "channel_axis": -1,
+    "checkpoint": "a_folder_that_only_fit_makes",
     "classifier": DecisionTreeClassifier(max_depth=1),
     "cv": 2,
     "features": skvae.ConvolutionalSparseAutoencoder(2),
@@ -32,6 +34,7 @@ MORE = {
     "pool": "max",
     "preprocess": "rgb",
     "size": 5,
+    "skorch_callbacks": [EpochTimer],
     "stage1": skvae.UNetSegmenter(),
     "stage1_for_training": "truth",
     "stage2": skvae.UNetSegmenter(),

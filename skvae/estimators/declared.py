@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from skvae._compat import Interval, shown_with_documentation
 from skvae.docstrings import complete_docstrings, merge_docstrings
+from skvae.interrupts import uninterrupted
 
 # What several parameters may be: a type for the reader, constraints for scikit-learn.
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
@@ -67,9 +68,11 @@ class DeclaredEstimator(BaseEstimator):
 
     def _become(self, results: dict[str, Any]) -> None:
         """Take the attributes of what was fitted: here alone, `fit` writes to itself."""
-        for name in [k for k in vars(self) if k.endswith("_") and not k.startswith("_")]:
-            delattr(self, name)
-        vars(self).update(results)
+        old = [k for k in vars(self) if k.endswith("_") and not k.startswith("_")]
+        with uninterrupted():
+            for name in old:
+                delattr(self, name)
+            vars(self).update(results)
 
     def _get_params_html(self, deep: bool = True, doc_link: str = "") -> Any:
         show = super()._get_params_html

@@ -3,6 +3,7 @@
 import datetime
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -223,10 +224,15 @@ def as_array(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If they are arrays of unequal shapes.
+        If they are arrays of unequal shapes, or sparse without two axes.
     """
     if isinstance(X, SparseRows):
         return X.matrix
+    if sparse.issparse(X) and len(X.shape) != 2:
+        raise ValueError(
+            f"Got X as a sparse array of shape {X.shape}, but sparse ones are taken as "
+            "rows, of two axes; expected X.toarray()."
+        )
     if sparse.issparse(X) or hasattr(X, "columns"):
         return X
     X = on_host(X)
@@ -289,12 +295,13 @@ def find_sample_shape(X: Any, image_shape: tuple[int, ...] | None) -> tuple[int,
 def _check_image_shape(
     shape: tuple[int, ...], image_shape: tuple[int, ...]
 ) -> tuple[int, ...]:
-    image_shape = tuple(int(n) for n in image_shape)
-    if not 2 <= len(image_shape) <= 4 or min(image_shape) < 1:
+    whole = all(isinstance(n, Integral) and n >= 1 for n in image_shape)
+    if not whole or not 2 <= len(image_shape) <= 4:
         raise ValueError(
-            f"Got image_shape={image_shape}, but expected (channels, *spatial) with one "
-            "to three spatial axes, all at least 1."
+            f"Got image_shape={image_shape}, but expected (channels, *spatial) of the "
+            "images in X, with one to three spatial axes, whole numbers of at least 1."
         )
+    image_shape = tuple(int(n) for n in image_shape)
     without_channel = image_shape[1:] if image_shape[0] == 1 else image_shape
     if len(shape) == 1 and shape[0] != math.prod(image_shape):
         raise ValueError(

@@ -8,10 +8,10 @@ from typing import Any
 @contextmanager
 def epoch_bar(
     name: str, n_epochs: int, verbose: bool
-) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield a function that takes the last row of the history and moves the bar."""
+) -> Iterator[Callable[[Mapping[str, Any], int], None]]:
+    """Yield a function that takes the last row of the history and how many it has."""
     if not verbose:
-        yield lambda row: None
+        yield lambda row, n_done: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -24,9 +24,9 @@ def epoch_bar(
     with Progress(*columns) as progress:
         task = progress.add_task(name, total=n_epochs, loss="")
 
-        def move(row: Mapping[str, Any]) -> None:
+        def move(row: Mapping[str, Any], n_done: int) -> None:
             shown = "valid_loss" if "valid_loss" in row else "loss"
-            progress.update(task, advance=1, loss=f"{shown} {row[shown]:.4g}")
+            progress.update(task, completed=n_done, loss=f"{shown} {row[shown]:.4g}")
 
         yield move
 

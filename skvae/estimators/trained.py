@@ -1,8 +1,8 @@
 """An estimator that trains a network, and transforms by reading its layers."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from numbers import Real
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -34,18 +34,22 @@ from skvae.estimators.declared import (
     SizesOrNone,
 )
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
+from skvae.estimators.long_fits import folder_of_checkpoints
 from skvae.estimators.progress_bars import epoch_bar
 from skvae.estimators.row_columns import check_groups, check_weight
+from skvae.estimators.settled import Fit, Learned, Start
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.staged import stage_shapes
 from skvae.objectives.batch import Objective
 from skvae.training.augmentation import as_augment
 from skvae.training.caching import remember
+from skvae.training.checkpointing import checkpoint_of, removed_at_the_end
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
 from skvae.training.fitting import Epoch, Fitted, Job, epochs
 from skvae.training.host import on_host
+from skvae.training.listeners import fresh_callbacks
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
@@ -65,37 +69,6 @@ def listed(layer: Any) -> list[Any]:
     if isinstance(layer, str):
         return [layer]
     return list(layer) if isinstance(layer, Iterable) else []
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What `fit` learns from its arguments before training, beside the rows: here nothing.
-
-    A kind whose network or objective depends on them has a class of its own.
-    """
-
-    def attributes(self) -> dict[str, Any]:
-        """Return the fitted attributes that say so."""
-        return {}
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Where training begins, and the attributes of what it borrows from."""
-
-    fitted: Fitted | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """Everything that one fit has settled before it trains."""
-
-    recipe: Recipe
-    data: Data
-    learned: Learned
-    start: Start
-    input_attributes: dict[str, Any]
 
 
 class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimator, ABC):
@@ -155,6 +128,23 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         pickles: name no folder that others, whom you do not trust, can write to. A
         damaged entry is trained again, and what cannot be kept is returned all the same,
         with a ``CacheWarning``.
+    checkpoint : str, path or None, default=None
+        Folder for the last whole epoch of a fit that is not over: of a fit that was
+        killed or interrupted, the same call goes on from there, to the same bits. Each
+        fit has a file of its own there, named for all that decides it (data,
+        parameters, seed), so that a search may share one folder; a fit of anything else
+        begins anew. The file is removed when the fit is over, that of a pretraining
+        when the whole is. A damaged one is named in a ``CacheWarning``, one by another
+        version of torch refused. Needs ``random_state``, and no callbacks but progress
+        bars; writing costs about what saving the weights three times does, each epoch.
+    skorch_callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one, as skorch's ``callbacks``; cloned for
+        each fit. Each phase of a fit is to them a training. Their ``net`` has
+        ``history``, ``module_`` and ``optimizer_``, but no predictions to score; what they
+        record in its history is in ``history_`` as well. The loss is ``train_loss``
+        there, and with early stopping ``valid_loss``; a ``KeyboardInterrupt`` of
+        ``on_epoch_end`` ends the phase. Not with ``checkpoint``; ``memory`` is not used.
+        For progress bars, see ``set_callbacks``.
     verbose : bool, default=False
         Whether to show a progress bar.
 
@@ -193,12 +183,14 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     n_threads: CountOrNone = None
     random_state: Annotated[Any, "random_state"] = None
     memory: Annotated[Any, str, HasMethods(["cache"]), None] = None
+    checkpoint: Annotated[Any, str, os.PathLike, None] = None
+    skorch_callbacks: Annotated[Any, list, tuple, None] = None
     verbose: Annotated[bool, "verbose"] = False
 
     # Parameters that decide how a fitted network is read, used or watched; all others
     # decide what is trained, and so belong to the key under which it is remembered.
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
-        {"layer", "pool", "memory", "verbose"}
+        {"layer", "pool", "memory", "checkpoint", "skorch_callbacks", "verbose"}
     )
     # What is taken as learned before `fit`.
     _unfitted: ClassVar[Learned] = Learned()
@@ -289,6 +281,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             augment=self._augment(sample_shape),
         )
 
+    @removed_at_the_end()
     def _fit(
         self,
         X: Any,
@@ -315,16 +308,19 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         shapes = stage_shapes(recipe.builder, x.shape[1:])
         self._selected_layers(shapes)
         refuse_missing_stages(recipe, shapes)
+        folder = folder_of_checkpoints(self, recipe.n_epochs)
+        callbacks = fresh_callbacks(self.skorch_callbacks)
         if goes_on:
             refuse_another_network(self, recipe.builder, x.shape[1:], learned)
             start = Start(Fitted(self.network_.state, self.history_, self._resume))
         else:
             start = self._start(recipe, x, columns)
-        fit = Fit(recipe, data, learned, start, found)
+        checkpoint = folder and checkpoint_of(folder, recipe, data, start.fitted)
+        fit = Fit(recipe, data, learned, start, found, checkpoint, callbacks)
 
         report = begin_fit(self, recipe.n_epochs, X)
 
-        kept = not (self.random_state is None or resume or may_stop(self))
+        kept = not (self.random_state is None or resume or may_stop(self) or callbacks)
 
         def compute() -> Fitted:
             job = Job(recipe, data, start.fitted) if kept else None
@@ -336,6 +332,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         else:
             fitted = remember(self.memory, recipe, data, compute, start.fitted)
         self._keep(fitted, fit)
+        if checkpoint is not None:
+            checkpoint.finish()
         report(end=True)()
         return self
 
@@ -345,9 +343,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         n_epochs = fit.recipe.n_epochs
         try:
             with epoch_bar(type(self).__name__, n_epochs, self.verbose) as move:
-                for epoch in epochs(fit.recipe, fit.data, fit.start.fitted):
+                start, told = fit.start.fitted, (fit.checkpoint, fit.callbacks)
+                n_before = len(start.history) if start else 0
+                for epoch in epochs(fit.recipe, fit.data, start, *told):
                     close = report()
-                    move(epoch.history[-1])
+                    move(epoch.history[-1], len(epoch.history) - n_before)
                     if close(partial(self._results_at, epoch, fit)):
                         break
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from skvae._compat import Interval, StrOptions, fit_context
 from skvae.arguments import check_columns
 from skvae.estimators.declared import NonNegative, ShareBelowOne, Sizes
 from skvae.estimators.inputs import check_rows
+from skvae.estimators.settled import Fit, Learned
 from skvae.estimators.targets import (
     Classes,
     Target,
@@ -22,7 +23,6 @@ from skvae.estimators.targets import (
     class_probabilities,
     decision_values,
 )
-from skvae.estimators.trained import Fit, Learned
 from skvae.features.attribute_columns import (
     LearnedAttributes,
     one_for_each,

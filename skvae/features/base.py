@@ -22,7 +22,8 @@ from skvae.estimators.declared import (
 )
 from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_interval
 from skvae.estimators.row_columns import check_weight
-from skvae.estimators.trained import Fit, Learned, TrainedTransformer
+from skvae.estimators.settled import Fit, Learned
+from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import ConstantCodeWarning, warn_caller
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
 from skvae.networks.builder import Builder

@@ -19,7 +19,7 @@ from skvae.estimators.declared import (
     Sizes,
     positional,
 )
-from skvae.estimators.trained import Fit
+from skvae.estimators.settled import Fit
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.features.base import DecodingTransformer
 from skvae.mask_layouts import gathered

@@ -7,7 +7,7 @@ import numpy as np
 
 from skvae._compat import StrOptions
 from skvae.estimators.declared import Count, InnerShare, NonNegative, positional
-from skvae.estimators.trained import Fit
+from skvae.estimators.settled import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.networks.activity import ACTIVE_SIGMOID
 from skvae.networks.builder import Builder

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae.arguments import check_columns
 from skvae.estimators.declared import CountOrNone, NonNegative, Share
 from skvae.estimators.inputs import check_rows
-from skvae.estimators.trained import Fit, Learned
+from skvae.estimators.settled import Fit, Learned
 from skvae.exceptions import PosteriorCollapseWarning, warn_caller
 from skvae.features.base import BaseAutoencoder, weighted_score
 from skvae.features.lower_bound import (

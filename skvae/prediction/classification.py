@@ -7,8 +7,8 @@ from sklearn.base import ClassifierMixin
 
 from skvae._compat import StrOptions
 from skvae.arguments import check_columns
+from skvae.estimators.settled import Learned
 from skvae.estimators.targets import Classes, class_probabilities, decision_values
-from skvae.estimators.trained import Learned
 from skvae.prediction.learned_target import LearnedTarget
 from skvae.prediction.pretrained import PretrainedPredictor
 

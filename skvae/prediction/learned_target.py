@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from skvae.estimators.settled import Learned
 from skvae.estimators.targets import Target
-from skvae.estimators.trained import Learned
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._compat import Interval, StrOptions, fit_context
 from skvae.estimators.declared import Flag, NonNegative, Positive, ShareBelowOne, Sizes
 from skvae.estimators.held_estimators import fit_of_held, refuse_fitted, with_shared
+from skvae.estimators.settled import Fit, Learned, Start
 from skvae.estimators.targets import Target
-from skvae.estimators.trained import Fit, Learned, Start, TrainedTransformer
+from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import PretrainingLostWarning, warn_caller
 from skvae.features.attri_vae import AttriVAE
 from skvae.features.base import BaseAutoencoder
@@ -69,8 +70,8 @@ class PretrainedPredictor(TrainedTransformer):
         downsampling="max", corruption="dropout_blocks", corruption_level=0.5,
         layer=["conv_3", "code"], pool="avg+max", max_iter=20)``. Where it leaves
         ``image_shape``, ``augment``, ``precision``, ``device``, ``n_threads``,
-        ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
-        given here.
+        ``verbose``, ``random_state``, ``memory`` and ``checkpoint`` at their defaults,
+        it takes those given here.
     pretrain : bool, default=True
         Whether the encoder is pretrained. Without, as a baseline, the same network is
         trained from scratch: all of it for the epochs of both phases, at the rate of
@@ -175,8 +176,7 @@ class PretrainedPredictor(TrainedTransformer):
         NonFiniteLossError
             If the loss becomes NaN or infinite.
         """
-        columns = {"sample_weight": sample_weight, "groups": groups}
-        return self._fit(X, self._phases(), y=y, **columns)
+        return self._fit(X, self._phases(), y=y, sample_weight=sample_weight, groups=groups)
 
     def _data(
         self, x: np.ndarray, known: Any, y: Any = None, **columns: Any
@@ -388,7 +388,7 @@ class PretrainedPredictor(TrainedTransformer):
         """Clone an autoencoder with what it shares with the estimator around it."""
         shared = {name: getattr(self, name) for name in SHARED} | {"random_state": seed}
         if self.random_state is not None:
-            shared["memory"] = self.memory
+            shared |= {"memory": self.memory, "checkpoint": self.checkpoint}
         return with_shared(autoencoder, shared)
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:

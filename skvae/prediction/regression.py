@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from skvae.arguments import check_columns
+from skvae.estimators.settled import Learned
 from skvae.estimators.targets import TargetScale
-from skvae.estimators.trained import Learned
 from skvae.prediction.learned_target import LearnedTarget
 from skvae.prediction.pretrained import PretrainedPredictor
 

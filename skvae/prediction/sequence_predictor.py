@@ -6,7 +6,7 @@ import numpy as np
 
 from skvae._compat import StrOptions
 from skvae.estimators.declared import Count
-from skvae.estimators.trained import Fit
+from skvae.estimators.settled import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.features.vae import VAEFeatureExtractor
 from skvae.networks.builder import Builder
@@ -51,8 +51,8 @@ class SequencePredictor(PretrainedPredictor):
         and is not trained again. ``None`` is ``VAEFeatureExtractor(16, kl_warmup=0.5,
         learning_rate_init=2e-3, max_iter=30)``, read at its mean. Where it leaves
         ``image_shape``, ``augment``, ``precision``, ``device``, ``n_threads``,
-        ``verbose``, ``random_state`` and ``memory`` at their defaults, it takes those
-        given here.
+        ``verbose``, ``random_state``, ``memory`` and ``checkpoint`` at their defaults,
+        it takes those given here.
     head_normalization : {"batch", "group"} or None, default="group"
         Normalisation of the features of a sequence and of the hidden layers of the
         head. States of a recurrent network move too fast for the running statistics of

@@ -121,9 +121,7 @@ class StackedGridSearchCV(GridSearchCV):
         return self
 
 
-def remembering(
-    estimator: BaseEstimator, folder: str
-) -> tuple[BaseEstimator, list[str]]:
+def remembering(estimator: BaseEstimator, folder: str) -> tuple[BaseEstimator, list[str]]:
     """Return a clone whose networks have a memory, and which of them had none.
 
     Parameters

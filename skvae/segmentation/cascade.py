@@ -39,6 +39,7 @@ from skvae.segmentation.masks import LearnedMasks, encode_masks, listed, of_one_
 from skvae.segmentation.out_of_fold import cross_val_predict_masks
 from skvae.segmentation.segmenter import BaseSegmenter
 from skvae.segmentation.stratified_folds import MaskStratifiedKFold
+from skvae.training.checkpointing import removed_at_the_end
 from skvae.training.data import row_blocks
 from skvae.training.host import on_host
 
@@ -208,6 +209,7 @@ class CascadeSegmenter(MaskPredictor):
     __metadata_request__fit: ClassVar = {"groups": True}
 
     @fit_context(prefer_skip_nested_validation=False)
+    @removed_at_the_end()
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Train the first stage, locate the organ in each image, train the second stage.
 
@@ -333,6 +335,8 @@ class CascadeSegmenter(MaskPredictor):
             return organs_of(stage1.predict_proba(images))
         cv = self.cv
         if isinstance(cv, int | np.integer):
+            if cv > len(images):
+                raise ValueError(f"Got cv={cv}, but there are only {len(images)} images.")
             cv = MaskStratifiedKFold(int(cv), ignore_label=LEFT_OUT)
         groups = columns.get("groups")
         # What is routed has arrived: groups are for the folds, all columns for `fit`.

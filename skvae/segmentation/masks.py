@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length
 
 from skvae.arguments import naming
-from skvae.estimators.trained import Learned
+from skvae.estimators.settled import Learned
 from skvae.estimators.unequal_sizes import ragged, refuse_other_axes
 from skvae.mask_layouts import (
     as_masks,

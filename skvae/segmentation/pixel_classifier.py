@@ -31,6 +31,7 @@ from skvae.mask_layouts import gathered
 from skvae.segmentation.mask_predictor import MaskPredictor
 from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
 from skvae.segmentation.pixels import PixelFeatures, draw_pixels, share_of
+from skvae.training.checkpointing import removed_at_the_end
 
 # What features that leave them at their defaults take from the estimator around them.
 SHARED = ("device", "n_threads", "verbose")
@@ -180,6 +181,7 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
     verbose: Annotated[bool, "verbose"] = False
 
     @fit_context(prefer_skip_nested_validation=False)
+    @removed_at_the_end()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the features on all images, and the classifier on labelled pixels.
 

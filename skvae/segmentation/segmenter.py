@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skvae._compat import Interval, StrOptions, fit_context
-from skvae.arguments import refuse_other_index
+from skvae.arguments import naming, refuse_other_index
 from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
-from skvae.estimators.trained import Learned, Start, TrainedTransformer
+from skvae.estimators.settled import Learned, Start
+from skvae.estimators.trained import TrainedTransformer
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import as_masks, gathered
 from skvae.networks.blocks import ACTIVATIONS
@@ -192,7 +193,8 @@ default=None
         """Begin with the encoder's weights of another network, where there is one."""
         if self.encoder_weights is None:
             return Start(attributes={"transfer_report_": None})
-        fitted, report = transferred(recipe.builder, self.encoder_weights)
+        with naming("encoder_weights"):
+            fitted, report = transferred(recipe.builder, self.encoder_weights)
         return Start(fitted, {"transfer_report_": report})
 
     def _check(

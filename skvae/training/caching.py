@@ -1,10 +1,8 @@
 """Fitted networks kept in a joblib memory, each trained once whoever asks first."""
 
 import hashlib
-import io
 import logging
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from filelock import FileLock
 from sklearn.utils.validation import check_memory
 
-from skvae.code_pickler import CodePickler
+from skvae.code_pickler import code_pickle
 from skvae.exceptions import CacheWarning, warn_caller
 from skvae.training.cache_entries import DamagedEntryError, read_entry, write_entry
 from skvae.training.data import Data
@@ -37,19 +35,15 @@ log = logging.getLogger(__name__)
 def cache_key(recipe: Recipe, data: Data, start: Fitted | None = None) -> str:
     """Return a hash of everything that a fitted network depends on."""
     started = hashes(start.state, "start") if start is not None else None
-    pickled = io.BytesIO()
-    pickler = CodePickler(pickled, protocol=4)
-    # Without the memo, which would tell equal values from the same value met twice.
-    pickler.fast = True
     try:
-        pickler.dump((SCHEMA, torch.__version__, recipe, data.digest(), started))
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        pickled = code_pickle((SCHEMA, torch.__version__, recipe, data.digest(), started))
+    except TypeError as error:
         raise ValueError(
             f"Got memory= with augment={recipe.augment!r}, but what decides the training "
             f"must pickle to be remembered ({error}); expected a function of a module, or "
             "a RandomAugment."
         ) from error
-    return hashlib.sha256(pickled.getvalue()).hexdigest()
+    return hashlib.sha256(pickled).hexdigest()
 
 
 def n_trainings(memory: Any) -> int:

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,10 +12,12 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils import _pytree as pytree
 
 from skvae.exceptions import NonFiniteLossError
+from skvae.interrupts import uninterrupted
 from skvae.networks.staged import stage_shapes
 from skvae.torch_settings import own_settings
 from skvae.training.batches import Batches
 from skvae.training.data import Data
+from skvae.training.listeners import Listeners
 from skvae.training.net import ObjectiveNet
 from skvae.training.phase_report import begin_report, hashes
 from skvae.training.recipe import Phase, Recipe
@@ -23,6 +25,7 @@ from skvae.training.row_blocks import apply_in_blocks, rows_per_block
 from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
 from skvae.training.threads import pinned_threads
+from skvae.training.whole_state import restore, whole_state
 
 State = Mapping[str, np.ndarray]
 
@@ -78,6 +81,25 @@ class Epoch:
     """A handle on the epoch to keep: the last whole one or, with validation, the best.
 
     Arrays are copied to the host only when they are kept.
+
+    Parameters
+    ----------
+    net : ObjectiveNet
+        What is trained.
+    history : list of dict
+        A row per epoch.
+    order : torch.Generator
+        Draws the order of the rows.
+    weights : mapping of str to Tensor
+        Those to keep.
+    phases : list of dict
+        A row per phase.
+    number : int or None
+        Of the phase of the recipe that has begun.
+    schedule : CosineAnnealingLR or None
+        Of its learning rate.
+    best_loss, n_waited : float, int
+        Of the epoch to keep, and for how many the loss has not improved since.
     """
 
     net: ObjectiveNet
@@ -85,6 +107,30 @@ class Epoch:
     order: torch.Generator
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
     phases: list[dict[str, Any]] = field(default_factory=list)
+    number: int | None = None
+    schedule: CosineAnnealingLR | None = None
+    best_loss: float = math.inf
+    n_waited: int = 0
+
+    def begin(self, number: int) -> None:
+        """Begin the phase of a number, for which the net is ready."""
+        phase, net = self.net.phase, self.net
+        self.number, self.best_loss, self.n_waited = number, math.inf, 0
+        self.phases.append(begin_report(phase, net.module_))
+        self.schedule = None
+        if phase.annealed:
+            self.schedule = CosineAnnealingLR(net.optimizer_, phase.n_epochs)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add an epoch; take its weights where its validation loss is the best."""
+        self.history.append(row)
+        self.phases[-1]["n_epochs"] += 1
+        loss = row.get("valid_loss", -math.inf)
+        better = loss < self.best_loss - self.net.recipe.tol
+        self.n_waited = 0 if better else self.n_waited + 1
+        if loss < self.best_loss or loss == -math.inf:
+            self.best_loss = loss
+            self.take()
 
     def take(self) -> None:
         """Remember the weights of this epoch, in buffers that are used again."""
@@ -136,13 +182,29 @@ class Epoch:
         )
 
 
+class Keeper(Protocol):
+    """Where the state of an unfinished training is kept."""
+
+    def read(self) -> Mapping[str, Any] | None:
+        """Return the last state that was kept, if there is one."""
+
+    def keep(self, state: Mapping[str, Any]) -> None:
+        """Keep a state in place of the one before."""
+
+
 def train(recipe: Recipe, data: Data, start: Fitted | None = None) -> Fitted:
     """Train to the end of the budget; a pure function of its arguments."""
     *_, last = epochs(recipe, data, start)
     return last.fitted()
 
 
-def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[Epoch]:
+def epochs(
+    recipe: Recipe,
+    data: Data,
+    start: Fitted | None = None,
+    checkpoint: Keeper | None = None,
+    callbacks: Sequence[Any] = (),
+) -> Iterator[Epoch]:
     """Train, and yield a handle on the state after each epoch.
 
     The same handle is yielded each time. When training is interrupted within an
@@ -158,10 +220,15 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         Where to start from, if not from new weights; its ``resume`` part makes
         training go on bit for bit as if it had not stopped. Weights that its state
         lacks are new.
+    checkpoint : Keeper, optional
+        Where the state is kept after each epoch. If it has one, training goes on from
+        there, and the epoch that it is of is yielded once more.
+    callbacks : sequence
+        skorch callbacks, which this training may change; see `Listeners`.
     """
     with own_settings(), pinned_threads(recipe.n_threads):
         log.info("training %s on %d rows", recipe.builder.cls.__name__, len(data))
-        net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
+        net = ObjectiveNet(recipe, data.x.shape[1:], callbacks).initialize()
         order = generator(recipe.seed + ORDER_STREAM)
         if start is not None:
             load(net, order, start)
@@ -176,16 +243,33 @@ def epochs(recipe: Recipe, data: Data, start: Fitted | None = None) -> Iterator[
         if start is not None:
             handle.history += start.history
             handle.phases += start.phases
+        listeners = Listeners(handle, data, index, held_out)
+        # The phase for which the net is ready.
+        ready = 0 if start and start.resume else -1
+        if (state := checkpoint and checkpoint.read()) is not None:
+            restore(handle, state)
+            ready = state["number"]
+            yield handle
         for number, phase in enumerate(recipe.phases):
-            if number or not (start and start.resume):
-                net.begin(phase)
-            if phase.encode_once:
-                encoded = rows.with_rows(encode(net, data.x))
-                encoded_valid = None if held_out is None else encoded.others(held_out)
-                yield from run_phase(phase, handle, encoded, encoded_valid, progress)
-            else:
-                yield from run_phase(phase, handle, rows, valid, progress)
+            if number >= ready:
+                if number > ready:
+                    net.begin(phase)
+                if handle.number != number:
+                    handle.begin(number)
+                read = read_once(net, rows, valid)
+                with listeners.training():
+                    yield from run_phase(handle, *read, progress, listeners, checkpoint)
             progress += phase.n_epochs / recipe.n_epochs
+
+
+def read_once(
+    net: ObjectiveNet, rows: Batches, valid: Batches | None
+) -> tuple[Batches, Batches | None]:
+    """Return the rows as a phase reads them: encoded, where the encoder is frozen."""
+    if not net.phase.encode_once:
+        return rows, valid
+    encoded = rows.with_rows(encode(net, rows.arrays["x"]))
+    return encoded, None if valid is None else encoded.others(valid.index.numpy())
 
 
 def encode(net: ObjectiveNet, x: np.ndarray) -> np.ndarray:
@@ -203,40 +287,38 @@ def encode(net: ObjectiveNet, x: np.ndarray) -> np.ndarray:
 
 
 def run_phase(
-    phase: Phase,
     handle: Epoch,
     rows: Batches,
     valid: Batches | None,
     progress: float,
+    listeners: Listeners,
+    checkpoint: Keeper | None = None,
 ) -> Iterator[Epoch]:
-    """Train one phase; with validation rows, keep the best epoch and stop early."""
-    net = handle.net
-    recipe = net.recipe
+    """Train a phase to its end, or to where validation rows say that it is enough."""
+    net, report = handle.net, handle.phases[-1]
+    recipe, phase = net.recipe, net.phase
     step = 1 / (recipe.n_epochs * len(rows))
-    report = begin_report(phase, net.module_)
-    handle.phases.append(report)
-    best_loss, n_waited = math.inf, 0
-    schedule = CosineAnnealingLR(net.optimizer_, phase.n_epochs) if phase.annealed else None
-    for number in range(phase.n_epochs):
+    patience = math.inf if valid is None else recipe.n_iter_no_change
+    n_batches = {k: len(b) for k, b in (("train", rows), ("valid", valid)) if b is not None}
+    stops = False
+    while report["n_epochs"] < phase.n_epochs and handle.n_waited < patience and not stops:
+        listeners.begin_epoch()
         row = {"epoch": len(handle.history) + 1}
         if len(recipe.phases) > 1 or phase.name != Phase.name:
             row["phase"] = phase.name
-        row |= record(net.run_epoch(rows, progress + number / recipe.n_epochs, step))
-        if schedule is not None:
-            schedule.step()
+        done = progress + report["n_epochs"] / recipe.n_epochs
+        row |= record(net.run_epoch(rows, done, step))
+        if handle.schedule is not None:
+            handle.schedule.step()
         if valid is not None:
             row |= {f"valid_{k}": v for k, v in record(net.evaluate(valid)).items()}
         check_finite(row, phase)
-        handle.history.append(row)
-        report["n_epochs"] += 1
-        loss = -math.inf if valid is None else row["valid_loss"]
-        n_waited = 0 if loss < best_loss - recipe.tol else n_waited + 1
-        if loss < best_loss or valid is None:
-            best_loss = loss
-            handle.take()
+        stops = listeners.end_epoch(row, n_batches)
+        with uninterrupted():
+            handle.add(row)
+        if checkpoint is not None:
+            checkpoint.keep(whole_state(handle))
         yield handle
-        if valid is not None and n_waited >= recipe.n_iter_no_change:
-            break
     if valid is not None:
         net.module_.load_state_dict(handle.weights)
     report |= hashes(net.module_.state_dict(), "after")

@@ -1,15 +1,17 @@
 """The one skorch net of the library: a loss of named terms, and a lean epoch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from skorch import NeuralNet
+from skorch.utils import TeeGenerator
 from torch import Tensor, nn
 
 from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
+from skvae.training.listeners import BATCHES, GRADIENTS, overridden
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import NOISE_STREAM, PrivateRandomness, generator
 
@@ -28,16 +30,20 @@ class ObjectiveNet(NeuralNet):
         What to train, and how.
     sample_shape : tuple of int
         Shape of one row.
+    callbacks : sequence
+        skorch callbacks, or pairs of a name and one, which are initialized with the net.
     """
 
-    def __init__(self, recipe: Recipe, sample_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, recipe: Recipe, sample_shape: tuple[int, ...], callbacks: Sequence[Any] = ()
+    ) -> None:
         lbfgs = recipe.solver == "lbfgs"
         super().__init__(
             recipe.builder,
             criterion=nn.Identity,
             optimizer=torch.optim.LBFGS if lbfgs else torch.optim.Adam,
             train_split=None,
-            callbacks=None,
+            callbacks=list(callbacks) or None,
             verbose=0,
             device=recipe.device,
         )
@@ -67,6 +73,13 @@ class ObjectiveNet(NeuralNet):
     @property
     def _default_callbacks(self) -> list:
         return []
+
+    def initialize_callbacks(self) -> "ObjectiveNet":
+        """Initialize the callbacks, and find out what they listen to."""
+        super().initialize_callbacks()
+        self.tells_of_batches_ = overridden(self.callbacks_, BATCHES)
+        self.tells_of_gradients_ = overridden(self.callbacks_, GRADIENTS)
+        return self
 
     def initialize_module(self) -> "ObjectiveNet":
         """Build the network with a generator of its own."""
@@ -124,10 +137,29 @@ class ObjectiveNet(NeuralNet):
         for batch in batches:
             if augment is not None:
                 batch = augment(batch, self.generator_)
-            record.add(*self.train_step(batch._replace(progress=progress)))
+            batch = batch._replace(progress=progress)
+            record.add(*self.told(self.train_step, batch, training=True))
             del batch  # the next one can take its place in memory
             progress += step
         return record.means()
+
+    def told(
+        self, step: Callable[[Batch], tuple[Terms, Tensor]], batch: Batch, *, training: bool
+    ) -> tuple[Terms, Tensor]:
+        """Take a step on a batch, and tell of it the callbacks that listen to batches."""
+        if not self.tells_of_batches_:
+            return step(batch)
+        pair, kind = (batch.x, batch.y), "train" if training else "valid"
+        self.notify("on_batch_begin", batch=pair, training=training)
+        terms, weights = step(batch)
+        share = shares(weights)
+        loss = torch.stack([mean_term(term, share) for term in terms.values()]).sum()
+        self.history.record_batch(f"{kind}_loss", loss.item())
+        self.history.record_batch(f"{kind}_batch_size", len(batch.x))
+        # There is no single prediction.
+        heard = {"batch": pair, "training": training, "loss": loss, "y_pred": None}
+        self.notify("on_batch_end", **heard)
+        return terms, weights
 
     def train_step(self, batch: Batch) -> tuple[Terms, Tensor]:
         """Take one step; return the terms before it and the weight of each sample."""
@@ -172,6 +204,10 @@ class ObjectiveNet(NeuralNet):
         torch.autograd.backward(
             moved, [share if term.ndim else torch.ones_like(term) for term in moved]
         )
+        if self.tells_of_gradients_:
+            found = TeeGenerator(self.get_all_learnable_params())
+            heard = {"batch": (batch.x, batch.y), "training": True}
+            self.notify("on_grad_computed", named_parameters=found, **heard)
         if clipped and self.recipe.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trained_, self.recipe.max_grad_norm)
         if remember:
@@ -184,10 +220,13 @@ class ObjectiveNet(NeuralNet):
         self.module_.eval()
         record = EpochTerms()
         for batch in batches:
-            terms = self.objective_(self.walk(batch, None), batch)
-            record.add(terms, self.weights(batch)[0])
+            record.add(*self.told(self.validation_step, batch, training=False))
         self.train_mode()
         return record.means()
+
+    def validation_step(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Return the terms of a batch without noise, and the weight of each sample."""
+        return self.objective_(self.walk(batch, None), batch), self.weights(batch)[0]
 
     def walk(
         self, batch: Batch, noise: Mapping[str, Tensor] | None

@@ -1,8 +1,9 @@
 """Many fits of one architecture, trained side by side with the bits of single fits."""
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from skvae.training.batches import Batches
 from skvae.training.data import Data
 from skvae.training.fitting import Epoch, Fitted, Job, check_finite, load
 from skvae.training.net import ObjectiveNet
-from skvae.training.phase_report import begin_report, hashes
 from skvae.training.recipe import Phase
 from skvae.training.seeding import ORDER_STREAM, generator
 from skvae.training.split import validation_split
@@ -39,6 +39,28 @@ class InexactStackError(Exception):
     """Stacked networks have other bits than single ones."""
 
 
+@dataclass(eq=False)
+class EpochInStack(Epoch):
+    """The epoch to keep of a network whose weights lie in a stack.
+
+    Parameters
+    ----------
+    find_state : callable
+        Returns the weights and buffers as they are.
+    """
+
+    find_state: Callable[[], Tensors] = dict
+
+    def take(self) -> None:
+        """Remember the weights of this epoch; without validation, of the last alone."""
+        recipe = self.net.recipe
+        last = self.phases[-1]["n_epochs"] == recipe.n_epochs
+        if last or recipe.validation_fraction is not None:
+            state = self.find_state()
+            names = self.net.module_.state_dict()
+            self.weights = {name: state[name].clone() for name in names}
+
+
 class Member:
     """One network of a stack: what it has for itself.
 
@@ -56,19 +78,18 @@ class Member:
         self.offset = offset
         self.net = ObjectiveNet(recipe, data.x.shape[1:]).initialize()
         order = generator(recipe.seed + ORDER_STREAM)
-        self.handle = Epoch(self.net, [], order)
+        self.handle = EpochInStack(self.net, [], order)
         if job.start is not None:
             load(self.net, order, job.start)
             self.handle.history += job.start.history
             self.handle.phases += job.start.phases
         self.net.begin(recipe.phases[0])
+        self.handle.begin(0)
         split = validation_split(data, recipe.validation_fraction, recipe.seed)
         self.rows = Batches(data, split[0], recipe.batch_size, "cpu", order)
         self.valid = None if split[1] is None else self.rows.others(split[1])
-        self.handle.phases.append(begin_report(recipe.phases[0], self.net.module_))
         self.numbers = numbers_of(recipe.objective) | module_numbers_of(self.net.module_)
         self.progress = 0.0
-        self.best_loss, self.n_waited = math.inf, 0
         self.training = True
         self.error: NonFiniteLossError | None = None
 
@@ -77,20 +98,20 @@ class Member:
         """Learning rate and weight decay."""
         return self.recipe.phases[0].learning_rate, self.recipe.weight_decay
 
+    @property
+    def n_epochs(self) -> int:
+        """How many it has trained."""
+        n_epochs: int = self.handle.phases[-1]["n_epochs"]
+        return n_epochs
+
     def begin_epoch(self) -> None:
         """Draw the order of the rows, and the noise of each batch."""
-        recipe, n_done = self.recipe, len(self.handle.history) - self.n_before
         (order,) = self.rows.windows()
         self.cuts = list(self.rows.cuts(len(order)))
         self.order = order + self.offset
         noise = self.net.noise_
         self.noise = [self.net.draw(b - a) if noise else None for a, b in self.cuts]
-        self.progress = n_done / recipe.n_epochs
-
-    @property
-    def n_before(self) -> int:
-        """Epochs that were trained before this fit."""
-        return len(self.handle.history) - self.handle.phases[-1]["n_epochs"]
+        self.progress = self.n_epochs / self.recipe.n_epochs
 
     def size_of(self, number: int) -> int:
         """Rows of a batch of this epoch; 0 behind the last."""
@@ -99,9 +120,7 @@ class Member:
         first, stop = self.cuts[number]
         return stop - first
 
-    def close_epoch(
-        self, means: Means, valid: Means | None, state: Callable[[], Tensors]
-    ) -> None:
+    def close_epoch(self, means: Means, valid: Means | None) -> None:
         """Write the epoch's row of the history; stop where training is at its end.
 
         Parameters
@@ -110,49 +129,29 @@ class Member:
             Means of the terms.
         valid : dict of str to float or None
             Theirs on held out rows.
-        state : callable
-            Returns the weights and buffers.
         """
-        recipe, history = self.recipe, self.handle.history
-        row: dict = {"epoch": len(history) + 1}
-        if recipe.phases[0].name != Phase.name:
-            row["phase"] = recipe.phases[0].name
+        recipe, handle = self.recipe, self.handle
+        (phase,) = recipe.phases
+        row: dict[str, Any] = {"epoch": len(handle.history) + 1}
+        if phase.name != Phase.name:
+            row["phase"] = phase.name
         row |= {"loss": sum(means.values())} | means
         if valid is not None:
-            valid = {"loss": sum(valid.values())} | valid
             row |= {f"valid_{name}": value for name, value in valid.items()}
+            row["valid_loss"] = sum(valid.values())
         try:
-            check_finite(row, recipe.phases[0])
+            check_finite(row, phase)
         except NonFiniteLossError as error:
             self.error, self.training = error, False
             return
-        history.append(row)
-        report = self.handle.phases[-1]
-        report["n_epochs"] += 1
-        over = report["n_epochs"] == recipe.n_epochs
-        if valid is not None:
-            loss = row["valid_loss"]
-            improved = loss < self.best_loss - recipe.tol
-            self.n_waited = 0 if improved else self.n_waited + 1
-            if loss < self.best_loss:
-                self.best_loss = loss
-                self.take(state())
-            over |= self.n_waited >= recipe.n_iter_no_change
-        elif over:
-            self.take(state())
-        self.training = not over
-
-    def take(self, state: Tensors) -> None:
-        """Keep weights and buffers as those of the best epoch so far."""
-        self.net.module_.load_state_dict(state)
-        self.handle.take()
+        handle.add(row)
+        enough = valid is not None and handle.n_waited >= recipe.n_iter_no_change
+        self.training = self.n_epochs < recipe.n_epochs and not enough
 
     def result(self) -> Fitted | NonFiniteLossError:
         """Return the fitted network, or why there is none."""
         if self.error is not None:
             return self.error
-        report = self.handle.phases[-1]
-        report |= hashes(self.handle.weights, "after")
         try:
             return self.handle.fitted()
         except NonFiniteLossError as error:
@@ -204,7 +203,8 @@ class Stack:
             for k, member in enumerate(self.members):
                 if member.training:
                     held_out = None if valid is None else valid[k]
-                    member.close_epoch(means[k], held_out, partial(self.state_of, k))
+                    member.handle.find_state = partial(self.state_of, k)
+                    member.close_epoch(means[k], held_out)
             self.drop_finished()
         return [member.result() for member in self.in_order]
 
@@ -332,7 +332,9 @@ class Stack:
                 **{name: column[0] for name, column in columns.items()},
                 progress=self.members[first + k].progress,
             )
-            noise = None if inputs.noise is None else {n: v[k] for n, v in inputs.noise.items()}
+            noise = (
+                None if inputs.noise is None else {n: v[k] for n, v in inputs.noise.items()}
+            )
             alone = net.backward(batch, noise, net.weights(batch)[1], clipped=False)
             pairs = [
                 *((g[k], p.grad) for g, p in zip(gradients, net.trained_, strict=True)),
@@ -370,4 +372,6 @@ def side_by_side(datas: Sequence[Data]) -> tuple[dict[str, np.ndarray], list[int
             different.append(data.columns())
         offsets.append(begin[key])
     names = different[0]
-    return {n: np.concatenate([columns[n] for columns in different]) for n in names}, offsets
+    return {
+        n: np.concatenate([columns[n] for columns in different]) for n in names
+    }, offsets

@@ -61,9 +61,7 @@ class StackedTerms:
         return found
 
 
-def block_means(
-    terms: Terms, weights: Sequence[Tensor | None]
-) -> list[dict[str, float]]:
+def block_means(terms: Terms, weights: Sequence[Tensor | None]) -> list[dict[str, float]]:
     """Return the mean of each term of networks with one number of rows."""
     n_networks, n_rows = next(iter(terms.values())).shape
     given = [weight for weight in weights if weight is not None]

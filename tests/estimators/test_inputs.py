@@ -319,6 +319,12 @@ def test_batch_norm_never_meets_a_single_row(kind, n_samples):
     assert np.isfinite(features(estimator, ROWS[:n_samples])).all()
 
 
+@pytest.mark.parametrize("shape", [[[2]], (("a",),), (1, 3.5, 4), (1, 0, 4), (12,), ()])
+def test_an_image_shape_that_is_none_is_named(shape):
+    with pytest.raises(ValueError, match=r"^Got image_shape=.*whole numbers of at least 1"):
+        small(Autoencoder, image_shape=shape).fit(ROWS)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     X=st.one_of(

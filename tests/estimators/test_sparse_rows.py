@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import pytest
-from contract import KINDS, labels, small
+from contract import KINDS, fitted, labels, small
 from scipy import sparse
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
@@ -152,3 +152,15 @@ def test_layers_are_probed_on_sparse_rows():
         layer_probe(probed, rows, y, cv=2).folds() for rows in (sparse.csr_array(X), X)
     )
     pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("shape", [(7,), (6, 2, 3, 3)])
+def test_sparse_arrays_of_other_axes_are_no_rows(kind, shape):
+    """They were read as rows of their second axis."""
+    images = sparse.coo_array(np.ones(shape))
+    with pytest.raises((TypeError, ValueError), match=r"\bX\b"):
+        small(kind).fit(images, np.zeros(shape[0], int))
+    name = "transform" if hasattr(kind, "transform") else "predict"
+    with pytest.raises((TypeError, ValueError), match=r"\bX\b"):
+        getattr(fitted(kind, "images"), name)(images)
