@@ -59,7 +59,7 @@ def begin_fit(estimator: Any, n_epochs: int, X: Any) -> Callable[..., Any]:
 
 
 def routed_fit_params(search: Any, params: dict[str, Any]) -> Any:
-    """What a search hands to its estimator's fit, and to the split of its folds."""
+    """Return what a search hands to its estimator's fit, and to the split of its folds."""
     return search._get_routed_params_for_fit(params)
 
 

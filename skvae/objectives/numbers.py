@@ -21,7 +21,7 @@ def number(default: Any = ...) -> Any:
 
 
 def times(value: float | Tensor, term: Tensor) -> Tensor:
-    """Return a number times a term, in the dtype of the term whatever that of the number."""
+    """Return a number times a term, in the dtype of the term."""
     return (value.to(term.dtype) if isinstance(value, Tensor) else value) * term
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
-from skvae._compat import rows_of_params, routed_fit_params, take_rows
+from skvae._compat import routed_fit_params, rows_of_params, take_rows
 from skvae.search.training_ahead import PlannedFit, networks_of, train_ahead, trainings
 
 __all__ = ["fill_cache", "fits_of_search"]

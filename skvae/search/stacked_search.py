@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
 from skvae.search.fill_cache import fits_of_search, folds_of
-from skvae.search.training_ahead import networks_of, train_ahead, trainings
+from skvae.search.training_ahead import networks_of, train_stackable, trainings
 
 __all__ = ["StackedGridSearchCV", "remembering"]
 
@@ -112,7 +112,7 @@ class StackedGridSearchCV(GridSearchCV):
                     self.cv,
                     with_whole=bool(self.refit) and n_trainings <= MOST_REFITS,
                 )
-                self.n_trained_ = train_ahead(fits, self.n_jobs)
+                self.n_trained_ = train_stackable(fits, self.n_jobs)
                 super().fit(X, y, **params)
             finally:
                 self.estimator, self.cv = estimator, cv

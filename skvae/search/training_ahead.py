@@ -1,6 +1,6 @@
 """Which networks a search will train, found before it begins, and trained side by side."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
@@ -9,10 +9,10 @@ from sklearn.pipeline import Pipeline
 from skvae.estimators.collected_fits import CollectedFitError, collect
 from skvae.estimators.trained import TrainedTransformer
 from skvae.training.caching import cache_key, remember
-from skvae.training.fitting import Fitted
-from skvae.training.stacking import train_many
+from skvae.training.fitting import Fitted, Job
+from skvae.training.stacking import train_many, why_alone
 
-__all__ = ["PlannedFit", "networks_of", "train_ahead", "trainings"]
+__all__ = ["PlannedFit", "networks_of", "train_ahead", "train_stackable", "trainings"]
 
 
 class PlannedFit:
@@ -35,6 +35,7 @@ class PlannedFit:
         self.X = X
         self.y = y
         self.params = params
+        self.n_trained = 0
 
     def next_training(self) -> CollectedFitError | None:
         """Return the first network that it would train and that is in no memory."""
@@ -42,7 +43,31 @@ class PlannedFit:
         return collect(lambda: estimator.fit(self.X, self.y, **self.params))
 
 
-def train_ahead(fits: Iterable[PlannedFit], n_jobs: int | None = None) -> int:
+def train_stackable(fits: Sequence[PlannedFit], n_jobs: int | None = None) -> int:
+    """Train those networks of several fits ahead that can be stacked; leave the others.
+
+    Parameters
+    ----------
+    fits : sequence of PlannedFit
+        What will be fitted later, the like of one another.
+    n_jobs : int or None, default=None
+        Stacks that are trained at the same time.
+
+    Returns
+    -------
+    n_trained : int
+        How many networks were trained.
+    """
+    # Where the first cannot be stacked, none is gone through.
+    first = fits[0].next_training() if fits else None
+    if first is None or first.job is None or why_alone(first.job):
+        return 0
+    return train_ahead(fits, n_jobs, only_stacks=True)
+
+
+def train_ahead(
+    fits: Iterable[PlannedFit], n_jobs: int | None = None, *, only_stacks: bool = False
+) -> int:
     """Train the networks of several fits side by side, into the memories that they have.
 
     A fit with several networks, one behind the other, is gone through as often: the
@@ -54,6 +79,8 @@ def train_ahead(fits: Iterable[PlannedFit], n_jobs: int | None = None) -> int:
         What will be fitted later, and then finds its networks.
     n_jobs : int or None, default=None
         Stacks that are trained at the same time.
+    only_stacks : bool, default=False
+        Whether to leave networks that can only be trained alone to their fits.
 
     Returns
     -------
@@ -64,20 +91,22 @@ def train_ahead(fits: Iterable[PlannedFit], n_jobs: int | None = None) -> int:
     n_rounds = max((len(networks_of(fit.estimator)) for fit in left), default=0)
     n_trained = 0
     for _ in range(n_rounds):
-        found: dict[str, CollectedFitError] = {}
+        found: dict[str, tuple[PlannedFit, CollectedFitError, Job]] = {}
         waiting = []
         for fit in left:
             collected = fit.next_training()
             if collected is None or collected.job is None or collected.memory is None:
                 continue
             job = collected.job
-            found.setdefault(cache_key(job.recipe, job.data, job.start), collected)
+            key = cache_key(job.recipe, job.data, job.start)
+            found.setdefault(key, (fit, collected, job))
             waiting.append(fit)
-        jobs = [collected.job for collected in found.values()]
-        results = train_many([job for job in jobs if job is not None], n_jobs)
-        for collected, result in zip(found.values(), results, strict=True):
+        jobs = [job for _, _, job in found.values()]
+        results = train_many(jobs, n_jobs, only_stacks=only_stacks)
+        for (fit, collected, _), result in zip(found.values(), results, strict=True):
             if isinstance(result, Fitted):
                 keep(collected, result)
+                fit.n_trained += 1
                 n_trained += 1
         left = [fit for fit in waiting if len(networks_of(fit.estimator)) > 1]
     return n_trained

@@ -12,6 +12,7 @@ from skvae.exceptions import warn_caller
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Finished, Task, evaluate
+from skvae.study.folds_together import together, trained_ahead
 
 __all__ = ["run_tasks", "warn_once"]
 
@@ -52,25 +53,33 @@ def run_tasks(
             yield number, found
     # Worker processes share one memory map of the cohort: joblib knows equal arrays.
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(
-        delayed(_numbered)(number, task, cohort, external, checkpoints)
-        for number, task in missing
-    )
+    for several in parallel(
+        delayed(_numbered)(group, cohort, external, checkpoints)
+        for group in together(missing, parallel.n_jobs)
+    ):
+        yield from several
 
 
 def _numbered(
-    number: int,
-    task: Task,
+    tasks: list[tuple[int, Task]],
     cohort: Cohort,
     external: Cohort | None,
     checkpoints: Checkpoints | None,
-) -> tuple[int, Finished]:
-    finished = evaluate(task, cohort, external)
-    if checkpoints is not None:
-        checkpoints.save(task, finished)
-        # What a resumed study would read, so that both are the same to the last byte.
-        finished = checkpoints.load(task) or finished
-    return number, finished
+) -> list[tuple[int, Finished]]:
+    found = []
+    numbers = [number for number, _ in tasks]
+    with trained_ahead([task for _, task in tasks], cohort) as prepared:
+        for number, (task, ahead) in zip(numbers, prepared, strict=True):
+            finished = evaluate(task, cohort, external)
+            finished.timing["fit_seconds"] += ahead.seconds
+            finished.timing["n_trainings"] += ahead.n_trainings
+            if checkpoints is not None:
+                checkpoints.save(task, finished)
+                # What a resumed study would read, so that both are the same to the last
+                # byte.
+                finished = checkpoints.load(task) or finished
+            found.append((number, finished))
+    return found
 
 
 def warn_once(finished: list[Finished], n_folds: int) -> None:

@@ -269,7 +269,7 @@ class Stack:
         return terms, inputs.columns.get("sample_weight")
 
     def step_key(self, k: int) -> tuple:
-        """What networks have in common whose steps can be one."""
+        """Return what networks have in common whose steps can be one."""
         member = self.members[k]
         return member.training, self.adam.n_steps[k], member.settings
 

@@ -1,7 +1,7 @@
 """Linear layers of many networks as one product, with the bits of each alone."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ class Batched(NamedTuple):
 
 
 # Without a bound: tracing, which cannot try, must find what was found before it.
-@lru_cache(maxsize=None)
+@cache
 def measured(n_nets: int, n_rows: int, n_inputs: int, n_outputs: int) -> Batched:
     """Find out by trying: small products are summed in another order when batched.
 

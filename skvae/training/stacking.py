@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 
 
 def train_many(
-    jobs: Sequence[Job], n_jobs: int | None = None
-) -> list[Fitted | NonFiniteLossError]:
+    jobs: Sequence[Job], n_jobs: int | None = None, *, only_stacks: bool = False
+) -> list[Fitted | NonFiniteLossError | None]:
     """Train many networks, those of one architecture side by side.
 
     The result is that of ``train`` for each of them, bit for bit: what cannot be had so
@@ -56,15 +56,19 @@ def train_many(
         weight decay and the declared numbers of their objective alone.
     n_jobs : int, optional
         Stacks that are trained at the same time, in processes of joblib.
+    only_stacks : bool
+        Whether to leave out what can only be trained alone.
 
     Returns
     -------
-    list of Fitted or NonFiniteLossError
-        In the order of the jobs; one network's failure is its own.
+    list of Fitted, NonFiniteLossError or None
+        In the order of the jobs; one network's failure is its own, and None is left out.
     """
     n_workers = effective_n_jobs(n_jobs)
     parts: list[list[int]] = []
     for numbers, reason in grouped(jobs):
+        if reason and only_stacks:
+            continue
         if reason:
             log.info("training %d networks alone: %s", len(numbers), reason)
             parts += [[number] for number in numbers]
@@ -78,7 +82,7 @@ def train_many(
         for part, several in zip(parts, found, strict=True)
         for number, result in zip(part, several, strict=True)
     }
-    return [results[number] for number in range(len(jobs))]
+    return [results.get(number) for number in range(len(jobs))]
 
 
 def stacks(numbers: list[int], jobs: Sequence[Job], n_workers: int) -> list[list[int]]:
