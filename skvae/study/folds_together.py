@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -86,7 +87,7 @@ def together(
             size = min(at_once, ceil(len(several) / n_workers))
         n_groups = ceil(len(several) / size)
         bounds = [len(several) * k // n_groups for k in range(n_groups + 1)]
-        groups += [several[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        groups += [several[a:b] for a, b in pairwise(bounds)]
     return groups
 
 
