@@ -39,12 +39,15 @@ DTYPES = {
 }
 NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
 
-MOST_HEADER_BYTES = 8 << 20
+MOST_HEADER_BYTES = 4 << 20
 # Of lists, mappings and commas: what JSON of this length can take of memory, mostly none.
 MOST_VALUES = 1 << 18
 MOST_ARRAYS = 10_000
 MOST_AXES = 32
 LONGEST_AXIS = 1 << 40
+
+# Names in a file may be as long as its description.
+LONGEST_REASON = 300
 
 METADATA = "skvae"
 _METADATA = re.compile(r"([0-9a-f]{64}) (.*)", re.DOTALL)
@@ -216,7 +219,7 @@ class TensorFile:
 
     def refused(self, reason: str) -> ValueError:
         """Return the error that says why the file is not read."""
-        return ValueError(f"Got path={str(self.path)!r}, but {reason}.")
+        return ValueError(f"Got path={str(self.path)!r}, but {reason[:LONGEST_REASON]}.")
 
     def array(self, name: str) -> np.ndarray:
         """Read an array; a new one each time."""
@@ -256,6 +259,8 @@ class TensorFile:
             raise self.refused("it is damaged: the hash of its description is another")
         try:
             description = json.loads(text)
+            if canonical_json(description) != text:
+                raise ValueError(text)
             entries = _entries(description.pop("arrays"))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self.refused("its description cannot be read") from None
@@ -271,11 +276,11 @@ class TensorFile:
 def _opened(path: str | Path) -> BinaryIO:
     """Open a regular file; a pipe or a device would block, or never end."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
         raise ValueError(f"Got path={str(path)!r}, which is not a regular file.")
-    return file
+    return os.fdopen(handle, "rb")
 
 
 def _entries(listed: Mapping[str, Any]) -> dict[str, ArrayEntry]:

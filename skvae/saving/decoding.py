@@ -1,7 +1,7 @@
 """A fitted estimator out of plain values and arrays, of the closed lists alone."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from torch import nn
 
 from skvae.networks.builder import Builder
+from skvae.networks.recurrent import SequenceNetwork
 from skvae.networks.taps import private_copy
 from skvae.saving.architecture import check_arrays
 from skvae.saving.encoding import array_name
@@ -32,7 +33,12 @@ __all__ = ["Decoder"]
 FINITE = frozenset({"coef_", "intercept_", "components_"})
 LARGEST_SAMPLE = 1 << 31
 LARGEST_AXIS = 1 << 24
-DEEPEST = 200
+# Of a sequence: their shapes are found one by one.
+MOST_FRAMES = 1 << 12
+MOST_TEXT_BYTES = 1 << 25
+DEEPEST = 100
+FITTED_NETWORK = frozenset({"builder", "device", "sample_shape", "state"})
+FOREIGN_NETWORK = frozenset({"device", "preprocess", "seed", "source", "state"})
 
 
 class Decoder:
@@ -59,7 +65,7 @@ class Decoder:
             return value
         self._depth += 1
         if self._depth > DEEPEST:
-            raise ValueError(f"{path} is too deep")
+            raise ValueError("its values lie too deep in each other")
         if isinstance(value, list):
             found: Any = self._list(value, path)
         else:
@@ -103,7 +109,8 @@ class Decoder:
 
     def _texts(self, value: Mapping[str, Any], path: str) -> np.ndarray:
         kind = np.dtype(value["dtype"])
-        if kind.kind not in "OUS":
+        n_bytes = len(value["texts"]) * kind.itemsize
+        if kind.kind not in "OU" or n_bytes > MOST_TEXT_BYTES:
             raise ValueError(f"{path} of dtype {kind}")
         flat = np.empty(len(value["texts"]), kind)
         flat[:] = self._list(value["texts"], path)
@@ -114,7 +121,7 @@ class Decoder:
 
     def _scalar(self, value: Mapping[str, Any], path: str) -> np.generic:
         kind = np.dtype(value["dtype"])
-        if kind.kind not in "biufU" or kind.byteorder not in "<|=":
+        if kind.kind not in "biufU":
             raise ValueError(f"{path} of dtype {kind}")
         found: np.generic = kind.type(self.decode(value["scalar"], path))
         return found
@@ -133,10 +140,10 @@ class Decoder:
         fields = dict(value["fitted_network"])
         state = fields.pop("state")
         found = self._named(fields, path)
-        builder, shape = found["builder"], found["sample_shape"]
+        refuse_fields(fields.keys() | {"state"}, FITTED_NETWORK, path)
+        builder = found["builder"]
+        check_sample_shape(found["sample_shape"], builder, path)
         check_arrays(builder, self._entries(state))
-        if math.prod(shape) > LARGEST_SAMPLE or max(shape) > LARGEST_AXIS:
-            raise ValueError(f"{path} is of samples of shape {shape}")
         found["state"] = self.decode(state, f"{path}.state")
         network = FittedNetwork.__new__(FittedNetwork)
         network.__setstate__(found)
@@ -146,8 +153,8 @@ class Decoder:
         fields = dict(value["foreign_network"])
         state = fields.pop("state")
         found = self._named(fields, path)
-        asked = found["source"] is None
-        if asked:
+        refuse_fields(fields.keys() | {"state"}, FOREIGN_NETWORK, path)
+        if found["source"] is None:
             found["source"] = self._asked()
         if state is not None:
             source = found["source"]
@@ -188,8 +195,9 @@ class Decoder:
         parameters = {
             key: self.decode(v, f"{within}{key}") for key, v in value["parameters"].items()
         }
-        if unknown := parameters.keys() - set(known):
-            raise ValueError(f"{part.cls.__name__} has no parameter {min(unknown)!r}")
+        refuse_fields(parameters.keys(), set(known), part.cls.__name__)
+        if twice := fitted.keys() & set(known):
+            raise ValueError(f"{min(twice)!r} is a parameter of {part.cls.__name__}")
         estimator = part.cls(**parameters)
         if hasattr(part.cls, "_parameter_constraints"):
             estimator._validate_params()
@@ -197,6 +205,34 @@ class Decoder:
             refuse_attribute(part.cls, key, found)
         vars(estimator).update(fitted)
         return _finished(estimator)
+
+
+def refuse_fields(found: Collection[str], known: Collection[str], owner: str) -> None:
+    """Refuse what a class does not have.
+
+    Raises
+    ------
+    ValueError
+        With the name.
+    """
+    if unknown := set(found) - set(known):
+        raise ValueError(f"{owner} has no {min(unknown)!r}")
+
+
+def check_sample_shape(shape: Any, builder: Builder, path: str) -> None:
+    """Refuse samples that nobody has, of which it would take long to find the shapes.
+
+    Raises
+    ------
+    ValueError
+        If they are.
+    """
+    plain = isinstance(shape, tuple) and all(type(n) is int and n > 0 for n in shape)
+    n_frames = shape[0] if builder.cls is SequenceNetwork else 0
+    if not plain or n_frames > MOST_FRAMES or max(shape) > LARGEST_AXIS:
+        raise ValueError(f"{path} is of samples of shape {shape}")
+    if math.prod(shape) > LARGEST_SAMPLE:
+        raise ValueError(f"{path} is of samples of shape {shape}")
 
 
 def refuse_attribute(cls: type, name: str, value: Any) -> None:

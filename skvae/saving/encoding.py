@@ -84,7 +84,7 @@ class Encoder:
         }
 
     def _array(self, array: np.ndarray, path: str) -> dict[str, Any]:
-        if array.dtype.kind in "OUS":
+        if array.dtype.kind in "OU":
             return self._texts(array, path)
         if (known := self._met.get(id(array))) is not None:
             return {"array": known[1], **_order(array)}

@@ -1,7 +1,10 @@
 """Save fitted estimators to files that anyone can read without running anything."""
 
 import platform
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,8 @@ SCHEMA = 1
 # What makes a description of each schema before the present one that of the next.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 SUFFIX = ".skvae"
+# An unfinished file may be another process's; after so long, none writes to it any more.
+STALE_SECONDS = 86_400
 # With another version of these, features may differ in their last digits.
 COMPARED = ("scikit-learn", "torch")
 
@@ -115,7 +120,9 @@ def save_described(
         "left_out": list(encoder.left_out),
         "table": dict(table),
     }
-    return write_tensor_file(path, description, encoder.arrays)
+    digest = write_tensor_file(path, description, encoder.arrays)
+    _sweep(Path(path))
+    return digest
 
 
 def load(
@@ -174,9 +181,10 @@ def load_described(
 ) -> tuple[BaseEstimator, dict[str, Any]]:
     """Load an estimator and all else that its file says."""
     with TensorFile(path, sha256) as file:
-        description = migrated(file)
         decoder = Decoder(file, network)
+        description = migrated(file)
         try:
+            before = dict(description["versions"])
             estimator = decoder.decode(description["model"], "")
             unread = file.entries.keys() - decoder.read.keys()
         except Exception as error:
@@ -188,7 +196,7 @@ def load_described(
             f"Got network={network!r}, but {str(path)!r} has the code of all its networks; "
             "expected network=None."
         )
-    warn_of_versions(path, description["versions"])
+    warn_of_versions(path, before)
     return estimator, description
 
 
@@ -248,6 +256,14 @@ def _check_path(path: str | Path) -> None:
         raise ValueError(
             f"Got path={str(path)!r}, expected a file in a folder that exists."
         )
+
+
+def _sweep(path: Path) -> None:
+    """Delete what processes that were killed while they saved this file have left."""
+    for left in path.parent.glob(f".{escape(path.stem)}-????????{SUFFIX}"):
+        with suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink()
 
 
 def _check_fitted(estimator: Any) -> None:
