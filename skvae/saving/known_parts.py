@@ -255,19 +255,11 @@ NETWORKS: dict[str, type] = _by_name(
     ]
 )
 
+_OUR_FUNCTIONS = (densenet121, flatten, log_volume, to_imagenet, to_rgb, vgg16)
 FUNCTIONS: dict[str, Callable[..., Any]] = _by_name(
     [
-        chi2,
-        densenet121,
-        f_classif,
-        f_regression,
-        flatten,
-        log_volume,
-        mutual_info_classif,
-        mutual_info_regression,
-        to_imagenet,
-        to_rgb,
-        vgg16,
+        *_OUR_FUNCTIONS,
+        *(chi2, f_classif, f_regression, mutual_info_classif, mutual_info_regression),
         *(np.abs, np.exp, np.expm1, np.log, np.log10, np.log1p, np.log2, np.sqrt),
         *(np.square, special.expit, special.logit),
     ]
@@ -284,18 +276,12 @@ TYPES: dict[str, type] = _by_name(
 
 _TRUSTED = (
     *_OURS,
+    *_OUR_FUNCTIONS,
     *VALUES.values(),
     *NETWORKS.values(),
-    *FUNCTIONS.values(),
     Builder,
     FittedNetwork,
     ForeignNetwork,
 )
-#: Names of the types and functions of skvae that files of skops may have of its models.
-SKOPS_TRUSTED = tuple(
-    sorted(
-        f"{found.__module__}.{found.__qualname__}"
-        for found in _TRUSTED
-        if str(getattr(found, "__module__", "")).startswith("skvae.")
-    )
-)
+#: Names of the types and functions of skvae that files of skops have of its models.
+SKOPS_TRUSTED = tuple(sorted(f"{each.__module__}.{each.__qualname__}" for each in _TRUSTED))

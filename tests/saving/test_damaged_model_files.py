@@ -137,7 +137,9 @@ def test_a_forged_value_is_refused_in_a_sentence_or_loaded(model, tmp_path):
 
 @pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.ModelFileWarning")
-def test_many_forged_values_are_refused_in_a_sentence_or_loaded(model, tmp_path, record_property):
+def test_many_forged_values_are_refused_in_a_sentence_or_loaded(
+    model, tmp_path, record_property
+):
     n_loaded, longest = forged_mutants(model, tmp_path / "forged.skvae", 3000)
     record_property("loaded", n_loaded)
     record_property("longest_ms", round(1e3 * longest, 1))

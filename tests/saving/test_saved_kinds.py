@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -12,7 +13,9 @@ from contract import KINDS, Tiny, fitted, given, labels, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from torch import nn
 
 import skvae
@@ -21,6 +24,7 @@ from skvae.networks import densenet121
 from skvae.networks.densenet import DenseNet
 from skvae.saving.model_files import load_described
 from skvae.study import SelectBlock
+from skvae.study.arm_features import flatten
 from skvae.tensor_file import TensorFile
 
 pytestmark = [
@@ -31,6 +35,9 @@ pytestmark = [
 
 # Of each array that these methods give, every bit.
 READ = ("transform", "predict", "predict_proba", "score_samples", "reconstruct")
+
+
+NAMES = ("rows", "images")
 
 
 def saved(kind, name):
@@ -60,7 +67,7 @@ def assert_same(one, other, X):
             np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", ["rows", "images"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_comes_back(kind, name, tmp_path):
     X, estimator = given(kind, name), saved(kind, name)
@@ -321,3 +328,27 @@ def test_what_cannot_be_saved_is_said_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match=r"network_\.preprocess=<function"):
         skvae.save(scaled, path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.nightly
+def test_a_thousand_round_trips(tmp_path, record_property):
+    cases = [(saved(kind, name), given(kind, name)) for kind in KINDS for name in NAMES]
+    for name in NAMES:
+        X = given(skvae.VAEFeatureExtractor, name)
+        vae = small(skvae.VAEFeatureExtractor)
+        flat = make_pipeline(FunctionTransformer(flatten), StandardScaler(), vae, Ridge())
+        cases.append((flat.fit(X, X.reshape(len(X), -1)[:, 0]), X))
+    seconds, path = [], tmp_path / "model.skvae"
+    for i in range(1000):
+        estimator, X = cases[i % len(cases)]
+        asked = {"network": Tiny} if type(estimator) is skvae.LayerExtractor else {}
+        begin = time.perf_counter()
+        digest = skvae.save(estimator, path)
+        loaded = skvae.load(path, **asked)
+        seconds.append(time.perf_counter() - begin)
+        assert skvae.save(estimator, path) == digest
+        method = "transform" if hasattr(estimator, "transform") else "predict"
+        expected = getattr(estimator, method)(X)
+        np.testing.assert_array_equal(getattr(loaded, method)(X), expected)
+    record_property("round_trips", len(seconds))
+    record_property("median_ms", round(1e3 * float(np.median(seconds)), 1))
