@@ -1,5 +1,6 @@
 """Save fitted estimators to files that anyone can read without running anything."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -92,7 +93,7 @@ def save_described(
     estimator: BaseEstimator, path: str | Path, table: Mapping[str, Any]
 ) -> str:
     """Save an estimator with what is known of the table that it was fitted to."""
-    _check_path(path)
+    check_path(path)
     _check_fitted(estimator)
     encoder = Encoder()
     try:
@@ -249,13 +250,27 @@ def _reason(error: Exception) -> str:
     return (str(error) or type(error).__name__).rstrip(".")
 
 
-def _check_path(path: str | Path) -> None:
+def check_path(path: str | Path) -> None:
+    """Raise for a file that cannot be written, before a fit takes time.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If its name does not end as it should, or its folder cannot be written to.
+    """
     if Path(path).suffix != SUFFIX:
         raise ValueError(f"Got path={str(path)!r}, expected a file that ends in {SUFFIX}.")
     if not Path(path).parent.is_dir():
         raise ValueError(
             f"Got path={str(path)!r}, expected a file in a folder that exists."
         )
+    if Path(path).is_dir() or not os.access(Path(path).parent, os.W_OK):
+        raise ValueError(f"Got path={str(path)!r}, where no file can be written.")
 
 
 def _sweep(path: Path) -> None:
