@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (study, check, fit):
         _add_data(command)
         _add_scans(command)
-        _add_plan(command)
+        _add_plan(command, compares=command is not fit)
     add_apply(commands)
     _add_manifest(commands)
     study.add_argument(
@@ -195,7 +195,7 @@ def _add_manifest(commands: Any) -> None:
     manifest.set_defaults(run=_manifest)
 
 
-def _add_plan(command: argparse.ArgumentParser) -> None:
+def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
     plan = command.add_argument_group("plan")
     _add_list(
         plan,
@@ -222,6 +222,8 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
             "processes, one thread each; default: one per core, 8 at most",
         ),
     ):
+        if not compares and name not in ("inner", "seed"):
+            continue  # says nothing of a single model
         plan.add_argument(
             f"--{name}", type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text
         )

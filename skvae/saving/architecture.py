@@ -12,6 +12,7 @@ from skvae.networks.densenet import DenseNet
 from skvae.networks.vgg import VGG
 from skvae.networks.weightless import weightless
 from skvae.tensor_file import ArrayEntry
+from skvae.torch_settings import own_settings
 
 __all__ = ["check_arrays", "rebuilt_by"]
 
@@ -47,6 +48,7 @@ class _Bounded(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+@own_settings()
 def check_arrays(build: Callable[[], nn.Module], entries: Mapping[str, ArrayEntry]) -> None:
     """Compare the arrays of a network with what a file says of its own.
 

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import safetensors
+import torch
 from contract import KINDS, Tiny, fitted, given, labels, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -306,6 +308,40 @@ def test_a_model_of_a_gpu_computes_here(tmp_path):
     loaded = round_trip(autoencoder, tmp_path)
     assert (loaded.device, loaded.network_.device) == ("cuda", "cuda:0")
     np.testing.assert_array_equal(loaded.transform(X), autoencoder.transform(X))
+
+
+def test_settings_of_torch_that_the_caller_has_made_do_not_matter(tmp_path):
+    X, vae = (
+        given(skvae.VAEFeatureExtractor, "rows"),
+        fitted(skvae.VAEFeatureExtractor, "rows"),
+    )
+    digest = skvae.save(vae, tmp_path / "vae.skvae")
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            assert skvae.save(vae, tmp_path / "again.skvae") == digest
+            loaded = skvae.load(tmp_path / "again.skvae")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(loaded.transform(X), vae.transform(X))
+
+
+def test_threads_load_at_the_same_time(tmp_path):
+    X, names = (
+        given(skvae.VAEFeatureExtractor, "rows"),
+        ["VAEFeatureExtractor", "Autoencoder"],
+    )
+    models = [fitted(getattr(skvae, name), "rows") for name in names]
+    for name, model in zip(names, models, strict=True):
+        skvae.save(model, tmp_path / f"{name}.skvae")
+    expected = [model.transform(X) for model in models]
+
+    def right(i):
+        loaded = skvae.load(tmp_path / f"{names[i % 2]}.skvae")
+        return bool((loaded.transform(X) == expected[i % 2]).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(right, range(40)))
 
 
 def test_what_cannot_be_saved_is_said_in_a_sentence(tmp_path):
