@@ -203,7 +203,6 @@ class TensorFile:
         self.path = path
         self._file = _opened(path)
         try:
-            self.sha256 = sha256
             if sha256 is not None:
                 self._compare(sha256)
             self.description, self.entries = self._described()

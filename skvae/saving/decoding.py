@@ -11,7 +11,6 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from torch import nn
 
 from skvae.networks.builder import Builder
-from skvae.networks.recurrent import SequenceNetwork
 from skvae.networks.taps import private_copy
 from skvae.saving.architecture import check_arrays
 from skvae.saving.encoding import array_name
@@ -23,19 +22,13 @@ from skvae.saving.known_parts import (
     TYPES,
     VALUES,
 )
+from skvae.saving.limits import check_finite, check_sample_shape, check_texts
 from skvae.tensor_file import TensorFile
 from skvae.training.borrowed_network import ForeignNetwork
 from skvae.training.reading import FittedNetwork
 
 __all__ = ["Decoder"]
 
-# A fitted attribute that is not finite would give features that are not, without a word.
-FINITE = frozenset({"coef_", "intercept_", "components_"})
-LARGEST_SAMPLE = 1 << 31
-LARGEST_AXIS = 1 << 24
-# Of a sequence: their shapes are found one by one.
-MOST_FRAMES = 1 << 12
-MOST_TEXT_BYTES = 1 << 25
 DEEPEST = 100
 FITTED_NETWORK = frozenset({"builder", "device", "sample_shape", "state"})
 FOREIGN_NETWORK = frozenset({"device", "preprocess", "seed", "source", "state"})
@@ -109,9 +102,7 @@ class Decoder:
 
     def _texts(self, value: Mapping[str, Any], path: str) -> np.ndarray:
         kind = np.dtype(value["dtype"])
-        n_bytes = len(value["texts"]) * kind.itemsize
-        if kind.kind not in "OU" or n_bytes > MOST_TEXT_BYTES:
-            raise ValueError(f"{path} of dtype {kind}")
+        check_texts(kind, len(value["texts"]), path)
         flat = np.empty(len(value["texts"]), kind)
         flat[:] = self._list(value["texts"], path)
         return flat.reshape(value["shape"])
@@ -202,7 +193,8 @@ class Decoder:
         if hasattr(part.cls, "_parameter_constraints"):
             estimator._validate_params()
         for key, found in fitted.items():
-            refuse_attribute(part.cls, key, found)
+            refuse_attribute(part.cls, key)
+            check_finite(f"{part.cls.__name__}.{key}", found)
         vars(estimator).update(fitted)
         return _finished(estimator)
 
@@ -219,24 +211,8 @@ def refuse_fields(found: Collection[str], known: Collection[str], owner: str) ->
         raise ValueError(f"{owner} has no {min(unknown)!r}")
 
 
-def check_sample_shape(shape: Any, builder: Builder, path: str) -> None:
-    """Refuse samples that nobody has, of which it would take long to find the shapes.
-
-    Raises
-    ------
-    ValueError
-        If they are.
-    """
-    plain = isinstance(shape, tuple) and all(type(n) is int and n > 0 for n in shape)
-    n_frames = shape[0] if builder.cls is SequenceNetwork else 0
-    if not plain or n_frames > MOST_FRAMES or max(shape) > LARGEST_AXIS:
-        raise ValueError(f"{path} is of samples of shape {shape}")
-    if math.prod(shape) > LARGEST_SAMPLE:
-        raise ValueError(f"{path} is of samples of shape {shape}")
-
-
-def refuse_attribute(cls: type, name: str, value: Any) -> None:
-    """Refuse a fitted attribute that would hide something of its class, or is not finite.
+def refuse_attribute(cls: type, name: str) -> None:
+    """Refuse a fitted attribute that would hide something of its class.
 
     Raises
     ------
@@ -245,8 +221,6 @@ def refuse_attribute(cls: type, name: str, value: Any) -> None:
     """
     if not name.isidentifier() or name.startswith("__") or hasattr(cls, name):
         raise ValueError(f"{cls.__name__} has no fitted attribute {name!r}")
-    if name in FINITE and not np.isfinite(np.asarray(value, dtype=float)).all():
-        raise ValueError(f"{cls.__name__} has entries of {name} that are NaN or infinite")
 
 
 def _finished(estimator: BaseEstimator) -> BaseEstimator:

@@ -14,8 +14,9 @@ from torch import nn
 from skvae.networks.builder import Builder
 from skvae.saving.architecture import rebuilt_by
 from skvae.saving.known_parts import ESTIMATORS, FUNCTIONS, NETWORKS, TYPES, VALUES, Part
+from skvae.saving.limits import check_finite, check_sample_shape, check_texts
 from skvae.tensor_file import NAMES
-from skvae.training.borrowed_network import ForeignNetwork
+from skvae.training.borrowed_network import ForeignNetwork, refuse_nan
 from skvae.training.host import host_array
 from skvae.training.reading import FittedNetwork
 
@@ -101,6 +102,8 @@ class Encoder:
         return {"array": name, **_order(array)}
 
     def _texts(self, array: np.ndarray, path: str) -> dict[str, Any]:
+        with as_not_saved():
+            check_texts(array.dtype, array.size, path)
         values = self._list(array.ravel().tolist(), path)
         return {"texts": values, "dtype": array.dtype.str, "shape": list(array.shape)}
 
@@ -123,6 +126,9 @@ class Encoder:
         return {"value": type(value).__name__, "fields": self._named(fields, path)}
 
     def _fitted_network(self, network: FittedNetwork, path: str) -> dict[str, Any]:
+        with as_not_saved():
+            check_sample_shape(network.sample_shape, network.builder, path)
+            refuse_nan(network.module)
         return {"fitted_network": self._named(network.__getstate__(), path)}
 
     def _foreign_network(self, network: ForeignNetwork, path: str) -> dict[str, Any]:
@@ -172,6 +178,9 @@ class Encoder:
         if part is None or part.cls is not type(estimator):
             where = f"{path}=" if path else ""
             raise NotSavedError(f"{where}{estimator!r}, which it does not keep")
+        with as_not_saved():
+            for key, value in vars(estimator).items():
+                check_finite(f"{name}.{key}", value)
         parameters = estimator.get_params(deep=False)
         within = f"{path}." if path else ""
         fitted = {
@@ -201,6 +210,15 @@ class Encoder:
         if key in (part.only_fit or ()) and len(self.arrays) > n_arrays:
             raise NotSavedError(f"{path}, which is of the rows of a fit")
         return encoded
+
+
+@contextmanager
+def as_not_saved() -> Iterator[None]:
+    """Say of what would be refused when it is loaded that it is not saved."""
+    try:
+        yield
+    except ValueError as error:
+        raise NotSavedError(str(error)) from error
 
 
 def _order(array: np.ndarray) -> dict[str, str]:

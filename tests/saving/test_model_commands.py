@@ -68,7 +68,7 @@ def read(text):
     return pd.read_csv(io.StringIO(text))
 
 
-@pytest.mark.parametrize("arm", ["autoencoder", "clinical+best_k"])
+@pytest.mark.parametrize("arm", ["clinical+autoencoder"])
 def test_predictions_are_those_of_a_study_with_an_external_cohort(arm, folder, capsys):
     options = (*FIT, "--clinical", "age,sex", "--n-components", 2, "--arms", arm)
     options = (*options, "--inner", 2, "--out", "model.skvae")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from contract import fitted, given, labels, small
+from forged_models import forge
 from scipy.stats import uniform
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -281,12 +282,38 @@ def test_another_step_is_refused_by_its_name_with_the_way_out(step, named, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_of_linear_models_that_are_not_finite_are_refused(tmp_path):
-    ridge = Ridge().fit(TABLE[["b"]], Y)
-    ridge.coef_[0] = np.nan
-    skvae.save(ridge, tmp_path / "ridge.skvae")
-    with pytest.raises(ValueError, match="Ridge has entries of coef_ that are NaN"):
-        skvae.load(tmp_path / "ridge.skvae")
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path):
+    path, ridge = tmp_path / "model.skvae", Ridge().fit(TABLE[["b"]], Y)
+    skvae.save(ridge, path)
+
+    def poison(description, arrays):
+        arrays["coef_"] = np.array([np.nan])
+
+    forge(path, path, poison)
+    with pytest.raises(ValueError, match=r"Ridge.coef_ has entries that are NaN"):
+        skvae.load(path)
+    ridge.coef_[0] = np.inf
+    autoencoder = small(skvae.Autoencoder).fit(given(skvae.Autoencoder, "rows"))
+    next(iter(autoencoder.network_.module.parameters())).data[0, 0] = np.nan
+    for model, named in ((ridge, "Ridge.coef_"), (autoencoder, "tensor hidden.0.0.weight")):
+        with pytest.raises(ValueError, match=f"{named} has entries that are NaN"):
+            skvae.save(model, path)
+
+
+def test_what_is_too_large_to_be_loaded_is_not_saved(tmp_path):
+    path, autoencoder = tmp_path / "model.skvae", fitted(skvae.Autoencoder, "rows")
+    copied = sklearn.base.clone(autoencoder).fit(given(skvae.Autoencoder, "rows"))
+    copied.network_.sample_shape = (2**25,)
+    with pytest.raises(ValueError, match=r"samples of shape \(33554432,\), which are too"):
+        skvae.save(copied, path)
+    copied = sklearn.base.clone(autoencoder).fit(given(skvae.Autoencoder, "rows"))
+    copied.note_ = np.array(["a" * 100_000] * 100)
+    with pytest.raises(ValueError, match=r"note_ of 100 texts of dtype <U100000, which"):
+        skvae.save(copied, path)
+    copied.note_ = ["a"] * 300_000
+    with pytest.raises(ValueError, match="description has more than 262144 values"):
+        skvae.save(copied, path)
+    assert not path.exists()
 
 
 def test_the_layout_of_an_array_comes_back(tmp_path):
