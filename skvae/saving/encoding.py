@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from skvae.training.reading import FittedNetwork
 
 __all__ = ["Encoder", "NotSavedError", "array_name"]
 
-# Parameters that name files and folders of this machine, or hold what does.
+# Parameters that may name files and folders of this machine.
 PATHS = frozenset({"memory", "cache", "checkpoint", "encoder_weights"})
 _BY_VALUE = {id(member): name for name, member in (FUNCTIONS | TYPES).items()}
 
@@ -184,7 +185,7 @@ class Encoder:
         parameters = estimator.get_params(deep=False)
         within = f"{path}." if path else ""
         fitted = {
-            key: self.encode(value, f"{within}{key}")
+            key: self.encode(without_paths(key, value), f"{within}{key}")
             for key, value in sorted(vars(estimator).items())
             if key not in parameters and part.keeps(key)
         }
@@ -202,7 +203,7 @@ class Encoder:
         return {"estimator": name, "parameters": kept, "fitted": fitted}
 
     def _parameter(self, part: Part, key: str, value: Any, path: str) -> Any:
-        if key in PATHS and value is not None:
+        if key in PATHS and isinstance(value, str | PurePath):
             raise NotSavedError(f"{path}, which names something of this machine")
         n_arrays = len(self.arrays)
         encoded = self.encode(value, path)
@@ -217,8 +218,15 @@ def as_not_saved() -> Iterator[None]:
     """Say of what would be refused when it is loaded that it is not saved."""
     try:
         yield
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise NotSavedError(str(error)) from error
+
+
+def without_paths(key: str, value: Any) -> Any:
+    """Take paths out of the parameters that an estimator remembers of its fit."""
+    if key != "_fitted_parameters":
+        return value
+    return {name: each for name, each in value.items() if name not in PATHS}
 
 
 def _order(array: np.ndarray) -> dict[str, str]:

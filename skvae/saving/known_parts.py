@@ -98,6 +98,7 @@ from skvae.training.augmentation import RandomAugment
 from skvae.training.borrowed_network import ForeignNetwork, to_imagenet, to_rgb
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Phase
+from skvae.training.transfer import TransferReport, TransferRow
 
 __all__ = ["ESTIMATORS", "FUNCTIONS", "NETWORKS", "SKOPS_TRUSTED", "TYPES", "VALUES"]
 
@@ -224,6 +225,8 @@ VALUES: dict[str, type] = _by_name(
         Supervised,
         Survey,
         TargetScale,
+        TransferReport,
+        TransferRow,
     ]
 )
 

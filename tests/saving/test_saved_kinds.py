@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors
 import torch
-from contract import KINDS, Tiny, fitted, given, labels, small
+from contract import KINDS, OTHER, TRAINED, Tiny, fitted, given, labels, one_step, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -157,6 +157,49 @@ def test_attributes_and_their_maps_come_back(tmp_path):
     for one, other in zip(estimator.attribute_maps_, loaded.attribute_maps_, strict=True):
         np.testing.assert_array_equal(other.units, one.units)
         np.testing.assert_array_equal(other.values, one.values)
+
+
+def test_borrowed_weights_leave_their_report_and_no_path(tmp_path):
+    X, kind = given(skvae.UNetSegmenter, "images"), skvae.UNetSegmenter
+    y, source = labels(kind, X), fitted(kind, "images")
+    torch.save(source.network_.module.state_dict(), tmp_path / "secret.pt")
+    for weights in (str(tmp_path / "secret.pt"), FrozenEstimator(source)):
+        borrowed = small(kind, encoder_weights=weights, freeze="encoder").fit(X, y)
+        path = tmp_path / "model.skvae"
+        skvae.save(borrowed, path)
+        loaded = skvae.load(path)
+        assert_same(borrowed, loaded, X)
+        assert loaded.transfer_report_ == borrowed.transfer_report_
+        assert b"secret" not in path.read_bytes()
+        assert (loaded.encoder_weights is None) == isinstance(weights, str)
+
+
+def test_published_networks_of_attributes_come_back(tmp_path):
+    X = np.random.default_rng(0).random((16, 1, 24, 24), dtype=np.float32)
+    estimator = skvae.AttriVAE.published(max_iter=1, batch_size=8, random_state=0)
+    estimator.fit(X, np.arange(16) % 2, attributes=X[:, 0, 0, :2])
+    assert_same(estimator, round_trip(estimator, tmp_path), X)
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", TRAINED, ids=lambda kind: kind.__name__)
+def test_every_parameter_comes_back(kind, tmp_path, record_property):
+    n_saved, known = 0, kind().get_params(deep=False)
+    for parameter in sorted(OTHER.keys() & known.keys() - {"image_shape"}):
+        for name in NAMES:
+            X = given(kind, name)
+            try:
+                estimator = one_step(kind, len(X), **{parameter: OTHER[parameter]})
+                estimator.fit(X, labels(kind, X))
+            except ValueError:
+                continue  # of images alone, say
+            loaded = round_trip(estimator, tmp_path)
+            assert_same(estimator, loaded, X)
+            assert repr(loaded) == repr(estimator)
+            n_saved += 1
+    record_property("saved", n_saved)
+    assert n_saved > 20
 
 
 def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
