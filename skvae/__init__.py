@@ -1,6 +1,7 @@
 """skvae: features of autoencoders as scikit-learn transformers."""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from skvae.prediction.regressor import AutoencoderRegressor
     from skvae.prediction.sequence_classifier import SequenceClassifier
     from skvae.prediction.sequence_regressor import SequenceRegressor
+    from skvae.saving.known_parts import SKOPS_TRUSTED as SKOPS_TRUSTED
+    from skvae.saving.model_files import load, save
     from skvae.segmentation.cascade import CascadeSegmenter
     from skvae.segmentation.dice import dice_scores
     from skvae.segmentation.involvement import involvement
@@ -51,6 +54,8 @@ __all__ = [
     "cross_val_predict_masks",
     "dice_scores",
     "involvement",
+    "load",
+    "save",
     "transfer_weights",
 ]
 
@@ -78,15 +83,20 @@ _HOMES = {
     "cross_val_predict_masks": "skvae.segmentation.out_of_fold",
     "dice_scores": "skvae.segmentation.dice",
     "involvement": "skvae.segmentation.involvement",
+    "load": "skvae.saving.model_files",
+    "save": "skvae.saving.model_files",
+    "SKOPS_TRUSTED": "skvae.saving.known_parts",
     "transfer_weights": "skvae.training.transfer",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("skvae")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'skvae' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "SKOPS_TRUSTED", "__version__"]

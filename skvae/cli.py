@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from skvae.model_commands import add_apply
+from skvae.model_commands import fit as fit_model
+
 __all__ = ["main"]
 
 DESCRIPTION = (
@@ -75,10 +78,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Cohort, exclusions, possible leaks, sample size, time and memory of "
         "the study that the same arguments would run.",
     )
-    for command in (study, check):
+    fit = commands.add_parser(
+        "fit",
+        help="fit one arm to all rows, and save it for new cases",
+        description="The configuration is chosen by the inner folds of all rows; `skvae "
+        "study` says how good such models are. The arm is vae by default.",
+    )
+    for command in (study, check, fit):
         _add_data(command)
         _add_scans(command)
-        _add_plan(command)
+        _add_plan(command, compares=command is not fit)
+    add_apply(commands)
     _add_manifest(commands)
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
@@ -90,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     going.add_argument(
         "--restart", action="store_true", help="forget the unfinished study in FOLDER"
     )
+    fit.add_argument(
+        "--out", required=True, metavar="FILE", help="the model, which ends in .skvae"
+    )
     study.set_defaults(run=_study)
+    fit.set_defaults(run=lambda arguments: fit_model(arguments, _configured(arguments)))
     check.set_defaults(run=_check)
     return parser
 
@@ -188,7 +202,7 @@ def _add_manifest(commands: Any) -> None:
     manifest.set_defaults(run=_manifest)
 
 
-def _add_plan(command: argparse.ArgumentParser) -> None:
+def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
     plan = command.add_argument_group("plan")
     _add_list(
         plan,
@@ -215,6 +229,8 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
             "processes, one thread each; default: one per core, 8 at most",
         ),
     ):
+        if not compares and name not in ("inner", "seed"):
+            continue  # says nothing of a single model
         plan.add_argument(
             f"--{name}", type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text
         )

@@ -14,6 +14,7 @@ __all__ = [
     "ConstantCodeWarning",
     "EmptyOrganWarning",
     "MissingDependencyError",
+    "ModelFileWarning",
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
@@ -56,6 +57,10 @@ class MissingDependencyError(ImportError):
 
 class CacheWarning(UserWarning):
     """A memory or checkpoint lost what it held, or could not keep it; results are right."""
+
+
+class ModelFileWarning(UserWarning):
+    """A model file has less than its estimator had, or was saved with other versions."""
 
 
 class ConstantCodeWarning(ConvergenceWarning):

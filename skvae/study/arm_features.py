@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from math import ceil
 from typing import Any, Self
 
@@ -358,12 +359,12 @@ def _pca(given: Input, settings: Settings) -> Features:
     return Features([*first, ("features", features), _scaled()], _sizes(settings))
 
 
-def _network(kind: str, code: str) -> Callable[[Input, Settings], Features]:
+def _network(home: str, kind: str, code: str) -> Callable[[Input, Settings], Features]:
     def features(given: Input, settings: Settings) -> Features:
-        import skvae  # here, so that the study itself does not need torch
-
+        # Here, so that the study itself does not need torch.
+        features = import_module(f"skvae.features.{home}")
         images = _image_training(len(given.X), settings.full)
-        extractor = getattr(skvae, kind)(
+        extractor = getattr(features, kind)(
             n_components=settings.n_components[0],
             random_state=settings.random_state,
             memory=settings.memory,
@@ -387,9 +388,9 @@ FEATURES: Mapping[str, Callable[[Input, Settings], Features]] = {
     "best_k": _best_k,
     "embedding": _radiomics,
     "pca": _pca,
-    "autoencoder": _network("Autoencoder", "code"),
-    "vae": _network("VAEFeatureExtractor", "mean"),
-    "attri_vae": _network("AttriVAE", "mean"),
+    "autoencoder": _network("autoencoder", "Autoencoder", "code"),
+    "vae": _network("vae", "VAEFeatureExtractor", "mean"),
+    "attri_vae": _network("attri_vae", "AttriVAE", "mean"),
 }
 
 

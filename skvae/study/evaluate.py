@@ -27,7 +27,7 @@ from skvae.study.cohort import Cohort
 from skvae.study.folds import OuterFold
 from skvae.training_counts import counted_trainings
 
-__all__ = ["Finished", "Task", "evaluate"]
+__all__ = ["Finished", "Task", "evaluate", "predicted_columns", "scorer_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def _fit_and_score(
         for name in sorted(arm.wants(set(cohort.metadata)))
     }
     X_train, y_train = take_rows(cohort.X, fold.train), cohort.outcome.values[fold.train]
-    scorings = {name: _scorer(scoring) for name, scoring in task.scorings.items()}
+    scorings = {name: scorer_of(scoring) for name, scoring in task.scorings.items()}
     start = time.perf_counter()
     search = _fitted(
         task, cohort, X_train, y_train, metadata, next(iter(scorings.values()))
@@ -160,7 +160,7 @@ def _fit_and_score(
     }
     chosen = getattr(search, "best_params_", {})
     row |= {f"param_{name}": _cell(value) for name, value in chosen.items()}
-    columns = _predictions(predictor, X_test, tested.outcome)
+    columns = predicted_columns(predictor, X_test, tested.outcome)
     if task.threshold is not None and "score" in columns:
         row["threshold"] = _threshold(task, cohort, search, X_train, y_train, metadata)
         columns["threshold"] = np.full(len(columns["score"]), row["threshold"])
@@ -191,12 +191,39 @@ def _fitted(
     return arm.search(fold.inner, scorer).fit(X, y, **metadata)
 
 
-def _scorer(scoring: Any) -> Any:
+def scorer_of(scoring: Any) -> Any:
+    """Return a score as scikit-learn takes it.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        As a study takes it.
+
+    Returns
+    -------
+    str or callable
+        The same, but for the concordance of risks with times.
+    """
     return concordance_scorer if scoring == "concordance" else scoring
 
 
-def _predictions(fitted: Any, X: Any, outcome: Any) -> dict[str, Any]:
-    """Return what is predicted, and the values that rank the rows."""
+def predicted_columns(fitted: Any, X: Any, outcome: Any) -> dict[str, Any]:
+    """Return what is predicted, and the values that rank the rows.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A fitted arm.
+    X : array, DataFrame or Blocks
+        Its inputs.
+    outcome : Outcome
+        What was predicted in training.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `prediction`, and `score` or, of several classes, `score_CLASS`.
+    """
     predicted = np.asarray(fitted.predict(X))
     if outcome.kind != "classes":
         return {"score" if outcome.kind == "event" else "prediction": predicted}

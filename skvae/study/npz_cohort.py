@@ -64,7 +64,7 @@ def npz_cohort(
     try:
         if medmnist:
             return _medmnist(path)
-        X = _checked_inputs(arrays["X"])
+        X = checked_inputs(arrays["X"])
         for name in ("y", "groups"):
             refuse_no_column(name, arrays[name], len(X))
     except ValueError as error:
@@ -79,7 +79,7 @@ def _medmnist(path: Path) -> Any:
     parts = {split: load_medmnist(path, split) for split in ("train", "val", "test")}
     if parts["train"].target.ndim > 1:
         raise ValueError("its images have several labels each; expected one.")
-    inputs = {split: _checked_inputs(part.images) for split, part in parts.items()}
+    inputs = {split: checked_inputs(part.images) for split, part in parts.items()}
     X = np.concatenate([inputs["train"], inputs["val"]])
     y = np.concatenate([parts["train"].target, parts["val"].target])
     return X, y, None, (inputs["test"], parts["test"].target)
@@ -113,7 +113,8 @@ def refuse_no_column(name: str, column: NDArray[Any], n_rows: int) -> None:
         raise ValueError("Got groups with fractions, expected whole numbers or text.")
 
 
-def _checked_inputs(X: NDArray[Any]) -> NDArray[Any]:
+def checked_inputs(X: NDArray[Any]) -> NDArray[Any]:
+    """Return rows or images as the arms take them; refuse what is neither."""
     if not X.size:
         raise ValueError(f"Got X of shape {X.shape}, expected at least one row and entry.")
     if X.ndim not in (2, 4, 5) or (X.ndim > 3 and X.shape[1] > _MOST_CHANNELS):

@@ -19,11 +19,16 @@ from skvae.training.caching import n_trainings
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[:90], Y[:90]
 GROUPS = np.arange(90) // 3
+MODEL = LogisticRegression(max_iter=5000)
 
 
 def pipeline(**given):
     vae = VAEFeatureExtractor(4, max_iter=2, random_state=0, n_threads=1, **given)
-    steps = [("scale", StandardScaler()), ("vae", vae), ("lr", LogisticRegression())]
+    steps = [
+        ("scale", StandardScaler()),
+        ("vae", vae),
+        ("lr", MODEL),
+    ]
     return Pipeline(steps)
 
 
@@ -105,7 +110,7 @@ def test_networks_one_behind_the_other(tmp_path):
     """A classifier pretrains, and what it fine-tunes depends on that."""
     memory = str(tmp_path)
     classifier = AutoencoderClassifier(
-        Autoencoder(3, max_iter=2, random_state=0, memory=memory),
+        autoencoder=Autoencoder(3, max_iter=2, random_state=0, memory=memory),
         head_max_iter=1,
         finetune_max_iter=1,
         random_state=0,
@@ -124,7 +129,7 @@ def test_networks_side_by_side(tmp_path):
         (kind.__name__, kind(3, max_iter=1, random_state=0, memory=str(tmp_path)))
         for kind in (Autoencoder, VAEFeatureExtractor)
     ]
-    estimator = make_pipeline(StandardScaler(), FeatureUnion(nets), LogisticRegression())
+    estimator = make_pipeline(StandardScaler(), FeatureUnion(nets), MODEL)
     assert fill_cache(estimator, X, Y, cv=4, param_grid={}) == 8
     cross_validate(estimator, X, Y, cv=4)
     assert n_trainings(tmp_path) == 8
@@ -151,7 +156,10 @@ def test_nested_cv_trains_the_folds_of_an_arm_side_by_side(
     monkeypatch, tmp_path, with_memory
 ):
     memory = str(tmp_path) if with_memory else None
-    arms = {"vae": (pipeline(memory=memory), GRID), "lr": LogisticRegression()}
+    arms = {
+        "vae": (pipeline(memory=memory), GRID),
+        "lr": make_pipeline(StandardScaler(), MODEL),
+    }
     found = nested_cv(arms, X, Y, groups=GROUPS, outer=(4, 1), inner=2, reference="lr")
     # Two values of beta, in each of four folds on two inner folds and on all their rows.
     timings = found.timings.groupby("arm")["n_trainings"].sum()

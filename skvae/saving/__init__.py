@@ -1,0 +1,1 @@
+"""Fitted estimators in files, and new cases read by them."""
