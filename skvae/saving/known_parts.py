@@ -85,6 +85,7 @@ from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.regressor import AutoencoderRegressor
 from skvae.prediction.sequence_classifier import SequenceClassifier
 from skvae.prediction.sequence_regressor import SequenceRegressor
+from skvae.search.stacked_search import StackedGridSearchCV
 from skvae.segmentation.cascade import CascadeSegmenter
 from skvae.segmentation.lesion_crop import LesionCrop
 from skvae.segmentation.masks import LearnedMasks
@@ -103,7 +104,7 @@ from skvae.training.transfer import TransferReport, TransferRow
 __all__ = ["ESTIMATORS", "FUNCTIONS", "NETWORKS", "SKOPS_TRUSTED", "TYPES", "VALUES"]
 
 
-SEARCHES = (GridSearchCV, RandomizedSearchCV)
+SEARCHES = (GridSearchCV, RandomizedSearchCV, StackedGridSearchCV)
 WATCHING = frozenset(
     {
         "_callback_fit_ctx",
@@ -186,6 +187,7 @@ _THEIRS = {
     Ridge: _SEED,
     SelectKBest: frozenset({"score_func"}),
     SimpleImputer: frozenset(),
+    StackedGridSearchCV: _SEARCH,
     StandardScaler: frozenset(),
     VarianceThreshold: frozenset(),
 }
