@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from skvae.manifest_command import add_manifest
 from skvae.model_commands import add_apply
 from skvae.model_commands import fit as fit_model
 
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_scans(command)
         _add_plan(command, compares=command is not fit)
     add_apply(commands)
-    _add_manifest(commands)
+    add_manifest(commands)
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
     )
@@ -181,25 +182,6 @@ def _window(text: str) -> tuple[float, ...]:
         return WINDOWS[text]
     low, high = text.split(",")
     return float(low), float(high)
-
-
-def _add_manifest(commands: Any) -> None:
-    manifest = commands.add_parser(
-        "manifest",
-        help="list the scans and masks of a folder in a csv file",
-        description="Write a table with the columns PatientID, Image and Mask, for `skvae "
-        "study` and PyRadiomics. An image and a mask belong together if what stands for * "
-        "is the same, or if they are alone in one folder.",
-    )
-    manifest.add_argument("root", metavar="ROOT", help="the folder")
-    manifest.add_argument(
-        "--image", required=True, metavar="GLOB", help="such as '*/ct.nii.gz'"
-    )
-    manifest.add_argument("--mask", metavar="GLOB", help="such as '*/lesion.nii.gz'")
-    manifest.add_argument(
-        "--output", metavar="FILE", help="default: cases.csv in the folder"
-    )
-    manifest.set_defaults(run=_manifest)
 
 
 def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
@@ -335,25 +317,6 @@ def _check(arguments: argparse.Namespace) -> int:
 
     config = _configured(arguments)
     print(check_study(config, study_inputs(config)))
-    return 0
-
-
-def _manifest(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from skvae.files import written_whole
-    from skvae.images import find_cases
-
-    root = Path(arguments.root)
-    cases = find_cases(root, image=arguments.image, mask=arguments.mask)
-    output = root / "cases.csv"
-    if arguments.output is not None:
-        output = Path(arguments.output)
-        for column in cases.columns.drop("PatientID"):
-            cases[column] = [str((root / path).absolute()) for path in cases[column]]
-    with written_whole(output) as unfinished:
-        cases.to_csv(unfinished, index=False)
-    print(f"{len(cases)} cases: {output}")
     return 0
 
 

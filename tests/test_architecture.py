@@ -68,7 +68,7 @@ def test_no_file_prints_seeds_globally_or_hooks(path):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in {"torch.manual_seed", "np.random.seed"}
-            assert called != "print" or path.name == "cli.py"
+            assert called != "print" or path.name in {"cli.py", "manifest_command.py"}
             # On private copies of networks of others alone: see networks/taps.py.
             assert "register_forward_" not in called or path.name == "taps.py"
             assert "torchvision" not in called

@@ -2,10 +2,10 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from numbers import Real
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -34,6 +34,7 @@ from skvae.estimators.declared import (
     SizesOrNone,
 )
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
+from skvae.estimators.layers import Layer, listed
 from skvae.estimators.long_fits import folder_of_checkpoints
 from skvae.estimators.progress_bars import epoch_bar
 from skvae.estimators.row_columns import check_groups, check_weight
@@ -54,21 +55,6 @@ from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
 from skvae.training.threads import effective_threads
 from skvae.training_counts import count_training
-
-
-class Layer(NamedTuple):
-    """A stage of a network: its name, the shape of one sample, its features."""
-
-    name: str
-    shape: tuple[int, ...]
-    n_features: int
-
-
-def listed(layer: Any) -> list[Any]:
-    """Return the layers that ``layer`` names; none where it is no name and no list."""
-    if isinstance(layer, str):
-        return [layer]
-    return list(layer) if isinstance(layer, Iterable) else []
 
 
 class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimator, ABC):

@@ -28,7 +28,7 @@ from skvae.estimators.declared import (
     positional,
 )
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
-from skvae.estimators.trained import listed
+from skvae.estimators.layers import listed
 from skvae.exceptions import warn_caller
 from skvae.networks.pooling import POOLS_OF_TOKENS, check_pool, pooled_size
 from skvae.networks.taps import Address, LayerRow, Survey, parse_address

@@ -30,8 +30,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from skvae.estimators.settled import Learned
 from skvae.estimators.targets import Classes, TargetScale
-from skvae.estimators.trained import Learned
 from skvae.features.attri_vae import AttriVAE
 from skvae.features.attribute_columns import LearnedAttributes
 from skvae.features.autoencoder import Autoencoder

@@ -11,7 +11,7 @@ from contract import KINDS
 import skvae
 import skvae.networks
 import skvae.objectives
-from skvae.estimators.trained import Learned
+from skvae.estimators.settled import Learned
 from skvae.networks.blocks import Bottleneck
 from skvae.networks.head import Head
 from skvae.networks.staged import StagedNetwork
