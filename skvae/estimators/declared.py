@@ -13,8 +13,9 @@ from skvae.interrupts import uninterrupted
 
 # What several parameters may be: a type for the reader, constraints for scikit-learn.
 # Whole numbers beyond are none to torch.
-WHOLE = Interval(Integral, 0, 2**31 - 1, closed="both")
-POSITIVE_WHOLE = Interval(Integral, 1, 2**31 - 1, closed="both")
+LARGEST = 2**31 - 1
+WHOLE = Interval(Integral, 0, LARGEST, closed="both")
+POSITIVE_WHOLE = Interval(Integral, 1, LARGEST, closed="both")
 Whole = Annotated[int, WHOLE]
 Count = Annotated[int, POSITIVE_WHOLE]
 CountOrNone = Annotated[int | None, POSITIVE_WHOLE, None]

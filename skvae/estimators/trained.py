@@ -24,6 +24,7 @@ from skvae._compat import (
 from skvae.arguments import check_columns, naming
 from skvae.estimators.another_network import plain_parameters, refuse_another_network
 from skvae.estimators.declared import (
+    LARGEST,
     Count,
     CountOrNone,
     DeclaredEstimator,
@@ -454,9 +455,10 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _sizes(self, parameter: str) -> tuple[int, ...]:
         sizes = getattr(self, parameter)
         for size in sizes:
-            if not isinstance(size, int | np.integer) or size < 1:
+            if not isinstance(size, int | np.integer) or not 1 <= size <= LARGEST:
                 raise ValueError(
-                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1."
+                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1 "
+                    f"(and at most {LARGEST})."
                 )
         return tuple(int(size) for size in sizes)
 

@@ -337,6 +337,9 @@ class CascadeSegmenter(MaskPredictor):
             if cv > len(images):
                 raise ValueError(f"Got cv={cv}, but there are only {len(images)} images.")
             cv = MaskStratifiedKFold(int(cv), ignore_label=LEFT_OUT)
+        if not hasattr(cv, "split"):
+            with naming("cv"):
+                cv = [(train, test) for train, test in cv]
         groups = columns.get("groups")
         # What is routed has arrived: groups are for the folds, all columns for `fit`.
         with config_context(enable_metadata_routing=False):
