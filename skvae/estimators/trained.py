@@ -137,7 +137,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         version of torch refused. Needs ``random_state``, and no callbacks but progress
         bars; writing costs about what saving the weights three times does, each epoch.
     skorch_callbacks : list or None, default=None
-        skorch callbacks, or pairs of a name and one, as skorch's ``callbacks``; cloned for
+        Callbacks of skorch, or pairs of a name and one, as its ``callbacks``; cloned for
         each fit. Each phase of a fit is to them a training. Their ``net`` has
         ``history``, ``module_`` and ``optimizer_``, but no predictions to score; what they
         record in its history is in ``history_`` as well. The loss is ``train_loss``
