@@ -12,8 +12,13 @@ from skvae.docstrings import complete_docstrings, merge_docstrings
 from skvae.interrupts import uninterrupted
 
 # What several parameters may be: a type for the reader, constraints for scikit-learn.
-Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
-CountOrNone = Annotated[int | None, Interval(Integral, 1, None, closed="left"), None]
+# Whole numbers beyond are none to torch.
+LARGEST = 2**31 - 1
+WHOLE = Interval(Integral, 0, LARGEST, closed="both")
+POSITIVE_WHOLE = Interval(Integral, 1, LARGEST, closed="both")
+Whole = Annotated[int, WHOLE]
+Count = Annotated[int, POSITIVE_WHOLE]
+CountOrNone = Annotated[int | None, POSITIVE_WHOLE, None]
 Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
 NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]
 Share = Annotated[float, Interval(Real, 0, 1, closed="both")]

@@ -25,6 +25,7 @@ from skvae.arguments import check_columns, naming
 from skvae.estimators.another_network import plain_parameters, refuse_another_network
 from skvae.estimators.collected_fits import stop_if_collecting
 from skvae.estimators.declared import (
+    LARGEST,
     Count,
     CountOrNone,
     DeclaredEstimator,
@@ -124,7 +125,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         version of torch refused. Needs ``random_state``, and no callbacks but progress
         bars; writing costs about what saving the weights three times does, each epoch.
     skorch_callbacks : list or None, default=None
-        skorch callbacks, or pairs of a name and one, as skorch's ``callbacks``; cloned for
+        Callbacks of skorch, or pairs of a name and one, as its ``callbacks``; cloned for
         each fit. Each phase of a fit is to them a training. Their ``net`` has
         ``history``, ``module_`` and ``optimizer_``, but no predictions to score; what they
         record in its history is in ``history_`` as well. The loss is ``train_loss``
@@ -447,9 +448,10 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _sizes(self, parameter: str) -> tuple[int, ...]:
         sizes = getattr(self, parameter)
         for size in sizes:
-            if not isinstance(size, int | np.integer) or size < 1:
+            if not isinstance(size, int | np.integer) or not 1 <= size <= LARGEST:
                 raise ValueError(
-                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1."
+                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1 "
+                    f"(and at most {LARGEST})."
                 )
         return tuple(int(size) for size in sizes)
 

@@ -117,7 +117,7 @@ class BaseVAE(BaseAutoencoder):
 
     def _elbo(self) -> BetaELBO:
         """Return the negative ELBO with the weights of this estimator."""
-        weights = self.beta, self.kl_warmup, self.free_bits
+        weights = map(float, (self.beta, self.kl_warmup, self.free_bits))
         return BetaELBO(*weights, self._likelihood(), self.counted_entries)
 
     def _network_builder(

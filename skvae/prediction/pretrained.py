@@ -129,9 +129,9 @@ class PretrainedPredictor(TrainedTransformer):
         "batch"
     )
     head_dropout: ShareBelowOne = 0.0
-    head_max_iter: Annotated[int, Interval(Integral, 0, None, closed="left")] = 10
+    head_max_iter: Annotated[int, Interval(Integral, 0, 2**31 - 1, closed="both")] = 10
     head_learning_rate_init: Positive = 1e-2
-    finetune_max_iter: Annotated[int, Interval(Integral, 0, None, closed="left")] = 40
+    finetune_max_iter: Annotated[int, Interval(Integral, 0, 2**31 - 1, closed="both")] = 40
     finetune_learning_rate_init: Positive = 2e-3
     encoder_learning_rate_scale: NonNegative = 1.0
     unfreeze_from: Annotated[str | None, str, None] = None

@@ -12,13 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import (
     HasMethods,
-    Interval,
     StrOptions,
     check_feature_names_in,
     fit_context,
 )
 from skvae.arguments import naming, refuse_masked, refuse_other_index
-from skvae.estimators.declared import CountOrNone, Flag, SizesOrNone
+from skvae.estimators.declared import POSITIVE_WHOLE, CountOrNone, Flag, SizesOrNone, Whole
 from skvae.estimators.inputs import check_new, check_rows
 from skvae.estimators.row_columns import check_groups
 from skvae.estimators.unequal_sizes import as_image, images_of, ragged
@@ -185,10 +184,10 @@ class CascadeSegmenter(MaskPredictor):
 
     stage1: Annotated[Any, BaseSegmenter, FrozenEstimator, None] = None
     stage2: Annotated[Any, BaseSegmenter, FrozenEstimator, None] = None
-    margin: Annotated[int, Interval(Integral, 0, None, closed="left")] = 4
+    margin: Whole = 4
     size: Annotated[
         int | tuple[int, ...] | None,
-        Interval(Integral, 1, None, closed="left"),
+        POSITIVE_WHOLE,
         list,
         tuple,
         None,
@@ -338,6 +337,9 @@ class CascadeSegmenter(MaskPredictor):
             if cv > len(images):
                 raise ValueError(f"Got cv={cv}, but there are only {len(images)} images.")
             cv = MaskStratifiedKFold(int(cv), ignore_label=LEFT_OUT)
+        if not hasattr(cv, "split"):
+            with naming("cv"):
+                cv = [(train, test) for train, test in cv]
         groups = columns.get("groups")
         # What is routed has arrived: groups are for the folds, all columns for `fit`.
         with config_context(enable_metadata_routing=False):

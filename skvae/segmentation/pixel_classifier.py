@@ -14,9 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skvae._compat import HasMethods, Interval, fit_context
+from skvae._compat import HasMethods, fit_context
 from skvae.arguments import refuse_masked, refuse_other_index
-from skvae.estimators.declared import Count, CountOrNone, SizesOrNone
+from skvae.estimators.declared import Count, CountOrNone, SizesOrNone, Whole
 from skvae.estimators.held_estimators import (
     fit_of_held,
     refuse_fitted,
@@ -172,7 +172,7 @@ class PixelClassifier(ClassNamePrefixFeaturesOutMixin, MaskPredictor):
     n_pixels: Count = 6000
     ignore_label: Annotated[int | None, Integral, None] = -1
     window_size: CountOrNone = None
-    window_margin: Annotated[int, Interval(Integral, 0, None, closed="left")] = 64
+    window_margin: Whole = 64
     image_shape: SizesOrNone = None
     device: Annotated[str, str] = "auto"
     n_threads: CountOrNone = None

@@ -11,9 +11,16 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skvae._compat import Interval, StrOptions, fit_context
+from skvae._compat import StrOptions, fit_context
 from skvae.arguments import naming, refuse_other_index
-from skvae.estimators.declared import Count, CountOrNone, Positive, Share, ShareBelowOne
+from skvae.estimators.declared import (
+    POSITIVE_WHOLE,
+    Count,
+    CountOrNone,
+    Positive,
+    Share,
+    ShareBelowOne,
+)
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
 from skvae.estimators.settled import Learned, Start
@@ -113,7 +120,7 @@ default=None
     freeze: Annotated[
         str | int | None,
         StrOptions({"encoder"}),
-        Interval(Integral, 1, None, closed="left"),
+        POSITIVE_WHOLE,
         None,
     ] = None
     patch_size: CountOrNone = None

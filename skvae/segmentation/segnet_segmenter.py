@@ -1,10 +1,8 @@
 """The SegNet: a decoder that knows where the encoder's maxima were."""
 
-from numbers import Integral
 from typing import Annotated, Any
 
-from skvae._compat import Interval
-from skvae.estimators.declared import Count
+from skvae.estimators.declared import POSITIVE_WHOLE, Count
 from skvae.segmentation.segmenter import BaseSegmenter
 
 
@@ -46,9 +44,13 @@ class SegNetSegmenter(BaseSegmenter):
     """
 
     depth: Count = 5
-    n_convolutions: Annotated[
-        int | tuple[int, ...], Interval(Integral, 1, None, closed="left"), list, tuple
-    ] = (2, 2, 3, 3, 3)
+    n_convolutions: Annotated[int | tuple[int, ...], POSITIVE_WHOLE, list, tuple] = (
+        2,
+        2,
+        3,
+        3,
+        3,
+    )
 
     def _architecture(self) -> dict[str, Any]:
         return {

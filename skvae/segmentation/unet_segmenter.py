@@ -3,8 +3,8 @@
 from numbers import Integral
 from typing import Annotated, Any
 
-from skvae._compat import Interval, Options, StrOptions
-from skvae.estimators.declared import Count
+from skvae._compat import Options, StrOptions
+from skvae.estimators.declared import POSITIVE_WHOLE, Count
 from skvae.segmentation.segmenter import BaseSegmenter
 
 
@@ -74,9 +74,7 @@ class UNetSegmenter(BaseSegmenter):
     """
 
     depth: Count = 4
-    n_convolutions: Annotated[
-        int | tuple[int, ...], Interval(Integral, 1, None, closed="left"), list, tuple
-    ] = 2
+    n_convolutions: Annotated[int | tuple[int, ...], POSITIVE_WHOLE, list, tuple] = 2
     first_stride: Annotated[int, Options(Integral, {1, 2})] = 1
     skip: Annotated[str | None, StrOptions({"concat", "add"}), None] = "concat"
     up: Annotated[str, StrOptions({"transpose", "resize", "unpool"})] = "transpose"

@@ -29,6 +29,9 @@ from skvae.training.whole_state import restore, whole_state
 
 State = Mapping[str, np.ndarray]
 
+# Of a step that was much too long: weights are about 1.
+LARGE_WEIGHT = 1000.0
+
 log = logging.getLogger(__name__)
 
 
@@ -321,6 +324,7 @@ def run_phase(
         yield handle
     if valid is not None:
         net.module_.load_state_dict(handle.weights)
+    check_last_step(handle, rows)
     report |= hashes(net.module_.state_dict(), "after")
 
 
@@ -339,6 +343,21 @@ def check_finite(row: Mapping[str, Any], phase: Phase) -> None:
             f"The loss is not finite in epoch {row['epoch']}: the term {term!r} is "
             f"{row[term]}. {usual_causes(phase)}"
         )
+
+
+def check_last_step(handle: Epoch, rows: Batches) -> None:
+    """Stop where the weights that the last step has made give no finite loss.
+
+    The loss of an epoch is that before its steps. A batch tells, where weights are large.
+    """
+    net, recipe = handle.net, handle.net.recipe
+    if all(p.abs().max() < LARGE_WEIGHT for p in net.trained_ if p.numel()):
+        return
+    batch = next(iter(rows.others(rows.index[: recipe.batch_size].numpy())))
+    if hasattr(recipe.augment, "n_patches"):  # whole images may be too large
+        batch = recipe.augment(batch, generator(recipe.seed, recipe.device))
+    row = {"epoch": len(handle.history), **record(net.evaluate([batch], silent=True))}
+    check_finite(row, net.phase)
 
 
 def usual_causes(phase: Phase) -> str:

@@ -215,12 +215,17 @@ class ObjectiveNet(NeuralNet):
         return terms
 
     @torch.no_grad()
-    def evaluate(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    def evaluate(
+        self, batches: Iterable[Batch], *, silent: bool = False
+    ) -> dict[str, Tensor]:
         """Return the mean of each term without noise and at the end of all warm-ups."""
         self.module_.eval()
         record = EpochTerms()
         for batch in batches:
-            record.add(*self.told(self.validation_step, batch, training=False))
+            if silent:
+                record.add(*self.validation_step(batch))
+            else:
+                record.add(*self.told(self.validation_step, batch, training=False))
         self.train_mode()
         return record.means()
 

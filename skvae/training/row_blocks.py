@@ -45,7 +45,7 @@ def apply_in_blocks(
     Raises
     ------
     ValueError
-        If a row is not finite (but for NaN, if that is allowed).
+        If a row is not finite (but for NaN, if that is allowed), or what comes of it.
     """
     with (
         own_settings(),
@@ -78,13 +78,35 @@ def one_pass(
         # Here, where they are in the cache: a pass of its own costs 6 % of a read.
         if not math.isfinite(block.sum()):
             assert_all_finite(rows, allow_nan=allow_nan, input_name="X")
-        values = function(block.to(device))[: len(rows)].detach().cpu().numpy()
+        found = function(block.to(device))[: len(rows)].detach().cpu()
+        values = found.numpy()
+        if not math.isfinite(found.sum()):
+            refuse_non_finite(values, rows)
         if result is None:
             result = np.empty((len(x), *values.shape[1:]), dtype=np.float32)
         result[start : start + size] = values
         release(x)
     assert result is not None, "there is at least one row"
     return result
+
+
+def refuse_non_finite(values: np.ndarray, rows: np.ndarray) -> None:
+    """Refuse rows of which a network makes numbers that are none.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite.
+    """
+    padded = np.isnan(rows).any()  # of frames that are not there, nothing is
+    bad = np.isinf(values) if padded else ~np.isfinite(values)
+    if not bad.any():  # their sum alone was too large
+        return
+    raise ValueError(
+        f"Got X with entries from {np.nanmin(rows):.3g} to {np.nanmax(rows):.3g}, of which "
+        "the network computes values that are not finite; expected entries on the scale of "
+        "those of `fit`, and a network whose training has not diverged."
+    )
 
 
 def as_block(rows: np.ndarray, size: int) -> Tensor:

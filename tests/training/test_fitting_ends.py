@@ -158,7 +158,16 @@ def test_steps_that_are_too_long_are_named_as_the_cause(make_recipe, data):
 
 def test_weights_that_are_not_finite_are_never_handed_out(make_recipe, data):
     recipe = make_recipe("plain", 1, batch_size=40, rate=1e39)
+    handle = next(epochs(recipe, data))
     with pytest.raises(NonFiniteLossError, match=r"weight .* not finite after epoch 1"):
+        handle.fitted()
+
+
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.25}])
+def test_a_last_step_that_was_too_long_is_found(make_recipe, data, options):
+    """Weights of 1e30 are finite, and so is the loss before that step; features are not."""
+    recipe = make_recipe("plain", 1, batch_size=40, rate=1e30, **options)
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1: the term .*=1e\+30"):
         train(recipe, data)
 
 

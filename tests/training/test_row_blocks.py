@@ -38,3 +38,18 @@ def test_a_full_block_is_a_view_and_a_partial_one_a_copy():
     partial = as_block(rows[:3], 4)
     assert partial.data_ptr() != rows.ctypes.data
     assert partial.sum() == 6
+
+
+def test_values_that_are_not_finite_are_refused():
+    x = np.array([[1.0, 2.0], [3.0, 3e38]], np.float32)
+    found = apply_in_blocks(lambda rows: rows * 0.5, np.repeat(x, 9, axis=0), 32, "cpu")
+    assert found.max() == np.float32(1.5e38)  # the sum of these is infinite
+    with pytest.raises(ValueError, match=r"X with entries from 1 to 3e\+38.*not finite"):
+        apply_in_blocks(lambda rows: rows * 2, x, 32, "cpu")
+    with pytest.raises(ValueError, match="not finite"):
+        apply_in_blocks(lambda rows: rows - rows / 0, x, 32, "cpu")
+    x[0, 1] = np.nan  # padding
+    found = apply_in_blocks(lambda rows: rows * 0.5, x, 32, "cpu", allow_nan=True)
+    np.testing.assert_array_equal(found, x * np.float32(0.5))
+    with pytest.raises(ValueError, match="not finite"):
+        apply_in_blocks(lambda rows: rows * 2, x, 32, "cpu", allow_nan=True)
