@@ -99,8 +99,7 @@ OWN = {
     "UNetSegmenter": SEGMENTER,
 }
 
-# For the checks of scikit-learn, few steps: most do not ask what was learned. What a kind
-# must learn, it learns in large ones, of which a check sets a thousand epochs.
+# For the checks of scikit-learn that ask what was learned, few large steps.
 BRIEF = {"max_iter": 1}
 HEADED = {
     "head_max_iter": 5,
@@ -120,6 +119,18 @@ CHECKED = {
     "AutoencoderRegressor": HEADED | SHORT | {"head_max_iter": 10},
     "SequenceClassifier": HEADED | SHORT | {"head_max_iter": 8},
     "SequenceRegressor": HEADED | SHORT | {"head_max_iter": 10},
+}
+
+# For the others, which are most of them, as few as there can be.
+HASTY = {
+    "max_iter": 1,
+    "head_max_iter": 1,
+    "finetune_max_iter": 1,
+    "batch_size": 64,
+    "autoencoder__max_iter": 1,
+    "autoencoder__batch_size": 64,
+    "features__max_iter": 1,
+    "features__batch_size": 64,
 }
 
 # Training of a single step, in whatever phases a kind has, or an estimator that it holds.
@@ -143,10 +154,17 @@ def small(kind, **parameters):
     return kind(**{**chosen, **parameters})
 
 
+def hasty(kind):
+    """Return an instance that hardly trains, for what does not depend on training."""
+    return _changed(small(kind), HASTY)
+
+
 def checked(kind):
     """Return an instance that learns enough for the checks of scikit-learn."""
-    estimator = small(kind)
-    chosen = BRIEF | CHECKED.get(kind.__name__, {})
+    return _changed(small(kind), BRIEF | CHECKED.get(kind.__name__, {}))
+
+
+def _changed(estimator, chosen):
     known = estimator.get_params()
     return estimator.set_params(**{k: v for k, v in chosen.items() if k in known})
 

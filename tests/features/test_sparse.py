@@ -1,4 +1,6 @@
 import pickle
+from copy import deepcopy
+from functools import cache
 
 import numpy as np
 import pytest
@@ -64,21 +66,22 @@ def test_more_units_than_there_are_cannot_be_active(rows):
         small(SparseAutoencoder, sparsity="topk").fit(rows)
 
 
-@pytest.fixture(scope="module")
+@cache
 def sprites():
     return make_sprites(1000, size=12, random_state=0).images.reshape(1000, -1)
 
 
+@cache
 def with_units(sparsity, **parameters):
-    """Return an estimator of many units; a tenth as many as the pixels is plenty."""
+    """Return many units fitted to sprites: a tenth as many as the pixels is plenty."""
     chosen = {"k": 8, "max_iter": 40, "random_state": 0, "n_threads": 1} | parameters
-    return SparseAutoencoder(200, sparsity=sparsity, **chosen)
+    return SparseAutoencoder(200, sparsity=sparsity, **chosen).fit(sprites())
 
 
 @pytest.mark.parametrize("sparsity", ["topk", "batch_topk", "jumprelu"])
-def test_revival_leaves_hardly_a_unit_dead(sparsity, sprites):
-    plain = with_units(sparsity, revival_weight=0.0).fit(sprites)
-    revived = with_units(sparsity).fit(sprites)
+def test_revival_leaves_hardly_a_unit_dead(sparsity):
+    plain = with_units(sparsity, revival_weight=0.0)
+    revived = with_units(sparsity)
     assert revived.dead_units_ < 0.05 * 200
     assert revived.dead_units_ < plain.dead_units_
     assert revived.explained_variance_ > plain.explained_variance_ - 0.01
@@ -86,28 +89,28 @@ def test_revival_leaves_hardly_a_unit_dead(sparsity, sprites):
     assert "revival" in revived.history_[-1]
 
 
-def test_batch_topk_may_spend_more_on_one_sample_than_on_another(sprites):
-    code = with_units("batch_topk", max_iter=15).fit_transform(sprites)
+def test_batch_topk_may_spend_more_on_one_sample_than_on_another():
+    code = with_units("batch_topk").transform(sprites())
     active = (code != 0).sum(axis=1)
     assert 6 < active.mean() < 10
     assert active.std() > 1
 
 
-def test_thresholds_are_learned_and_decide_what_is_active(sprites):
-    sparse = with_units("jumprelu", max_iter=15).fit(sprites)
+def test_thresholds_are_learned_and_decide_what_is_active():
+    sparse = deepcopy(with_units("jumprelu"))
     threshold = sparse.network_.module.body.bottleneck.threshold.numpy()
     assert threshold.min() > 0.15
     assert threshold.std() > 0.05
-    code = sparse.transform(sprites)
-    pre = sparse.set_params(layer="pre_activation").transform(sprites)
+    code = sparse.transform(sprites())
+    pre = sparse.set_params(layer="pre_activation").transform(sprites())
     expected = np.where(pre > threshold, pre, 0)
     np.testing.assert_allclose(code, expected, atol=1e-6)
 
 
-def test_l1_makes_codes_sparser_and_cannot_be_cheated_by_large_weights(sprites):
+def test_l1_makes_codes_sparser_and_cannot_be_cheated_by_large_weights():
     codes, norms = [], []
     for weight in (0.0, 0.3):
-        sparse = with_units("l1", sparsity_weight=weight, max_iter=15).fit(sprites)
+        sparse = with_units("l1", sparsity_weight=weight, max_iter=15)
         codes.append(sparse.l0_)
         norms.append(np.linalg.norm(sparse.network_.state["body.to_rows.weight"], axis=0))
     assert codes[1] < 0.5 * codes[0]
