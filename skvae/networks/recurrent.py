@@ -96,7 +96,11 @@ class Recurrent(nn.Module):
 
         Missing frames come last, so that no state of a frame that is there sees them.
         """
-        states = self.rnn(codes.mT)[0].mT
+        frames = codes.mT
+        # On the meta device torch goes through the frames in Python, 5 ms each: there, the
+        # first has the shape of all (findings/torch-rnn-on-meta-is-slow.sh).
+        read = frames[:, :1] if frames.is_meta else frames
+        states = self.rnn(read)[0].expand(-1, frames.shape[1], -1).mT
         yield "states", states
         yield from self.pool.stages(states, present)
 

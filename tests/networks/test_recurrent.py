@@ -165,3 +165,22 @@ def test_shapes_are_channels_then_time_then_space():
         "features": (4,),
         "logits": (2,),
     }
+
+
+@each_rnn
+def test_shapes_are_found_from_one_frame(monkeypatch, rnn):
+    """On the meta device torch takes milliseconds a frame."""
+    kind, n_frames = RECURRENT[rnn], []
+
+    def forward(self, x, *rest, forward=kind.forward):
+        n_frames.append(x.shape[1])
+        return forward(self, x, *rest)
+
+    monkeypatch.setattr(kind, "forward", forward)
+    builder = name_network(rnn, n_layers=2)
+    shapes = stage_shapes(builder, (100_000, 1, 7, 6))
+    assert n_frames == [1]
+    assert shapes["states"] == (4, 100_000)
+    network = builder()
+    assert network.read(torch.zeros(1, 3, 1, 7, 6), ["states"])["states"].shape == (1, 4, 3)
+    assert n_frames == [1, 3]
