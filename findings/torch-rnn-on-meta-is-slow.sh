@@ -19,6 +19,7 @@ import time
 
 import torch
 
+torch.set_num_threads(1)  # threads that wait for one another would be timed as well
 print("torch", torch.__version__, "Python", sys.version.split()[0])
 
 

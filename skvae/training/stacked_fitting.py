@@ -14,7 +14,7 @@ from skvae.objectives.batch import Batch, Terms
 from skvae.objectives.numbers import numbers_of
 from skvae.training.batches import Batches
 from skvae.training.data import Data
-from skvae.training.fitting import Epoch, Fitted, Job, check_finite, load
+from skvae.training.fitting import Epoch, Fitted, Job, check_finite, check_last_step, load
 from skvae.training.net import ObjectiveNet
 from skvae.training.recipe import Phase
 from skvae.training.seeding import ORDER_STREAM, generator
@@ -152,7 +152,9 @@ class Member:
         """Return the fitted network, or why there is none."""
         if self.error is not None:
             return self.error
+        self.net.module_.load_state_dict(self.handle.weights)
         try:
+            check_last_step(self.handle, self.rows)
             return self.handle.fitted()
         except NonFiniteLossError as error:
             return error

@@ -137,6 +137,15 @@ def test_a_network_that_fails_is_alone_with_it():
         np.testing.assert_array_equal(found[2].state[name], value)
 
 
+def test_a_last_step_that_is_too_long_fails_as_alone():
+    rates = [1e-3, 1e30, 1e-3, 1e-3, 1e-3]
+    jobs = jobs_of(lambda k: VAE(8, learning_rate_init=rates[k], batch_size=60), 1)
+    found = train_many(jobs)
+    with pytest.raises(NonFiniteLossError) as alone:
+        train(jobs[1].recipe, jobs[1].data)
+    assert str(found[1]) == str(alone.value)
+
+
 def test_bits_do_not_depend_on_what_else_is_in_the_stack():
     jobs = jobs_of(KINDS["vae"])
     (whole, part) = train_many(jobs), train_many(jobs[1:])
