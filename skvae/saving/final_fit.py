@@ -56,7 +56,7 @@ def fit_final(
             f"Got arms={list(arms)!r}, but one model is fitted; expected one arm. `skvae "
             "study` compares them."
         )
-    cohort = checked_cohort(inputs)
+    cohort = checked_cohort(config, inputs)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         config = replace(config, arms=arms)
         named = study_arms(config, inputs, cohort, memory=folder)

@@ -93,7 +93,7 @@ from skvae.segmentation.pixel_classifier import PixelClassifier
 from skvae.segmentation.segnet_segmenter import SegNetSegmenter
 from skvae.segmentation.stratified_folds import MaskStratifiedKFold
 from skvae.segmentation.unet_segmenter import UNetSegmenter
-from skvae.study.arm_features import flatten, log_volume
+from skvae.study.arm_features import ImagePCA, flatten, log_volume
 from skvae.study.input_blocks import SelectBlock
 from skvae.training.augmentation import RandomAugment
 from skvae.training.borrowed_network import ForeignNetwork, to_imagenet, to_rgb
@@ -156,6 +156,7 @@ _OURS = (
     DenoisingAutoencoder,
     ImageLoader,
     LayerExtractor,
+    ImagePCA,
     LesionCrop,
     PixelClassifier,
     SegNetSegmenter,

@@ -21,6 +21,7 @@ RUNS = {
 KNOWN = {
     # The folder of a memory must be trusted, as its docs say; the hash finds damage.
     ("training/cache_entries.py", "joblib.load"),
+    ("training/cache_entries.py", "pickle.loads"),
     # weights_only=True, which the test below asks for.
     ("training/transfer.py", "torch.load"),
 }

@@ -115,10 +115,10 @@ def test_a_grid_over_layers_trains_once_for_each_fold_and_size(monkeypatch, tmp_
     arms = default_arms(TABLE, ["vae"], n_components=(2, 4), memory=memory)
     options = {"outer": (3, 1), "inner": 2, "reference": "vae"}
     result = nested_cv(arms, TABLE, y, threshold="youden", **options)
-    # Two sizes in each of two inner folds, and the chosen one; three layers cost nothing,
-    # nor does the threshold.
-    assert n_trainings(memory) == 3 * (2 * 2 + 1)
-    assert list(result.timings["n_trainings"]) == [2 * 2 + 1] * 3
+    # Two sizes in each of two inner folds and, side by side with these, on all rows of the
+    # fold; three layers cost nothing, nor does the threshold.
+    assert n_trainings(memory) == 3 * 2 * (2 + 1)
+    assert list(result.timings["n_trainings"]) == [2 * (2 + 1)] * 3
     again = nested_cv(arms, TABLE, y, threshold="youden", **options)
     assert list(again.timings["n_trainings"]) == [0, 0, 0]
     pd.testing.assert_frame_equal(again.scores, result.scores, check_exact=True)
