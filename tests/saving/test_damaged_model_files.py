@@ -72,10 +72,10 @@ def refused_mutants(model, path, n_mutants):
         if mutant == data:
             continue
         path.write_bytes(mutant)
-        begin = time.perf_counter()
+        begin = time.process_time()
         with pytest.raises(ValueError, match="Got path="):
             skvae.load(path)
-        milliseconds.append(1e3 * (time.perf_counter() - begin))
+        milliseconds.append(1e3 * (time.process_time() - begin))
     return milliseconds
 
 
@@ -117,13 +117,13 @@ def forged_mutants(model, path, n_mutants):
             description[last] = value
 
         forge(path, model, change)
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             skvae.load(path)
             n_loaded += 1
         except ValueError as error:
             n_named += str(path) in str(error)
-        longest = max(longest, time.perf_counter() - begin)
+        longest = max(longest, time.process_time() - begin)
     assert n_loaded + n_named == n_mutants
     return n_loaded, longest
 
