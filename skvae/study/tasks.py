@@ -3,6 +3,7 @@
 import builtins
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import sklearn.exceptions
 from joblib import Parallel, delayed
@@ -53,11 +54,18 @@ def run_tasks(
             yield number, found
     # Worker processes share one memory map of the cohort: joblib knows equal arrays.
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    for several in parallel(
-        delayed(_numbered)(group, cohort, external, checkpoints)
-        for group in together(missing, parallel.n_jobs)
-    ):
+    groups = together(missing, parallel.n_jobs)
+    shared = (cohort, external, checkpoints)
+    if parallel.n_jobs == 1:  # here, each is seen at once
+        for group in groups:
+            yield from _numbered(group, *shared)
+        return
+    for several in parallel(delayed(_listed)(group, *shared) for group in groups):
         yield from several
+
+
+def _listed(*group: Any) -> list[tuple[int, Finished]]:
+    return list(_numbered(*group))
 
 
 def _numbered(
@@ -65,8 +73,7 @@ def _numbered(
     cohort: Cohort,
     external: Cohort | None,
     checkpoints: Checkpoints | None,
-) -> list[tuple[int, Finished]]:
-    found = []
+) -> Iterator[tuple[int, Finished]]:
     numbers = [number for number, _ in tasks]
     with trained_ahead([task for _, task in tasks], cohort) as prepared:
         for number, (task, ahead) in zip(numbers, prepared, strict=True):
@@ -78,8 +85,7 @@ def _numbered(
                 # What a resumed study would read, so that both are the same to the last
                 # byte.
                 finished = checkpoints.load(task) or finished
-            found.append((number, finished))
-    return found
+            yield number, finished
 
 
 def warn_once(finished: list[Finished], n_folds: int) -> None:
