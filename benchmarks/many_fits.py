@@ -154,13 +154,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="*", default=["fits", "searches"])
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--networks", type=int, nargs="+", default=[1, 5, 20, 100])
     parser.add_argument("--repeats", type=int, default=1)
     given = parser.parse_args()
     here = Path(__file__).resolve().parent.parent
     from harness import print_table, write_csv
 
     if "fits" in given.what:
-        sizes = [(*shape, n) for shape in SHAPES for n in (1, 5, 20, 100)]
+        sizes = [(*shape, n) for shape in SHAPES for n in given.networks]
         rows = [elsewhere(here, "one_size", *size) for size in sizes]
         write_csv("many_fits", rows)
         print_table(rows)
