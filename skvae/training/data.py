@@ -5,9 +5,11 @@ import math
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.training.sparse_rows import SparseRows
 
 # Rows are touched in stretches of about this size, and released behind them.
@@ -22,15 +24,15 @@ class Data:
 
     Parameters
     ----------
-    x : ndarray or SparseRows of shape (n, *sample_shape)
-        The rows; may be a read-only memory map larger than the memory.
+    x : ndarray, SparseRows or LazyRows of shape (n, *sample_shape)
+        The rows; may be larger than the memory, if they are read where they lie.
     y, mask, attributes, sample_weight : ndarray, optional
         Columns that the objective reads, see ``Batch``.
     groups : ndarray of shape (n,), optional
         Patient of each row: a validation split keeps patients together.
     """
 
-    x: np.ndarray | SparseRows
+    x: np.ndarray | SparseRows | LazyRows
     y: np.ndarray | None = None
     mask: np.ndarray | None = None
     attributes: np.ndarray | None = None
@@ -74,7 +76,7 @@ class Data:
         return digest.hexdigest()
 
 
-def update_with(digest: "hashlib._Hash", array: np.ndarray) -> None:
+def update_with(digest: "hashlib._Hash", array: np.ndarray | LazyRows) -> None:
     """Feed the bytes of an array to a hash."""
     if array.dtype.kind == "O":
         digest.update("\0".join(map(repr, array.tolist())).encode())
@@ -128,14 +130,14 @@ def explained_variance(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) 
     return 1 - float(np.average(error, weights=weight)) / max(variance, 1e-12)
 
 
-def row_blocks(array: np.ndarray) -> Iterator[slice]:
+def row_blocks(array: np.ndarray | LazyRows) -> Iterator[slice]:
     """Slices over the rows of an array, each of about ``BLOCK_BYTES``."""
     size = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), size):
         yield slice(start, start + size)
 
 
-def memory_map(array: np.ndarray) -> mmap.mmap | None:
+def memory_map(array: Any) -> mmap.mmap | None:
     """Return the shared file mapping that an array is a view of, if it is one."""
     while array is not None and not isinstance(array, np.memmap):
         array = getattr(array, "base", None)
@@ -143,7 +145,7 @@ def memory_map(array: np.ndarray) -> mmap.mmap | None:
     return array._mmap if array is not None and array.mode != "c" else None
 
 
-def release(array: np.ndarray) -> None:
+def release(array: Any) -> None:
     """Hand the pages of a memory map back, so that a pass over it stays small.
 
     They are read again from the file, or from the system's cache of it, when needed.
