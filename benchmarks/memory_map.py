@@ -7,7 +7,7 @@ loop that shuffles all rows of the map; each in a process of its own. Beside it:
 - skvae on 1,000 rows in memory, the level that a fit of any file is held against;
 - `transform` and `cross_validate` (2 folds) of the lazy rows, and `cross_validate` of the
   memory map, of which scikit-learn copies each fold;
-- a zarr and an HDF5 array of the same rows, in chunks of one row, where they are
+- a zarr and an HDF5 array of the same rows, in chunks of 8 rows, where they are
   installed;
 - a sequential read of the file, for its seconds.
 
@@ -204,7 +204,7 @@ def write_rows(folder: Path, gigabytes: float, sparse: bool) -> None:
 def stores(folder: Path, shape: tuple[int, int]) -> list[Any]:
     """Return arrays of the other formats, where these are installed."""
     found = []
-    chunk = (1, N_FEATURES)
+    chunk = (8, N_FEATURES)
     if find_spec("zarr"):
         zarr = import_module("zarr")
         options = {"shape": shape, "dtype": "f4", "chunks": chunk, "compressors": None}
@@ -241,6 +241,7 @@ def main() -> None:
             command = [sys.executable, __file__, "--measure", name, folder]
             answer = subprocess.run(command, check=True, capture_output=True, text=True)
             rows.append(json.loads(answer.stdout))
+            print(answer.stdout, end="", flush=True)
     few = next(row["anonymous_gb"] for row in rows if row["competitor"] == FEW)
     for row in rows:
         row["above_few_gb"] = round(row["anonymous_gb"] - few, 3)

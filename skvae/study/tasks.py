@@ -1,6 +1,7 @@
 """Many tasks of a study on several cores, each kept as soon as it is finished."""
 
 import builtins
+import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import sklearn.exceptions
 from joblib import Parallel, delayed
 
 import skvae.exceptions
+from skvae.arguments import check_number
 from skvae.exceptions import warn_caller
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
@@ -23,6 +25,7 @@ def run_tasks(
     external: Cohort | None,
     n_jobs: int | None,
     checkpoints: Checkpoints | None,
+    timeout: float | None = None,
 ) -> Iterator[tuple[int, Finished]]:
     """Yield each outcome with its number as soon as it is there.
 
@@ -36,6 +39,8 @@ def run_tasks(
         Processes.
     checkpoints : Checkpoints or None
         Where finished tasks are kept, and read again.
+    timeout : float, default=None
+        Seconds in which none is finished, after which it is given up.
 
     Yields
     ------
@@ -43,7 +48,14 @@ def run_tasks(
         Which task.
     finished : Finished
         What came of it.
+
+    Raises
+    ------
+    TimeoutError
+        If no task was finished for that long.
     """
+    if timeout is not None:
+        check_number("nested_cv", "task_timeout", timeout, low=0, above_low=True)
     missing = []
     for number, task in enumerate(tasks):
         found = None if checkpoints is None else checkpoints.load(task)
@@ -52,12 +64,19 @@ def run_tasks(
         else:
             yield number, found
     # Worker processes share one memory map of the cohort: joblib knows equal arrays.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    for several in parallel(
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", timeout=timeout)
+    work = (
         delayed(_numbered)(group, cohort, external, checkpoints)
         for group in together(missing, parallel.n_jobs)
-    ):
-        yield from several
+    )
+    try:
+        for several in parallel(work):
+            yield from several
+    except (TimeoutError, multiprocessing.TimeoutError) as error:
+        raise TimeoutError(
+            f"Got task_timeout={timeout}, in which no task of the study was finished; "
+            "expected workers that stay alive, or a longer time."
+        ) from error
 
 
 def _numbered(

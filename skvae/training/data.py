@@ -13,7 +13,7 @@ from skvae.datasets.lazy_rows import LazyRows
 from skvae.training.sparse_rows import SparseRows
 
 # Rows are touched in stretches of about this size, and released behind them.
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 8 * 2**20
 # Diagnostics of a fitted network are computed on at most so many of its rows.
 DIAGNOSTIC_ROWS = 1024
 
@@ -116,7 +116,8 @@ def overall_deviation(data: Data) -> float:
         x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
         weight += each.sum(dtype=np.float64)
-        total, squares = total + each @ x, squares + each @ np.square(x)
+        total = total + each @ x
+        squares = squares + each @ np.square(x, out=x)
         release(data.x)
     variance = float(np.mean(squares / weight - np.square(total / weight)))
     return math.sqrt(variance) if variance > 0 else 1.0
