@@ -2,6 +2,7 @@
 
 from skvae.datasets.feature_tables import read_features
 from skvae.datasets.infected_lungs import make_infected_lungs
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.datasets.lesions import make_lesions
 from skvae.datasets.lidc import load_lidc_nodules
 from skvae.datasets.mammograms import make_mammograms
@@ -11,6 +12,7 @@ from skvae.datasets.sprites import make_sprites
 from skvae.datasets.xrays import make_xrays
 
 __all__ = [
+    "LazyRows",
     "load_lidc_nodules",
     "load_medmnist",
     "make_infected_lungs",

@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.validation import validate_data
 
 from skvae.arguments import naming
+from skvae.datasets.lazy_rows import LazyRows, is_stored
 from skvae.estimators.lost_digits import warn_of_lost_digits
 from skvae.mask_layouts import is_listed
 from skvae.training.data import release, row_blocks
@@ -90,7 +91,7 @@ def check_rows(
 
     Returns
     -------
-    x : ndarray or SparseRows of shape (n_samples, *sample_shape)
+    x : ndarray, SparseRows or LazyRows of shape (n_samples, *sample_shape)
         A view of X where that is possible.
     """
     name = type(estimator).__name__
@@ -112,16 +113,31 @@ def check_rows(
             f"Got X with samples of shape {sample_shape}, but {name} was fitted on "
             f"samples of shape {estimator.sample_shape_}."
         )
-    rows = X if flat else X.reshape(X.shape[0], math.prod(X.shape[1:]))
-    rows = _validated(estimator, rows, reset, min_samples if reset else 1)
+    rows = _flat_rows(estimator, X, reset, min_samples if reset else 1)
     if reset:
         refuse_non_finite(rows.data if sparse.issparse(rows) else rows, name)
         if flat and len(sample_shape) == 1 and not sparse.issparse(rows):
             warn_of_lost_digits(X, name)
         estimator._flat_input = flat
+    return _as_samples(rows, sample_shape)
+
+
+def _as_samples(rows: Any, sample_shape: tuple[int, ...]) -> Any:
+    """Return flat rows in the shape of samples."""
     if sparse.issparse(rows):
         return SparseRows(rows, sample_shape)
+    if isinstance(rows, LazyRows):
+        return rows.samples(sample_shape, np.float32)
     return rows.reshape(len(rows), *sample_shape)
+
+
+def _flat_rows(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
+    """Return X as validated rows of two axes, in float32."""
+    if isinstance(X, LazyRows):
+        return _lazy(estimator, X, reset, min_samples)
+    flat = len(X.shape) <= 2
+    rows = X if flat else X.reshape(X.shape[0], math.prod(X.shape[1:]))
+    return _validated(estimator, rows, reset, min_samples)
 
 
 def _validated(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
@@ -139,6 +155,16 @@ def _validated(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
             ensure_min_samples=min_samples,
             reset=reset,
         )
+
+
+def _lazy(estimator: Any, X: LazyRows, reset: bool, min_samples: int) -> LazyRows:
+    """Return rows that are not read yet, in float32, after the checks of their shape."""
+    if X.ndim > 1 and len(X) >= min_samples and math.prod(X.shape[1:]):
+        rows = X.samples((math.prod(X.shape[1:]),), np.float32)
+        validate_data(estimator, rows, skip_check_array=True, reset=reset)
+        return rows
+    # A shape that is refused: scikit-learn has the words for it.
+    return _validated(estimator, np.empty(X.shape, X.dtype), reset, min_samples)
 
 
 def _stands_every_check(estimator: Any, X: Any) -> bool:
@@ -228,6 +254,8 @@ def as_array(X: Any) -> Any:
     """
     if isinstance(X, SparseRows):
         return X.matrix
+    if isinstance(X, LazyRows) or is_stored(X):
+        return LazyRows(X)
     if sparse.issparse(X) and len(X.shape) != 2:
         raise ValueError(
             f"Got X as a sparse array of shape {X.shape}, but sparse ones are taken as "
@@ -321,7 +349,7 @@ def _check_image_shape(
 def refuse_non_finite(rows: np.ndarray, name: str) -> None:
     """Refuse NaN and infinity, block by block: a big memory map stays on disk."""
     for block in row_blocks(rows):
-        assert_all_finite(rows[block], estimator_name=name, input_name="X")
+        assert_all_finite(np.asarray(rows[block]), estimator_name=name, input_name="X")
         release(rows)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.exceptions import warn_caller
 from skvae.training.data import release, row_blocks
 
@@ -62,7 +63,7 @@ def wide_columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
         for k, label in enumerate(X.columns):
             column = X.iloc[:, k] if hasattr(X, "iloc") else X[:, k]
             yield from ((label, a) for _, a in wide_columns(np.asarray(column)))
-    elif isinstance(X, np.ndarray) and X.dtype.str[1:] in WIDE:
+    elif isinstance(X, np.ndarray | LazyRows) and X.dtype.str[1:] in WIDE:
         yield None, X
 
 
@@ -74,7 +75,7 @@ def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = rows[0].astype(np.float64)
     total, squares = np.zeros_like(first), np.zeros_like(first)
     for block in row_blocks(rows):
-        moved = rows[block].astype(np.float64) - first
+        moved = np.asarray(rows[block]).astype(np.float64) - first
         total += moved.sum(axis=0)
         squares += np.square(moved).sum(axis=0)
         release(rows)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skvae.arguments import check_columns
+from skvae.datasets.lazy_rows import LazyRows, is_stored
 from skvae.extras import import_extra
 from skvae.study.input_blocks import Blocks
 from skvae.study.outcome import Outcome
@@ -51,7 +52,8 @@ class Cohort:
     ) -> "Cohort":
         """Check that all columns belong to the same rows and miss nothing."""
         if isinstance(X, Mapping):
-            X = Blocks(X)
+            X = Blocks({name: _lazy(block) for name, block in X.items()})
+        X = _lazy(X)
         columns = {f"params[{name!r}]": values for name, values in (params or {}).items()}
         parts = (X[name] for name in X.names) if isinstance(X, Blocks) else (X,)
         for part in parts:
@@ -90,6 +92,11 @@ class Cohort:
                     f"Got aggregate, but the rows of the patient {patient!r} differ in y; "
                     "expected the outcome of the patient in each row."
                 )
+
+
+def _lazy(X: Any) -> Any:
+    """Return arrays of zarr and h5py, which no splitter takes, as lazy rows."""
+    return LazyRows(X) if is_stored(X) else X
 
 
 def _check_names(samples: NDArray[Any]) -> None:

@@ -11,10 +11,12 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skvae.code_pickler import CodePickler
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.extras import import_extra
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
 from skvae.study.input_blocks import Blocks
+from skvae.training.data import update_with
 
 __all__ = ["study_identity"]
 
@@ -74,6 +76,10 @@ def _hash_of_rows(rows: Any) -> str:
     if hasattr(rows, "iloc"):
         hashed = import_extra("pandas").util.hash_pandas_object(rows).to_numpy()
         return str(joblib.hash((list(map(str, getattr(rows, "columns", []))), hashed)))
+    if isinstance(rows, LazyRows):  # a block at a time
+        digest = hashlib.sha256(f"{rows.shape} {rows.dtype}".encode())
+        update_with(digest, rows)
+        return digest.hexdigest()
     array = np.asarray(rows)
     if array.dtype == object:
         return str(joblib.hash(array.tolist()))

@@ -50,6 +50,7 @@ def nested_cv(
     params: Mapping[str, ArrayLike] | None = None,
     n_threads: int | None = 1,
     n_jobs: int | None = None,
+    task_timeout: float | None = None,
     random_state: int | np.random.RandomState | None = 0,
     folder: str | Path | None = None,
     resume: bool = False,
@@ -116,6 +117,9 @@ def nested_cv(
         all threads as they are.
     n_jobs : int or None, default=None
         Pairs of arm and outer fold that run at the same time, in processes of joblib.
+    task_timeout : float, default=None
+        Seconds in which none of them is finished, after which the study is given up. On
+        the workers of dask, joblib would wait without end for a task that kills them.
     random_state : int, RandomState instance or None, default=0
         Draws the splits. The arms have random states of their own.
     folder : str or Path, default=None
@@ -137,6 +141,8 @@ def nested_cv(
     ------
     MissingDependencyError
         Where pandas is missing; the extra `study` installs it.
+    TimeoutError
+        If no task was finished for `task_timeout` seconds.
 
     References
     ----------
@@ -193,7 +199,9 @@ def nested_cv(
     headline = next(iter(scorings))
     with StudyProgress(tasks, headline, show=verbose) as progress:
         finished = {}
-        for number, found in run_tasks(tasks, cohort, other, n_jobs, checkpoints):
+        for number, found in run_tasks(
+            tasks, cohort, other, n_jobs, checkpoints, task_timeout
+        ):
             finished[number] = found
             progress.advance(found.row, found.timing)
     in_order = [finished[i] for i in range(len(tasks))]

@@ -1,14 +1,16 @@
 """Many tasks of a study on several cores, each kept as soon as it is finished."""
 
 import builtins
+import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import sklearn.exceptions
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
 import skvae.exceptions
+from skvae.arguments import check_number
 from skvae.exceptions import warn_caller
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
@@ -24,6 +26,7 @@ def run_tasks(
     external: Cohort | None,
     n_jobs: int | None,
     checkpoints: Checkpoints | None,
+    timeout: float | None = None,
 ) -> Iterator[tuple[int, Finished]]:
     """Yield each outcome with its number as soon as it is there.
 
@@ -37,6 +40,8 @@ def run_tasks(
         Processes.
     checkpoints : Checkpoints or None
         Where finished tasks are kept, and read again.
+    timeout : float, default=None
+        Seconds in which none is finished, after which it is given up.
 
     Yields
     ------
@@ -44,7 +49,14 @@ def run_tasks(
         Which task.
     finished : Finished
         What came of it.
+
+    Raises
+    ------
+    TimeoutError
+        If no task was finished for that long.
     """
+    if timeout is not None:
+        check_number("nested_cv", "task_timeout", timeout, low=0, above_low=True)
     missing = []
     for number, task in enumerate(tasks):
         found = None if checkpoints is None else checkpoints.load(task)
@@ -53,15 +65,22 @@ def run_tasks(
         else:
             yield number, found
     # Worker processes share one memory map of the cohort: joblib knows equal arrays.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    groups = together(missing, parallel.n_jobs)
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", timeout=timeout)
+    n_workers = effective_n_jobs(n_jobs)
+    groups = together(missing, n_workers)
     shared = (cohort, external, checkpoints)
-    if parallel.n_jobs == 1:  # here, each is seen at once
+    if n_workers == 1 and timeout is None:  # here, each is seen at once
         for group in groups:
             yield from _numbered(group, *shared)
         return
-    for several in parallel(delayed(_listed)(group, *shared) for group in groups):
-        yield from several
+    try:
+        for several in parallel(delayed(_listed)(group, *shared) for group in groups):
+            yield from several
+    except (TimeoutError, multiprocessing.TimeoutError) as error:
+        raise TimeoutError(
+            f"Got task_timeout={timeout}, in which no task of the study was finished; "
+            "expected workers that stay alive, or a longer time."
+        ) from error
 
 
 def _listed(*group: Any) -> list[tuple[int, Finished]]:

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.objectives.batch import Batch
-from skvae.training.data import Data, memory_map, release
+from skvae.training.data import Data, memory_map, release, row_blocks
 from skvae.training.sparse_rows import SparseRows
 
 # Read-only arrays and small maps are copied once; larger maps are streamed.
@@ -22,7 +23,9 @@ class ResidentColumn:
 
     streamed = False
 
-    def __init__(self, array: np.ndarray, device: str) -> None:
+    def __init__(self, array: np.ndarray | LazyRows, device: str) -> None:
+        if isinstance(array, LazyRows):
+            array = read_whole(array)
         if not array.flags.writeable:
             # Torch cannot know a tensor as read-only: a stray write would crash.
             array = array.copy()
@@ -38,13 +41,16 @@ class StreamedColumn:
 
     streamed = True
 
-    def __init__(self, array: np.ndarray | SparseRows, device: str) -> None:
+    def __init__(self, array: np.ndarray | SparseRows | LazyRows, device: str) -> None:
         self.array = array
         self.device = device
 
     def take(self, index: Tensor) -> Tensor:
         """Return the rows of an index, copied to the device."""
-        return torch.from_numpy(self.array[index.cpu().numpy()]).to(self.device)
+        rows = np.asarray(self.array[index.cpu().numpy()])
+        if not rows.flags.writeable:  # neighbours, as they lie in the file
+            rows = rows.copy()
+        return torch.from_numpy(rows).to(self.device)
 
 
 class SparseColumn(StreamedColumn):
@@ -52,30 +58,42 @@ class SparseColumn(StreamedColumn):
 
     streamed = False
 
-    def take(self, index: Tensor) -> Tensor:
-        """Return the dense rows of an index, on the device."""
-        rows = np.asarray(self.array[index.cpu().numpy()])
-        return torch.from_numpy(rows).to(self.device)
-
 
 Column = ResidentColumn | StreamedColumn
 
 
-def as_column(array: np.ndarray | SparseRows, device: str) -> Column:
+def as_column(array: np.ndarray | SparseRows | LazyRows, device: str) -> Column:
     """Return what takes the rows of batches from an array."""
     if isinstance(array, SparseRows):
         return SparseColumn(array, device)
     return (ResidentColumn if fits(array, device) else StreamedColumn)(array, device)
 
 
-def fits(array: np.ndarray, device: str) -> bool:
+def fits(array: np.ndarray | LazyRows, device: str) -> bool:
     """Whether an array may lie on the device as a whole."""
     if torch.device(device).type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return array.nbytes <= free // 2
+    if isinstance(array, LazyRows):
+        return array.nbytes <= RESIDENT_BYTES
     if array.flags.writeable and memory_map(array) is None:
         return True  # the tensor shares the caller's memory
     return array.nbytes <= RESIDENT_BYTES
+
+
+def any_streamed(data: Data, device: str) -> bool:
+    """Whether training reads rows from where they lie, and so in an order of its own."""
+    columns = data.columns().values()
+    return any(not isinstance(a, SparseRows) and not fits(a, device) for a in columns)
+
+
+def read_whole(rows: LazyRows) -> np.ndarray:
+    """Read rows block by block, so that no more than a block of them is there twice."""
+    array = np.empty(rows.shape, dtype=rows.dtype)
+    for block in row_blocks(rows):
+        array[block] = rows[block]
+        release(rows)
+    return array
 
 
 class Batches:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_memory
 
 from skvae.code_pickler import code_pickle
 from skvae.exceptions import CacheWarning, warn_caller
+from skvae.training.batches import any_streamed
 from skvae.training.cache_entries import DamagedEntryError, read_entry, write_entry
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
@@ -35,8 +36,11 @@ log = logging.getLogger(__name__)
 def cache_key(recipe: Recipe, data: Data, start: Fitted | None = None) -> str:
     """Return a hash of everything that a fitted network depends on."""
     started = hashes(start.state, "start") if start is not None else None
+    parts = [SCHEMA, torch.__version__, recipe, data.digest(), started]
+    if any_streamed(data, recipe.device):
+        parts.append("rows in another order than those in memory")
     try:
-        pickled = code_pickle((SCHEMA, torch.__version__, recipe, data.digest(), started))
+        pickled = code_pickle(tuple(parts))
     except TypeError as error:
         raise ValueError(
             f"Got memory= with augment={recipe.augment!r}, but what decides the training "

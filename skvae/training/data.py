@@ -5,13 +5,15 @@ import math
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from skvae.datasets.lazy_rows import LazyRows
 from skvae.training.sparse_rows import SparseRows
 
 # Rows are touched in stretches of about this size, and released behind them.
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 8 * 2**20
 # Diagnostics of a fitted network are computed on at most so many of its rows.
 DIAGNOSTIC_ROWS = 1024
 
@@ -22,15 +24,15 @@ class Data:
 
     Parameters
     ----------
-    x : ndarray or SparseRows of shape (n, *sample_shape)
-        The rows; may be a read-only memory map larger than the memory.
+    x : ndarray, SparseRows or LazyRows of shape (n, *sample_shape)
+        The rows; may be larger than the memory, if they are read where they lie.
     y, mask, attributes, sample_weight : ndarray, optional
         Columns that the objective reads, see ``Batch``.
     groups : ndarray of shape (n,), optional
         Patient of each row: a validation split keeps patients together.
     """
 
-    x: np.ndarray | SparseRows
+    x: np.ndarray | SparseRows | LazyRows
     y: np.ndarray | None = None
     mask: np.ndarray | None = None
     attributes: np.ndarray | None = None
@@ -74,7 +76,7 @@ class Data:
         return digest.hexdigest()
 
 
-def update_with(digest: "hashlib._Hash", array: np.ndarray) -> None:
+def update_with(digest: "hashlib._Hash", array: np.ndarray | LazyRows) -> None:
     """Feed the bytes of an array to a hash."""
     if array.dtype.kind == "O":
         digest.update("\0".join(map(repr, array.tolist())).encode())
@@ -114,7 +116,8 @@ def overall_deviation(data: Data) -> float:
         x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
         weight += each.sum(dtype=np.float64)
-        total, squares = total + each @ x, squares + each @ np.square(x)
+        total = total + each @ x
+        squares = squares + each @ np.square(x, out=x)
         release(data.x)
     variance = float(np.mean(squares / weight - np.square(total / weight)))
     return math.sqrt(variance) if variance > 0 else 1.0
@@ -128,14 +131,14 @@ def explained_variance(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) 
     return 1 - float(np.average(error, weights=weight)) / max(variance, 1e-12)
 
 
-def row_blocks(array: np.ndarray) -> Iterator[slice]:
+def row_blocks(array: np.ndarray | LazyRows) -> Iterator[slice]:
     """Slices over the rows of an array, each of about ``BLOCK_BYTES``."""
     size = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), size):
         yield slice(start, start + size)
 
 
-def memory_map(array: np.ndarray) -> mmap.mmap | None:
+def memory_map(array: Any) -> mmap.mmap | None:
     """Return the shared file mapping that an array is a view of, if it is one."""
     while array is not None and not isinstance(array, np.memmap):
         array = getattr(array, "base", None)
@@ -143,7 +146,7 @@ def memory_map(array: np.ndarray) -> mmap.mmap | None:
     return array._mmap if array is not None and array.mode != "c" else None
 
 
-def release(array: np.ndarray) -> None:
+def release(array: Any) -> None:
     """Hand the pages of a memory map back, so that a pass over it stays small.
 
     They are read again from the file, or from the system's cache of it, when needed.
