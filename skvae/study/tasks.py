@@ -65,7 +65,7 @@ def run_tasks(
         else:
             yield number, found
     # Worker processes share one memory map of the cohort: joblib knows equal arrays.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", timeout=timeout)
+    parallel = _parallel(n_jobs, timeout)
     n_workers = effective_n_jobs(n_jobs)
     groups = together(missing, n_workers)
     shared = (cohort, external, checkpoints)
@@ -81,6 +81,14 @@ def run_tasks(
             f"Got task_timeout={timeout}, in which no task of the study was finished; "
             "expected workers that stay alive, or a longer time."
         ) from error
+
+
+def _parallel(n_jobs: int | None, timeout: float | None) -> Parallel:
+    """Return what hands on results as they come, or all at the end, as on ray."""
+    try:
+        return Parallel(n_jobs=n_jobs, timeout=timeout, return_as="generator_unordered")
+    except ValueError:
+        return Parallel(n_jobs=n_jobs, timeout=timeout)
 
 
 def _listed(*group: Any) -> list[tuple[int, Finished]]:
