@@ -27,7 +27,7 @@ from skvae.study.cohort import Cohort
 from skvae.study.folds import OuterFold
 from skvae.training_counts import counted_trainings
 
-__all__ = ["Finished", "Task", "evaluate", "predicted_columns", "scorer_of"]
+__all__ = ["Finished", "Task", "evaluate", "metadata_for", "predicted_columns", "scorer_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +122,7 @@ def _fit_and_score(
     task: Task, cohort: Cohort, tested: Cohort
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     arm, fold = task.arm, task.fold
-    metadata = {
-        name: take_rows(cohort.metadata[name], fold.train)
-        for name in sorted(arm.wants(set(cohort.metadata)))
-    }
+    metadata = metadata_for(arm, cohort, fold.train)
     X_train, y_train = take_rows(cohort.X, fold.train), cohort.outcome.values[fold.train]
     scorings = {name: scorer_of(scoring) for name, scoring in task.scorings.items()}
     start = time.perf_counter()
@@ -189,6 +186,27 @@ def _fitted(
         scorer = PatientScorer(scorer, task.aggregate)
         metadata = metadata | {PatientScorer.METADATA: cohort.patients[fold.train]}
     return arm.search(fold.inner, scorer).fit(X, y, **metadata)
+
+
+def metadata_for(arm: Arm, cohort: Cohort, rows: NDArray[Any]) -> dict[str, Any]:
+    """Return the metadata that an arm requests for `fit`.
+
+    Parameters
+    ----------
+    arm : Arm
+        What is fitted.
+    cohort : Cohort
+        All rows.
+    rows : ndarray of int
+        Those that it is fitted on.
+
+    Returns
+    -------
+    dict of str to array
+        Theirs, by name.
+    """
+    names = sorted(arm.wants(set(cohort.metadata)))
+    return {name: take_rows(cohort.metadata[name], rows) for name in names}
 
 
 def scorer_of(scoring: Any) -> Any:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from skvae._compat import take_rows
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
-from skvae.study.evaluate import Task
+from skvae.study.evaluate import Task, metadata_for
 
 __all__ = ["Ahead", "together", "trained_ahead"]
 
@@ -149,10 +149,7 @@ def _fits(task: Task, cohort: Cohort) -> list[Any]:
 
     arm, rows = task.arm, task.fold.train
     X, y = take_rows(cohort.X, rows), cohort.outcome.values[rows]
-    metadata = {
-        name: take_rows(cohort.metadata[name], rows)
-        for name in sorted(arm.wants(set(cohort.metadata)))
-    }
+    metadata = metadata_for(arm, cohort, rows)
     if arm.grid is None:
         return [PlannedFit(arm.estimator, X, y, metadata)]
     search = GridSearchCV(arm.estimator, arm.grid, cv=task.fold.inner)

@@ -155,7 +155,6 @@ def why_alone(job: Job) -> str:
         "a fit that goes on": job.start is not None and job.start.resume,
         "rows in a file, or sparse": not isinstance(data.x, np.ndarray)
         or not fits(data.x, "cpu"),
-        "padded sequences": bool(data.x.dtype.kind != "f"),
         "no epoch": recipe.n_epochs < 1,
     }
     reason = next((reason for reason, holds in reasons.items() if holds), "")
