@@ -210,6 +210,14 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
             _jobs,
             "processes, one thread each; default: one per core, 8 at most",
         ),
+        ("cluster", "ADDRESS", str, "scheduler of dask whose workers compute"),
+        (
+            "task-timeout",
+            "SECONDS",
+            int,
+            "give up where nothing was finished for so long, as on a cluster whose workers "
+            "die",
+        ),
     ):
         if not compares and name not in ("inner", "seed"):
             continue  # says nothing of a single model

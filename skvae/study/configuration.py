@@ -54,7 +54,12 @@ class StudyConfig:
     seed : int
         Of folds and arms.
     jobs : int
-        Processes; 0 for one per core, 8 at most.
+        Processes; 0 for one per core, 8 at most, or for all workers of a cluster.
+    cluster : str
+        Scheduler of dask; empty for this machine.
+    task_timeout : int
+        Seconds in which none of the fits is finished, after which the study is given up;
+        0 for never.
     """
 
     data: str = "lidc"
@@ -84,6 +89,8 @@ class StudyConfig:
     full: bool = False
     seed: int = 0
     jobs: int = 0
+    cluster: str = ""
+    task_timeout: int = 0
 
     @classmethod
     def of(
@@ -193,7 +200,7 @@ def _check_values(said: Mapping[str, Any]) -> None:
     outcome = said.get("outcome", "")
     if outcome not in OUTCOMES:
         raise ValueError(f"Got outcome={outcome!r}, expected classes or number.")
-    for name, least in (("inner", 2), ("seed", 0), ("jobs", 0)):
+    for name, least in (("inner", 2), ("seed", 0), ("jobs", 0), ("task_timeout", 0)):
         if not least <= said.get(name, least) <= _MOST:
             raise ValueError(
                 f"Got {name}={said[name]}, expected an int from {least} to {_MOST}."

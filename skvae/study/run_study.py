@@ -11,6 +11,7 @@ from skvae.exceptions import warn_caller
 from skvae.files import writable_folder
 from skvae.images.loader import ImageLoader
 from skvae.study.checkpoints import Checkpoints
+from skvae.study.cluster import on_cluster
 from skvae.study.cohort import Cohort
 from skvae.study.configuration import StudyConfig
 from skvae.study.default_arms import default_arms
@@ -66,27 +67,29 @@ def run_study(
     arms = study_arms(config, inputs, cohort, memory=str(checkpoints.networks))
     config = settled(config, list(arms), cohort)
     config.write(folder / "study.toml")
-    return nested_cv(
-        arms,
-        inputs.X,
-        inputs.y,
-        groups=inputs.groups,
-        outer=config.outer,  # type: ignore[arg-type]  # checked there
-        inner=config.inner,
-        scoring=list(config.scoring),
-        reference=config.reference,
-        positive=inputs.positive,
-        outcome=config.outcome or None,
-        threshold=config.threshold or None,
-        aggregate=config.aggregate or None,
-        external=inputs.external,
-        params=inputs.params,
-        n_jobs=n_jobs(config),
-        random_state=config.seed,
-        folder=folder,
-        resume=resume,
-        verbose=verbose,
-    )
+    with on_cluster(config.cluster):
+        return nested_cv(
+            arms,
+            inputs.X,
+            inputs.y,
+            groups=inputs.groups,
+            outer=config.outer,  # type: ignore[arg-type]  # checked there
+            inner=config.inner,
+            scoring=list(config.scoring),
+            reference=config.reference,
+            positive=inputs.positive,
+            outcome=config.outcome or None,
+            threshold=config.threshold or None,
+            aggregate=config.aggregate or None,
+            external=inputs.external,
+            params=inputs.params,
+            n_jobs=n_jobs(config),
+            task_timeout=config.task_timeout or None,
+            random_state=config.seed,
+            folder=folder,
+            resume=resume,
+            verbose=verbose,
+        )
 
 
 def n_jobs(config: StudyConfig) -> int:
@@ -100,8 +103,10 @@ def n_jobs(config: StudyConfig) -> int:
     Returns
     -------
     int
-        As asked for, or one for each core, 8 at most.
+        As asked for, or one for each core, 8 at most; on a cluster, -1 for all workers.
     """
+    if config.cluster:
+        return config.jobs or -1
     return config.jobs or min(cpu_count(), _MOST_JOBS)
 
 

@@ -89,12 +89,13 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
         folds = draw_folds(cohort, config.outer, config.inner, config.seed)  # type: ignore[arg-type]
         seconds = {arm.name: _seconds(arm, folds, cohort) for arm in checked}
     facts = _cohort_facts(cohort, inputs) | _plan_facts(config, checked, folds, cohort)
-    total = sum(seconds.values()) / n_jobs(config)
+    n_processes = n_jobs(replace(config, cluster=""))
+    total = sum(seconds.values()) / n_processes
     listed = ", ".join(f"{name} {duration(s)}" for name, s in seconds.items())
     facts["time"] = (
-        f"about {duration(total)} with {n_jobs(config)} processes; on one, {listed}"
+        f"about {duration(total)} with {n_processes} processes; on one, {listed}"
     )
-    facts["memory"] = f"about {_peak_gigabytes() * n_jobs(config):.1f} GB"
+    facts["memory"] = f"about {_peak_gigabytes() * n_processes:.1f} GB"
     return StudyCheck(facts, config, _objections(config, cohort, folds))
 
 

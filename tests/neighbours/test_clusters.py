@@ -1,7 +1,11 @@
 """Searches and studies on the workers of a cluster: the scores of one process."""
 
+import sys
+from pathlib import Path
+
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from dying_steps import DyingStep
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skvae import VAEFeatureExtractor
+from skvae.cli import main
 from skvae.datasets import LazyRows
 from skvae.study import nested_cv
 
@@ -105,3 +110,19 @@ def test_a_task_whose_workers_keep_dying_ends_the_study(dask_client, tmp_path):
     """On dask, joblib is not told of it, and would wait without end."""
     with joblib.parallel_config("dask"), pytest.raises(TimeoutError):
         study(X, DyingStep(tmp_path, 1000), n_jobs=2, task_timeout=20)
+
+
+def test_the_command_computes_on_a_cluster(dask_client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame(X, columns=[f"f{i}" for i in range(8)])
+    frame.assign(grade=Y, patient=np.arange(60)).to_csv("cases.csv", index=False)
+    options = ["--target", "grade", "--group", "patient", "--arms", "pca,vae", "--quick"]
+    options += ["--outer", "3x1", "--layers", "mean"]
+    address = dask_client.scheduler.address
+    here, there = ["--output", "here", "--jobs", "1"], ["--output", "there"]
+    there += ["--cluster", address, "--task-timeout", "300"]
+    for arguments in (here, there):
+        assert main(["study", "cases.csv", *options, *arguments]) == 0
+    for name in ("results.csv", "predictions.csv"):
+        assert Path("here", name).read_bytes() == Path("there", name).read_bytes()
+    assert sum(dask_client.run(lambda: "skvae.training.fitting" in sys.modules).values())

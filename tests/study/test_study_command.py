@@ -1,6 +1,7 @@
 """The commands `skvae study` and `skvae check` as somebody types them."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -233,6 +234,21 @@ def test_what_is_wrong_is_one_sentence(folder, capsys, command, arguments, said)
     assert last.startswith("skvae: Got ")
     assert said in last
     assert not list(folder.glob("out/*.csv"))
+
+
+def test_a_cluster_that_cannot_be_had_is_told(folder, capsys, monkeypatch):
+    def silent(address, timeout):
+        raise OSError(f"no answer of {address} within {timeout} s")
+
+    arguments = ("table.csv", "--target", "outcome", "--id", "case", "--arms", "pca")
+    for module, said in (
+        (SimpleNamespace(Client=silent), "Got cluster='tcp://127.0.0.1:1', expected the"),
+        (None, 'This needs distributed: pip install "skvae[cluster]"'),
+    ):
+        monkeypatch.setitem(sys.modules, "distributed", module)
+        assert study(*arguments, "--cluster", "tcp://127.0.0.1:1", "--restart") == 2
+        assert said in capsys.readouterr().err
+        assert not (folder / "out" / "results.csv").exists()
 
 
 @pytest.mark.parametrize(
