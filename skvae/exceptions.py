@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
@@ -18,6 +19,7 @@ __all__ = [
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
+    "listed_briefly",
     "warn_caller",
 ]
 
@@ -45,6 +47,31 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def listed_briefly(parts: Sequence[str], most: int = 3) -> str:
+    """Return the first parts and how many more there are: one warning, not 900.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        What is to be said, each of one thing.
+    most : int, default=3
+        How many are said in full.
+
+    Returns
+    -------
+    text : str
+        Joined by commas.
+
+    Examples
+    --------
+    >>> from skvae.exceptions import listed_briefly
+    >>> listed_briefly(["'a' is constant", "'b' is constant"], most=1)
+    "'a' is constant, and 1 more"
+    """
+    more = [f"and {len(parts) - most} more"] if len(parts) > most else []
+    return ", ".join([*parts[:most], *more])
 
 
 class NonFiniteLossError(ValueError):
