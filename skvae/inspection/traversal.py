@@ -177,7 +177,9 @@ def latent_interpolation(estimator: Any, X: Any, *, n_steps: int = 7) -> LatentT
         raise ValueError(f"Got X with {len(ends)} samples, but expected two.")
     share = np.linspace(0, 1, _check_steps(n_steps))[:, None]
     codes = (1 - share) * ends[0] + share * ends[1]
-    traversal = _decoded(found, [("share of the second", "")], share, codes)
+    traversal = _decoded(
+        found, [("share of the second", "of the codes between")], share, codes
+    )
     samples = np.asarray(check_rows(found.estimator, given, reset=False))
     return replace(traversal, ends=in_input_units(found, samples).samples)
 

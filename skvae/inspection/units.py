@@ -19,7 +19,9 @@ class Unit(NamedTuple):
     @property
     def unit(self) -> str:
         """In which units its values are."""
-        return "units of the code" if self.attribute_map is None else "own units"
+        return (
+            "units of the code" if self.attribute_map is None else "units of the attribute"
+        )
 
     def to_shown(self, unit: np.ndarray) -> np.ndarray:
         """Return what values of the unit are called: those of its attribute, if any."""

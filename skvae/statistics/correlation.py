@@ -195,24 +195,44 @@ def attribute_correlation(
         own_units=own,
         **found,
     )
-    warn_of_better_fits(correlation)
+    _warn_of_better_fits(correlation)
     return correlation
 
 
-def warn_of_better_fits(found: AttributeCorrelation) -> None:
-    """Warn where a unit goes better with another attribute than with its own."""
-    strength = np.abs(found.statistic)
-    texts = []
+def better_fits(found: AttributeCorrelation) -> dict[int, int]:
+    """Return, of attributes with a unit of their own, which other fits that unit better.
+
+    Parameters
+    ----------
+    found : AttributeCorrelation
+        Attributes are compared where their statistic is the same.
+
+    Returns
+    -------
+    better : dict of int to int
+        The number of an attribute, and that of the other.
+    """
+    strength = np.nan_to_num(np.abs(found.statistic), nan=-1.0)
+    methods = np.array(found.methods)
+    better = {}
     for k, unit in enumerate(found.own_units):
-        if unit is None or np.isnan(strength[unit]).all():
-            continue
-        best = int(np.nanargmax(strength[unit]))
-        if found.methods[best] == found.methods[k] and best != k:
-            ours, theirs = found.statistic[unit, [k, best]]
-            texts.append(
-                f"{found.units[unit]} with {found.attributes[best]!r} ({theirs:.2f}) than "
-                f"with {found.attributes[k]!r} ({ours:.2f})"
-            )
+        if unit is not None:
+            of_unit = np.where(methods == methods[k], strength[unit], -1.0)
+            best = int(of_unit.argmax())
+            if of_unit[best] > of_unit[k] >= 0:
+                better[k] = best
+    return better
+
+
+def _warn_of_better_fits(found: AttributeCorrelation) -> None:
+    texts = []
+    for k, other in better_fits(found).items():
+        unit = found.own_units[k]
+        own, theirs = found.statistic[unit, [k, other]]
+        texts.append(
+            f"{found.units[unit]} with {found.attributes[other]!r} ({theirs:.2f}) rather "
+            f"than {found.attributes[k]!r} ({own:.2f})"
+        )
     if texts:
         warn_caller(
             "A unit goes better with another attribute than with its own: "
