@@ -1,9 +1,10 @@
 """Errors and warnings that skvae raises, for users to catch or filter."""
 
 import contextlib
+import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
@@ -20,9 +21,12 @@ __all__ = [
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
     "listed_briefly",
+    "said_once",
     "warn_caller",
+    "without_numbers",
 ]
 
+_NUMBERS = re.compile(r"\[[^\]]*\]|\d[\d.e+-]*")
 # A warning names the line of the user, whatever lies between: here, `fit` is decorated.
 INSIDE = (
     *(
@@ -72,6 +76,51 @@ def listed_briefly(parts: Sequence[str], most: int = 3) -> str:
     """
     more = [f"and {len(parts) - most} more"] if len(parts) > most else []
     return ", ".join([*parts[:most], *more])
+
+
+@contextlib.contextmanager
+def said_once() -> Iterator[None]:
+    """Keep what a loop warns of, and say each kind once behind it.
+
+    Messages that differ in numbers alone are of one kind, of which the first is said.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    kinds: dict[tuple[type[Warning], str], list[str]] = {}
+    for warned in caught:
+        text = str(warned.message)
+        kinds.setdefault((warned.category, without_numbers(text)), []).append(text)
+    for (category, _), texts in kinds.items():
+        more = f" (and {len(texts) - 1} more alike)" if len(texts) > 1 else ""
+        warn_caller(f"{texts[0]}{more}", category)
+
+
+def without_numbers(text: str) -> str:
+    """Return a message that is the same whatever numbers it tells.
+
+    Parameters
+    ----------
+    text : str
+        The message.
+
+    Returns
+    -------
+    text : str
+        With a sign for each number or array.
+
+    Examples
+    --------
+    >>> from skvae.exceptions import without_numbers
+    >>> without_numbers("scores are non-finite: [nan 0.5] in 3 of 5 folds")
+    'scores are non-finite: # in # of # folds'
+    """
+    return _NUMBERS.sub("#", text)
 
 
 class NonFiniteLossError(ValueError):

@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from skvae._compat import take_rows
 from skvae.arguments import check_columns
 from skvae.estimators.row_columns import check_groups
-from skvae.exceptions import listed_briefly, warn_caller
+from skvae.exceptions import listed_briefly, said_once, warn_caller
 from skvae.extras import import_extra
 from skvae.inspection.linear_probe import Target, class_target, number_target
 from skvae.inspection.network_step import find_network
@@ -206,18 +206,19 @@ def layer_probe(
         groups = check_groups(groups, X, "layer_probe")
     scores: list[FoldScore] = []
     folds = _folds(cv, targets[0], groups, np.shape(X)[0], random_state)
-    for fold, (train, test) in enumerate(folds):
-        model = found
-        if refits:
-            columns = {"attributes": attributes, "groups": groups}
-            model = fitted_on(found, X, y, columns, train, layers)
-        rows = np.concatenate([train, test])
-        given = model.given(take_rows(X, rows))
-        features = read_layers(model, given, layers)
-        if references:
-            features |= reference_features(given, features.values(), len(train))
-        part = None if groups is None else groups[rows]
-        scores += _probe_fold(features, targets, rows, len(train), part, fold)
+    with said_once():
+        for fold, (train, test) in enumerate(folds):
+            model = found
+            if refits:
+                columns = {"attributes": attributes, "groups": groups}
+                model = fitted_on(found, X, y, columns, train, layers)
+            rows = np.concatenate([train, test])
+            given = model.given(take_rows(X, rows))
+            features = read_layers(model, given, layers)
+            if references:
+                features |= reference_features(given, features.values(), len(train))
+            part = None if groups is None else groups[rows]
+            scores += _probe_fold(features, targets, rows, len(train), part, fold)
     _warn_undefined(scores)
     return LayerProbe(tuple(scores), encoder_refitted=refits and not found.step.is_frozen)
 
@@ -286,7 +287,7 @@ def _warn_undefined(scores: Sequence[FoldScore]) -> None:
         if np.isnan(score.score) and score.fold not in folds:
             folds.append(score.fold)
     texts = [
-        f"{target!r} is constant in the folds {', '.join(map(str, folds))}"
+        f"{target!r} is constant or lacks a class in the folds {', '.join(map(str, folds))}"
         for target, folds in undefined.items()
         if folds
     ]
