@@ -83,6 +83,7 @@ def _unit_target(estimator: Any, unit: Any, attribute: Any) -> Target:
     weights = np.zeros(shapes_of(estimator)[layer])
     weights[found.index] = 1
     name = f"{layer}_{found.index}"
+    name = name if found.name == name else f"{found.name} ({name})"
     return Target((layer,), None, weights, name)
 
 
