@@ -9,6 +9,8 @@ from skvae.extras import import_extra
 GAP = 1
 # Width of a figure in inches, and how large a tile of it may be.
 WIDTH = 7.0
+# What stands under a single tile needs room as well.
+LEAST_WIDTH = 5.2
 LARGEST_TILE = 1.7
 LARGEST_HEIGHT = 8.5
 # Of Okabe & Ito, which most colour-blind people can tell apart, also in grey.
@@ -110,16 +112,27 @@ def tile_axes(grid: np.ndarray, margins: Margins) -> Any:
     size = np.array([across, down]) * inches
     around = (margins.left + margins.right, margins.bottom + margins.top)
     whole = size + np.array(around)
+    spare = max(LEAST_WIDTH - whole[0], 0)
+    whole[0] += spare
     figure = import_extra("matplotlib.pyplot").figure(figsize=tuple(whole))
-    place = np.array([margins.left, margins.bottom, *size]) / np.tile(whole, 2)
+    corner = margins.left + spare / 2, margins.bottom
+    place = np.array([*corner, *size]) / np.tile(whole, 2)
     return figure.add_axes(tuple(place))
 
 
 def outlined(ax: Any, values: np.ndarray, level: float, colour: str) -> None:
-    """Draw the line around what lies above a level, with a white rim to be seen by."""
-    if np.nanmin(values) < level < np.nanmax(values):
-        for line, width in (("white", 2.6), (colour, 1.3)):
-            ax.contour(values, [level], colors=line, linewidths=width)
+    """Draw the line around what lies above a level, with a white rim to be seen by.
+
+    At the edge of a tile, where there are no values, the line is closed.
+    """
+    largest = float(np.nanmax(values))
+    if not np.nanmin(values) < level < largest:
+        return
+    beyond = 2 * level - largest
+    whole = np.pad(np.nan_to_num(values, nan=beyond), 1, constant_values=beyond)
+    places = [np.arange(-1, n + 1) for n in values.shape[::-1]]
+    for line, width in (("white", 2.6), (colour, 1.3)):
+        ax.contour(*places, whole, [level], colors=line, linewidths=width)
 
 
 def colour_bar(ax: Any, drawn: Any, label: str) -> Any:

@@ -158,7 +158,8 @@ class AttentionMapDisplay:
         maps = sliced(self.maps[:, None], n_spatial, 0, axis, index)
         grid = np.stack([images, images])
         over = tiled(np.stack([np.full_like(maps, np.nan), maps]))
-        margins = Margins(left=0.8, bottom=0.45, top=0.3 if n_spatial == 3 else 0.1)
+        bottom = 0.55 if (maps < 0).any() else 0.35
+        margins = Margins(left=0.8, bottom=bottom, top=0.3 if n_spatial == 3 else 0.1)
         self.ax_ = tile_axes(grid, margins) if ax is None else ax
         self.figure_ = self.ax_.figure
 
@@ -169,7 +170,6 @@ class AttentionMapDisplay:
             handles=lines,
             loc="upper center",
             bbox_to_anchor=(0.5, 0),
-            ncols=2,
             frameon=False,
             fontsize="small",
         )
