@@ -67,6 +67,15 @@ class LayerProbe:
     scores: tuple[FoldScore, ...]
     encoder_refitted: bool
 
+    def __repr__(self) -> str:
+        layers = len({score.layer for score in self.scores if not score.is_reference})
+        targets = len({score.target for score in self.scores})
+        folds = len({score.fold for score in self.scores})
+        return (
+            f"LayerProbe({layers} layers, {targets} targets, {folds} folds, "
+            f"encoder_refitted={self.encoder_refitted})"
+        )
+
     def folds(self) -> "pd.DataFrame":
         """Return a row per layer, target, metric and fold.
 

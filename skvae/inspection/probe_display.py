@@ -122,10 +122,11 @@ class LayerProbeDisplay:
             names.append("as many principal\ncomponents")
         beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
         self.ax_.legend(handles, names, frameon=False, fontsize="small", **beside)
+        n_rows = max(score.n_train + score.n_test for score in self.probe.scores)
         when = "in each fold" if self.probe.encoder_refitted else "beforehand"
         self.ax_.set_title(
-            f"mean over {table['n_folds'].max()} folds; bars: standard deviation over the "
-            f"folds\nencoder fitted {when}; dotted: chance",
+            f"mean over {table['n_folds'].max()} folds of n = {n_rows}; bars: standard "
+            f"deviation over the folds\nencoder fitted {when}; dotted: chance",
             fontsize="small",
             loc="left",
         )

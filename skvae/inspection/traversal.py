@@ -1,7 +1,7 @@
 """What a decoder makes of a code that moves along a unit, an attribute or a line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,10 +58,18 @@ class LatentTraversal:
     codes: np.ndarray
     images: np.ndarray
     scale: str = ""
-    decoded: Any = field(default=None, repr=False)
+    decoded: Any = None
     units: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = field(default=(), repr=False)
-    ends: Any = field(default=None, repr=False)
+    feature_names: tuple[str, ...] = ()
+    ends: Any = None
+
+    def __repr__(self) -> str:
+        steps = self.values.shape[:-1]
+        return (
+            f"LatentTraversal({' and '.join(self.names)}, "
+            f"{' x '.join(map(str, steps))} steps, "
+            f"samples of {self.images.shape[len(steps) :]})"
+        )
 
 
 def latent_traversal(

@@ -78,6 +78,14 @@ class AttributeCorrelation:
     confidence: float
     own_units: tuple[int | None, ...] = ()
 
+    def __repr__(self) -> str:
+        methods = " / ".join(dict.fromkeys(self.methods))
+        known = " to ".join(map(str, sorted({self.n.min(), self.n.max()})))
+        return (
+            f"AttributeCorrelation({len(self.units)} units, {len(self.attributes)} "
+            f"attributes, {methods}, n = {known})"
+        )
+
     def table(self) -> "pd.DataFrame":
         """Return a row per pair, the surest of each attribute first.
 

@@ -4,6 +4,7 @@ import pytest
 from skvae.drawing import ORANGE
 from skvae.inspection import (
     AttributeCorrelationDisplay,
+    LatentTraversal,
     LayerProbeDisplay,
     UnitAttributeDisplay,
     attribute_correlation,
@@ -123,7 +124,7 @@ def test_probe_draws_means_of_the_folds():
     assert line.get_linestyle() == "None"  # layers have no distance
     said = display.ax_.get_title(loc="left")
     assert "encoder fitted beforehand" in said
-    assert "bars: standard deviation over the folds" in said
+    assert "mean over 2 folds of n = 15; bars: standard deviation over the folds" in said
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert legend == ["area", "slant"]
     labels = [label.get_text() for label in display.ax_.get_xticklabels()]
@@ -156,3 +157,15 @@ def test_references_stand_beside_layers_and_apart():
     assert heights[1] == pytest.approx([0.25, 0.15])
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert legend == ["area", "as many principal\ncomponents"]
+
+
+def test_results_are_printed_in_a_line(arrays):
+    found = attribute_correlation(*arrays)
+    said = "AttributeCorrelation(40 units, 3 attributes, spearman, n = 80)"
+    assert repr(found) == said
+    score = FoldScore("mean", 4, "area", "r2", 0, 10, 5, 0.5)
+    probe = LayerProbe((score,), encoder_refitted=True)
+    assert repr(probe) == "LayerProbe(1 layers, 1 targets, 1 folds, encoder_refitted=True)"
+    names, values = ("mean_0",), np.zeros((7, 1))
+    traversal = LatentTraversal(names, values, np.zeros((7, 4)), np.zeros((7, 1, 8, 8)))
+    assert repr(traversal) == "LatentTraversal(mean_0, 7 steps, samples of (1, 8, 8))"
