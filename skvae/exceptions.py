@@ -1,8 +1,10 @@
 """Errors and warnings that skvae raises, for users to catch or filter."""
 
 import contextlib
+import re
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
@@ -18,9 +20,13 @@ __all__ = [
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
+    "listed_briefly",
+    "said_once",
     "warn_caller",
+    "without_numbers",
 ]
 
+_NUMBERS = re.compile(r"\[[^\]]*\]|\d[\d.e+-]*")
 # A warning names the line of the user, whatever lies between: here, `fit` is decorated.
 INSIDE = (
     *(
@@ -45,6 +51,76 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def listed_briefly(parts: Sequence[str], most: int = 3) -> str:
+    """Return the first parts and how many more there are: one warning, not 900.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        What is to be said, each of one thing.
+    most : int, default=3
+        How many are said in full.
+
+    Returns
+    -------
+    text : str
+        Joined by commas.
+
+    Examples
+    --------
+    >>> from skvae.exceptions import listed_briefly
+    >>> listed_briefly(["'a' is constant", "'b' is constant"], most=1)
+    "'a' is constant, and 1 more"
+    """
+    more = [f"and {len(parts) - most} more"] if len(parts) > most else []
+    return ", ".join([*parts[:most], *more])
+
+
+@contextlib.contextmanager
+def said_once() -> Iterator[None]:
+    """Keep what a loop warns of, and say each kind once behind it.
+
+    Messages that differ in numbers alone are of one kind, of which the first is said.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    kinds: dict[tuple[type[Warning], str], list[str]] = {}
+    for warned in caught:
+        text = str(warned.message)
+        kinds.setdefault((warned.category, without_numbers(text)), []).append(text)
+    for (category, _), texts in kinds.items():
+        more = f" (and {len(texts) - 1} more alike)" if len(texts) > 1 else ""
+        warn_caller(f"{texts[0]}{more}", category)
+
+
+def without_numbers(text: str) -> str:
+    """Return a message that is the same whatever numbers it tells.
+
+    Parameters
+    ----------
+    text : str
+        The message.
+
+    Returns
+    -------
+    text : str
+        With a sign for each number or array.
+
+    Examples
+    --------
+    >>> from skvae.exceptions import without_numbers
+    >>> without_numbers("scores are non-finite: [nan 0.5] in 3 of 5 folds")
+    'scores are non-finite: # in # of # folds'
+    """
+    return _NUMBERS.sub("#", text)
 
 
 class NonFiniteLossError(ValueError):

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
         latent_traversal,
     )
     from skvae.inspection.traversal_display import LatentTraversalDisplay
+    from skvae.inspection.unit_correlation import attribute_correlation
     from skvae.segmentation.mask_display import SegmentationDisplay
     from skvae.segmentation.mask_table import segmentation_table
-    from skvae.statistics.correlation import AttributeCorrelation, attribute_correlation
+    from skvae.statistics.correlation import AttributeCorrelation
     from skvae.statistics.dci import DCI, disentanglement_completeness_informativeness
     from skvae.statistics.score_table import disentanglement_scores
     from skvae.statistics.scores import (
@@ -70,7 +71,7 @@ _HOMES = {
     "SegmentationDisplay": "skvae.segmentation.mask_display",
     "UnitAttributeDisplay": "skvae.inspection.histogram_display",
     "attention_map": "skvae.inspection.attention",
-    "attribute_correlation": "skvae.statistics.correlation",
+    "attribute_correlation": "skvae.inspection.unit_correlation",
     "closed_loop": "skvae.inspection.measured_traversal",
     "disentanglement_completeness_informativeness": "skvae.statistics.dci",
     "disentanglement_scores": "skvae.statistics.score_table",

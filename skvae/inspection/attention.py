@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from skvae.estimators.inputs import check_rows
+from skvae.inspection.attention_target import Target, find_target
 from skvae.inspection.cells_to_pixels import cells_are_centred, to_pixels
-from skvae.inspection.units import code_layer, find_unit, shapes_of
+from skvae.inspection.network_step import find_network
+from skvae.inspection.units import shapes_of
 
 
 def hirescam(activation: Tensor, gradient: Tensor) -> Tensor:
@@ -38,14 +40,6 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-class Target(NamedTuple):
-    """A number of a network to explain: the stage it is a column of, and its sign."""
-
-    stage: str
-    column: int
-    sign: int = 1
-
-
 def attention_map(
     estimator: Any,
     X: Any,
@@ -65,15 +59,19 @@ def attention_map(
     Parameters
     ----------
     estimator : estimator
-        A fitted autoencoder of images.
+        A fitted autoencoder or predictor of images, or a fitted pipeline or search with
+        one among its steps.
     X : array-like of shape (n_samples, channels, *spatial)
-        Images; or the same as rows, if `fit` got an ``image_shape``.
+        Images, or whatever the pipeline takes; or the same as rows, if `fit` got an
+        ``image_shape``.
     unit : int, default=None
         The unit of the code to explain.
     attribute : str or int, default=None
         Instead, the attribute whose unit to explain, by its name or number.
     target_class : object, default=None
-        Instead, the class whose logit to explain.
+        Instead, the class whose logit to explain; of a pipeline that ends in a linear
+        model behind an encoder, the class whose linear score. Where that is a regression,
+        its prediction is explained if nothing else is asked for.
     method : {"hirescam", "gradcam"}, default="hirescam"
         HiResCAM multiplies gradient and activation position by position. Grad-CAM first
         averages the gradient over the image, and so highlights places that the network
@@ -94,8 +92,8 @@ def attention_map(
     Raises
     ------
     ValueError
-        If the estimator has no feature maps or no such target, or the target does not
-        depend on the stage.
+        If the estimator has no feature maps or no such target, the target does not
+        depend on the stage, or what stands behind an encoder has no linear score.
 
     See Also
     --------
@@ -106,6 +104,11 @@ def attention_map(
     -----
     The map of an attribute is that of its unit. Where the unit does not follow the
     attribute on images that training has not seen, its map says nothing of the attribute.
+
+    A linear score is w·f(x), where f are the features that the encoder hands on and w is
+    constant: the steps behind it, such as a scaler and the model, are affine maps of f, and
+    are refused where they are not. The gradient goes through all layers that f is read
+    from.
 
     References
     ----------
@@ -126,59 +129,58 @@ def attention_map(
     >>> maps.shape, bool(maps.min() >= 0)
     ((3, 16, 16), True)
     """
-    shapes_of(estimator)
+    asked = {"unit": unit, "attribute": attribute, "target_class": target_class}
+    return explained(estimator, X, asked, method, stage, relu=relu).maps
+
+
+class Explained(NamedTuple):
+    """Maps, what they explain, the stage they are read from, and the network's images."""
+
+    maps: np.ndarray
+    name: str
+    stage: str
+    images: np.ndarray
+
+
+def explained(
+    estimator: Any,
+    X: Any,
+    asked: dict[str, Any],
+    method: str,
+    stage: str | None,
+    *,
+    relu: bool,
+) -> Explained:
+    """Return the maps of `attention_map`, and what a figure says of them."""
+    found = find_network(estimator)
+    shapes_of(found.estimator)
     if method not in METHODS:
         raise ValueError(
             f"Got method={method!r}, but expected one of {', '.join(METHODS)}."
         )
-    target = _find_target(estimator, unit, attribute, target_class)
-    stage = _find_stage(estimator, target, stage)
-    network = estimator.network_
+    given = found.given(X)
+    target = find_target(found, given, **asked)
+    stage = _find_stage(found.estimator, target, stage)
+    network = found.estimator.network_
     spatial, centred = network.sample_shape[1:], cells_are_centred(network.module)
 
     def explain(rows: Tensor) -> Tensor:
-        trace = network.module.read(rows.requires_grad_(), [stage, target.stage])
-        explained = target.sign * trace[target.stage][:, target.column]
-        (gradient,) = torch.autograd.grad(explained.sum(), trace[stage], allow_unused=True)
+        trace = network.module.read(rows.requires_grad_(), [stage, *target.layers])
+        score = target.of(trace).sum()
+        (gradient,) = torch.autograd.grad(score, trace[stage], allow_unused=True)
         if gradient is None:
+            named = ", ".join(map(repr, target.layers))
             raise ValueError(
-                f"Got stage={stage!r}, but {target.stage!r} does not depend on it; "
+                f"Got stage={stage!r}, but {named} does not depend on it; "
                 "expected a stage before it."
             )
         maps = METHODS[method](trace[stage].detach(), gradient)
         maps = maps.relu() if relu else maps
         return to_pixels(maps, spatial, centred)
 
-    x = check_rows(estimator, X, reset=False)
-    return network.apply(explain, x, estimator.n_threads, with_gradients=True)
-
-
-def _find_target(
-    estimator: Any, unit: int | None, attribute: str | int | None, target_class: Any
-) -> Target:
-    if target_class is None:
-        if unit is None and attribute is None:
-            raise ValueError(
-                "Got neither unit nor attribute nor target_class, but expected one of them."
-            )
-        return Target(code_layer(estimator), find_unit(estimator, unit, attribute).index)
-    if unit is not None or attribute is not None:
-        raise ValueError(
-            f"Got target_class={target_class!r} beside unit={unit!r} and "
-            f"attribute={attribute!r}, but expected one of them."
-        )
-    shapes = shapes_of(estimator)
-    classes = np.asarray(getattr(estimator, "classes_", ())).tolist()
-    if target_class not in classes or "logits" not in shapes:
-        known = f"the classes {', '.join(map(repr, classes))}" if classes else "no classes"
-        raise ValueError(
-            f"Got target_class={target_class!r}, but {type(estimator).__name__} was fitted "
-            f"with {known}."
-        )
-    index = classes.index(target_class)
-    if shapes["logits"] == (1,):  # that of the second class against the first
-        return Target("logits", 0, sign=1 if index == 1 else -1)
-    return Target("logits", index)
+    x = check_rows(found.estimator, given, reset=False)
+    maps = network.apply(explain, x, found.estimator.n_threads, with_gradients=True)
+    return Explained(maps, target.name, stage, np.asarray(x))
 
 
 def _find_stage(estimator: Any, target: Target, stage: str | None) -> str:
@@ -199,5 +201,7 @@ def _find_stage(estimator: Any, target: Target, stage: str | None) -> str:
         return stage
     codes = getattr(estimator.network_.module, "codes", ())
     order = list(shapes)
-    end = min(order.index(name) for name in (*codes, target.stage))
+    # Several layers are read as far as the last of them, which may be a map itself.
+    last = max(order.index(name) for name in target.layers)
+    end = min([last + 1, *(order.index(name) for name in codes)])
     return [name for name in maps if order.index(name) < end][-1]

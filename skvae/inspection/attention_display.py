@@ -1,23 +1,34 @@
-"""Attention maps, drawn over their images."""
+"""Attention maps, drawn as contours over their images."""
 
 from typing import Any, Self
 
 import numpy as np
 
+from skvae.arguments import check_number
 from skvae.docstrings import completed
-from skvae.drawing import new_axes, sliced, tile_centres, tiled
+from skvae.drawing import (
+    BLUE,
+    ORANGE,
+    Margins,
+    colour_bar,
+    outlined,
+    slice_name,
+    sliced,
+    tile_axes,
+    tile_centres,
+    tiled,
+)
 from skvae.extras import import_extra
-from skvae.inspection.attention import attention_map
-
-# Below it an image can still be seen.
-LARGEST_OPACITY = 0.75
+from skvae.inspection.attention import explained
 
 
 @completed
 class AttentionMapDisplay:
-    """Images, and below them the same images under their attention maps.
+    """Images, and below them the same images with contours of their attention maps.
 
-    All maps share one scale. The stronger, the more opaque; of volumes, a slice is shown.
+    A contour encloses what lies above a percentile of all the maps that are shown, so that
+    the image under it keeps its grey; where signed maps speak against, another one does.
+    Of volumes, a slice is shown.
 
     Parameters
     ----------
@@ -26,7 +37,7 @@ class AttentionMapDisplay:
     maps : ndarray of shape (n_samples, *spatial)
         Their maps, from `attention_map`.
     name : str, default=""
-        What the maps explain.
+        What the maps are in units of.
 
     Attributes
     ----------
@@ -68,6 +79,7 @@ class AttentionMapDisplay:
         method: str = "hirescam",
         stage: str | None = None,
         relu: bool = True,
+        percentile: float = 90,
         channel: int = 0,
         axis: int = 0,
         index: int | None = None,
@@ -78,7 +90,8 @@ class AttentionMapDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted autoencoder of images.
+            A fitted autoencoder or predictor of images, or a fitted pipeline or search
+            with one among its steps.
         X : array-like of shape (n_samples, channels, *spatial)
             A few images, or the same as rows.
         unit : int, default=None
@@ -86,13 +99,15 @@ class AttentionMapDisplay:
         attribute : str or int, default=None
             Instead, the attribute whose unit to explain.
         target_class : object, default=None
-            Instead, the class whose logit to explain.
+            Instead, the class whose logit, or linear score, to explain.
         method : {"hirescam", "gradcam"}, default="hirescam"
             As in `attention_map`.
         stage : str, default=None
             A convolutional stage; by default the last one before the code.
         relu : bool, default=True
             Whether to show the evidence in favour alone.
+        percentile : float, default=90
+            Of the maps that are shown, the share below the contour, in per cent.
         channel : int, default=0
             Channel of the images to show.
         axis : int, default=0
@@ -107,53 +122,82 @@ class AttentionMapDisplay:
         display : AttentionMapDisplay
             What was drawn.
         """
-        target = {"unit": unit, "attribute": attribute, "target_class": target_class}
-        maps = attention_map(estimator, X, **target, method=method, stage=stage, relu=relu)
-        images = np.reshape(np.asarray(X), (len(maps), *estimator.sample_shape_))
-        name = " ".join(
-            f"{key} {value}" for key, value in target.items() if value is not None
-        )
-        display = cls(images, maps, name.replace("target_class", "class"))
-        return display.plot(channel=channel, axis=axis, index=index, ax=ax)
+        asked = {"unit": unit, "attribute": attribute, "target_class": target_class}
+        found = explained(estimator, X, asked, method, stage, relu=relu)
+        images = found.images
+        whole = None if hasattr(X, "columns") else np.asarray(X)
+        if whole is not None and whole.dtype != object and whole.size == images.size:
+            images = whole.reshape(images.shape)  # as they were before the pipeline's steps
+        name = f"{found.name} per cell of {found.stage}"
+        where = {"channel": channel, "axis": axis, "index": index, "ax": ax}
+        return cls(images, found.maps, name).plot(percentile=percentile, **where)
 
     def plot(
-        self, *, channel: int = 0, axis: int = 0, index: int | None = None, ax: Any = None
+        self,
+        *,
+        percentile: float = 90,
+        channel: int = 0,
+        axis: int = 0,
+        index: int | None = None,
+        ax: Any = None,
     ) -> Self:
-        """Draw images and maps.
+        """Draw images and contours.
 
         Returns
         -------
         display : AttentionMapDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
+        check_number(
+            "AttentionMapDisplay", "percentile", percentile, low=0, high=100, above_low=True
+        )
         n_spatial = self.maps.ndim - 1
         if n_spatial == 1:
             raise ValueError("Got signals, but maps are drawn over images and volumes.")
         images = sliced(self.images, n_spatial, channel, axis, index)
         maps = sliced(self.maps[:, None], n_spatial, 0, axis, index)
-        both = tiled(np.stack([images, images]))
-        over = tiled(np.stack([np.zeros_like(maps), maps]))
-        height = 9 * both.shape[0] / both.shape[1]
-        ax = new_axes((9, height + 0.8)) if ax is None else ax
-        self.ax_, self.figure_ = ax, ax.figure
+        grid = np.stack([images, images])
+        over = tiled(np.stack([np.full_like(maps, np.nan), maps]))
+        bottom = 0.55 if (maps < 0).any() else 0.35
+        margins = Margins(left=0.8, bottom=bottom, top=0.3 if n_spatial == 3 else 0.1)
+        self.ax_ = tile_axes(grid, margins) if ax is None else ax
+        self.figure_ = self.ax_.figure
 
-        ax.imshow(both, cmap="gray", interpolation="nearest")
-        signed = bool((self.maps < 0).any())
-        largest = float(np.abs(self.maps).max()) or 1.0
-        opacity = LARGEST_OPACITY * np.nan_to_num(np.abs(over)) / largest
-        drawn = ax.imshow(
-            over,
-            cmap="RdBu_r" if signed else "inferno",
-            vmin=-largest if signed else 0,
-            vmax=largest,
-            alpha=opacity,
-            interpolation="nearest",
+        drawn = self.ax_.imshow(tiled(grid), cmap="gray", interpolation="nearest")
+        colour_bar(self.ax_, drawn, "image")
+        lines = self._contours(over, maps, percentile)
+        self.ax_.legend(
+            handles=lines,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+            frameon=False,
+            fontsize="small",
         )
-        colours = import_extra("matplotlib.cm").ScalarMappable(drawn.norm, drawn.cmap)
-        self.figure_.colorbar(colours, ax=ax, label=self.name, shrink=0.8)
-        ax.set_xticks([])
+        self.ax_.set_xticks([])
         rows = tile_centres(2, images.shape[-2])
-        ax.set_yticks(rows, ["image", "attention"])
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        self.ax_.set_yticks(rows, ["image", "attention"])
+        self.ax_.tick_params(length=0)
+        self.ax_.spines[:].set_visible(False)
+        said = slice_name(self.maps, n_spatial, axis, index)
+        self.ax_.set_title(said, fontsize="small", loc="left")
         return self
+
+    def _contours(self, over: np.ndarray, maps: np.ndarray, percentile: float) -> list[Any]:
+        """Draw a line around what is above a percentile of what is shown, for and against.
+
+        Where most of an image says nothing, the percentile is 0, and the line is around
+        all that says anything.
+        """
+        line = import_extra("matplotlib.lines").Line2D
+        handles = []
+        for sign, colour in ((1, ORANGE), (-1, BLUE)):
+            strength = np.maximum(sign * maps, 0)
+            largest = float(strength.max(initial=0))
+            if largest == 0:
+                continue
+            level = max(float(np.percentile(strength, percentile)), 1e-6 * largest)
+            outlined(self.ax_, sign * over, level, colour)
+            bound = f"{'≥' if sign > 0 else '≤'} {sign * level:.2g}"
+            text = f"{self.name} {bound} ({percentile:g}th percentile)".strip()
+            handles.append(line([], [], color=colour, label=text))
+        return handles

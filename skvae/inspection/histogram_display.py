@@ -5,16 +5,23 @@ from typing import Any, Self
 import numpy as np
 
 from skvae.docstrings import completed
-from skvae.drawing import new_axes
+from skvae.drawing import BLUE, new_axes
+from skvae.extras import import_extra
 from skvae.statistics.association_measures import Correlation
 from skvae.statistics.columns import Columns, attribute_columns, unit_columns
 
 __all__ = ["UnitAttributeDisplay"]
 
+# More samples would hide one another.
+MOST_POINTS = 500
+BINS = 30
+# Of the interval, which is Bonett & Wright's, of independent rows.
+CONFIDENCE = 0.95
+
 
 @completed
 class UnitAttributeDisplay:
-    """How often values of a unit and of an attribute meet.
+    """How values of a unit go with those of an attribute: points, or counts of many.
 
     Parameters
     ----------
@@ -41,7 +48,7 @@ class UnitAttributeDisplay:
     >>> A = np.random.default_rng(0).normal(size=(200, 2))
     >>> display = UnitAttributeDisplay.from_arrays(A**3, A, unit=1, attribute=1)
     >>> display.ax_.get_title()
-    'Spearman 1.00, n = 200'
+    'Spearman 1.00, 95 % interval 1.00 to 1.00, n = 200'
     """
 
     def __init__(
@@ -59,7 +66,7 @@ class UnitAttributeDisplay:
         *,
         unit: int | str,
         attribute: int | str,
-        bins: int = 30,
+        bins: int | None = None,
         ax: Any = None,
     ) -> Self:
         """Draw one unit against one attribute.
@@ -72,8 +79,9 @@ class UnitAttributeDisplay:
             Attributes; rows where it is missing are left out.
         unit, attribute : int or str
             Which ones, by number or by name.
-        bins : int, default=30
-            Number of bins along each axis.
+        bins : int, default=None
+            Number of bins along each axis, in which samples are counted. By default, up to
+            500 samples are points, and more are counted in 30 bins.
         ax : matplotlib Axes, default=None
             Where to draw; by default in a new figure.
 
@@ -94,7 +102,7 @@ class UnitAttributeDisplay:
         display = cls(code.values[known, d], columns.values[known, k], names)
         return display.plot(bins=bins, ax=ax)
 
-    def plot(self, *, bins: int = 30, ax: Any = None) -> Self:
+    def plot(self, *, bins: int | None = None, ax: Any = None) -> Self:
         """Draw it.
 
         Returns
@@ -102,12 +110,17 @@ class UnitAttributeDisplay:
         display : UnitAttributeDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
-        self.ax_ = new_axes((5, 4)) if ax is None else ax
+        self.ax_ = new_axes((4.4, 3.6)) if ax is None else ax
         self.figure_ = self.ax_.figure
-        *_, image = self.ax_.hist2d(
-            self.attribute, self.unit, bins=bins, cmin=1, cmap="viridis"
-        )
-        self.figure_.colorbar(image, ax=self.ax_, label="samples")
+        if bins is None and len(self.unit) <= MOST_POINTS:
+            self.ax_.scatter(self.attribute, self.unit, s=14, color=BLUE, alpha=0.6, lw=0)
+        else:
+            *_, image = self.ax_.hist2d(
+                self.attribute, self.unit, bins=bins or BINS, cmin=1, cmap="viridis"
+            )
+            bar = self.figure_.colorbar(image, ax=self.ax_, label="number of samples")
+            bar.locator = import_extra("matplotlib.ticker").MaxNLocator(5, integer=True)
+            bar.update_ticks()
         self.ax_.set_xlabel(self.names[1])
         self.ax_.set_ylabel(self.names[0])
         pair = Correlation(
@@ -117,8 +130,13 @@ class UnitAttributeDisplay:
             None,
             ranked=True,
         )
-        rho = pair.statistic().item()
-        self.ax_.set_title(f"Spearman {rho:.2f}, n = {len(self.unit)}", fontsize="medium")
+        rho = pair.statistic()
+        low, high = pair.interval(rho, CONFIDENCE).ravel()
+        self.ax_.set_title(
+            f"Spearman {rho.item():.2f}, {100 * CONFIDENCE:g} % interval {low:.2f} to "
+            f"{high:.2f}, n = {len(self.unit)}",
+            fontsize="medium",
+        )
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self
 

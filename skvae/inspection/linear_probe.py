@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import log_loss, make_scorer, r2_score, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -114,21 +114,39 @@ def _classify(
 ) -> list[float]:
     """Return the area under the ROC curve of a logistic regression."""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    rarest = np.bincount(np.unique(y, return_inverse=True)[1]).min()
-    if rarest >= 3 and (groups is None or len(np.unique(groups)) >= 3):
-        inner = StratifiedKFold(3) if groups is None else StratifiedGroupKFold(3)
+    classes = np.unique(y)
+    splits = _inner_splits(Z, y, groups)
+    if splits:
+        # Some parts may lack a class, which the plain name of the score does not know of.
+        scoring = make_scorer(
+            log_loss,
+            response_method="predict_proba",
+            greater_is_better=False,
+            labels=classes,
+        )
         model = GridSearchCV(
             model,
             {"logisticregression__C": INVERSE_STRENGTHS},
-            cv=list(inner.split(Z, y, groups)),
-            scoring="neg_log_loss",
+            cv=splits,
+            scoring=scoring,
             error_score="raise",
         )
     model.fit(Z, y)
-    classes = np.unique(y)
     both = np.isin(y_test, classes)
     if len(np.unique(y_test[both])) < len(classes):
         return [np.nan]
     shares = model.predict_proba(Z_test[both])
     shares = shares[:, 1] if len(classes) == 2 else shares
     return [roc_auc_score(y_test[both], shares, multi_class="ovr", labels=classes)]
+
+
+def _inner_splits(
+    Z: np.ndarray, y: np.ndarray, groups: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return three folds of whole groups, of which each trains with all classes."""
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.min() < 3 or (groups is not None and len(np.unique(groups)) < 3):
+        return []
+    inner = StratifiedKFold(3) if groups is None else StratifiedGroupKFold(3)
+    splits = inner.split(Z, y, groups)
+    return [part for part in splits if len(np.unique(y[part[0]])) == len(classes)]

@@ -8,6 +8,8 @@ from scipy.stats import rankdata
 
 from skvae.estimators.inputs import check_rows
 from skvae.extras import import_extra
+from skvae.inspection.input_units import in_input_units
+from skvae.inspection.network_step import find_network
 from skvae.inspection.traversal import QUANTILES, latent_traversal
 from skvae.inspection.units import code_layer, find_unit
 
@@ -34,11 +36,12 @@ def closed_loop(
     Parameters
     ----------
     estimator : estimator
-        A fitted autoencoder.
+        A fitted autoencoder, or a fitted pipeline or search with one among its steps.
     X : array-like of rows or images
-        Samples that say where the codes lie.
+        Samples, as the estimator takes them, that say where the codes lie.
     measure : callable
-        Takes images of shape (n_images, channels, *spatial) (or rows) and returns
+        Takes images of shape (n_images, channels, *spatial) (or rows), of a pipeline in
+        the units that `latent_traversal` shows them in, and returns
         attributes of shape (n_images, n_attributes), as an array or with named columns.
         NaN where an attribute cannot be measured.
     attributes : array-like of shape (n_samples, n_attributes), default=None
@@ -96,17 +99,19 @@ def closed_loop(
     0         0     2          21
     """
     pd = import_extra("pandas")
-    code_layer(estimator)
+    found = find_network(estimator)
+    code_layer(found.estimator)
     if attributes is None:
-        attributes = measure(np.asarray(check_rows(estimator, X, reset=False)))
-    names = _names(estimator, attributes)
+        samples = np.asarray(check_rows(found.estimator, found.given(X), reset=False))
+        attributes = measure(in_input_units(found, samples).samples)
+    names = _names(found.estimator, attributes)
     low, high = np.nanquantile(_as_columns(attributes), QUANTILES, axis=0)
     for name, span in zip(names, high - low, strict=True):
         if not span > 0:
             raise ValueError(
                 f"Got attributes with a constant {name!r}, which has no range."
             )
-    units = _check_units(estimator, units, names)
+    units = _check_units(found.estimator, units, names)
 
     rows = []
     for k, unit in enumerate(units):

@@ -1,12 +1,10 @@
 """From which layer to extract features: a simple model on each, cross-validated."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import (
     GroupKFold,
@@ -14,14 +12,23 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
 )
-from sklearn.utils.validation import column_or_1d, has_fit_parameter
+from sklearn.utils.validation import column_or_1d
 
 from skvae._compat import take_rows
 from skvae.arguments import check_columns
 from skvae.estimators.row_columns import check_groups
-from skvae.exceptions import warn_caller
+from skvae.exceptions import listed_briefly, said_once, warn_caller
 from skvae.extras import import_extra
 from skvae.inspection.linear_probe import Target, class_target, number_target
+from skvae.inspection.network_step import find_network
+from skvae.inspection.probed_layers import (
+    Layer,
+    check_layers,
+    fitted_on,
+    is_refitted,
+    read_layers,
+    reference_features,
+)
 from skvae.statistics.columns import attribute_columns, count_known
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ class FoldScore(NamedTuple):
     n_train: int
     n_test: int
     score: float
+    is_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,15 @@ class LayerProbe:
     scores: tuple[FoldScore, ...]
     encoder_refitted: bool
 
+    def __repr__(self) -> str:
+        layers = len({score.layer for score in self.scores if not score.is_reference})
+        targets = len({score.target for score in self.scores})
+        folds = len({score.fold for score in self.scores})
+        return (
+            f"LayerProbe({layers} layers, {targets} targets, {folds} folds, "
+            f"encoder_refitted={self.encoder_refitted})"
+        )
+
     def folds(self) -> "pd.DataFrame":
         """Return a row per layer, target, metric and fold.
 
@@ -66,7 +83,7 @@ class LayerProbe:
         -------
         folds : DataFrame
             With the columns layer, n_features, target, metric, fold, n_train, n_test,
-            score and encoder_refitted.
+            score, is_reference and encoder_refitted.
         """
         frame = import_extra("pandas").DataFrame(self.scores, columns=FoldScore._fields)
         return frame.assign(encoder_refitted=self.encoder_refitted)
@@ -77,17 +94,17 @@ class LayerProbe:
         Returns
         -------
         table : DataFrame
-            With the columns target, metric, layer, n_features, mean, sd (over the folds),
-            n_folds (that have a score), best (the layer of the largest mean) and
-            encoder_refitted.
+            With the columns target, metric, layer, n_features, is_reference, mean, sd
+            (over the folds), n_folds (that have a score), best (the layer of the largest
+            mean, which no reference is) and encoder_refitted.
         """
-        by = ["target", "metric", "layer", "n_features"]
+        by = ["target", "metric", "layer", "n_features", "is_reference"]
         score = self.folds().groupby(by, sort=False)["score"]
         table = score.agg(mean="mean", sd="std", n_folds="count").reset_index()
-        largest = table.groupby(["target", "metric"])["mean"].transform("max")
-        return table.assign(
-            best=table["mean"] == largest, encoder_refitted=self.encoder_refitted
-        )
+        of_layers = table["mean"].where(~table["is_reference"])
+        pair = [table["target"], table["metric"]]
+        best = of_layers == of_layers.groupby(pair).transform("max")
+        return table.assign(best=best, encoder_refitted=self.encoder_refitted)
 
 
 def layer_probe(
@@ -100,18 +117,23 @@ def layer_probe(
     layers: Sequence[str] | None = None,
     cv: Any = 5,
     random_state: Any = 0,
+    references: bool = False,
+    refit: bool | None = None,
 ) -> LayerProbe:
     """Read y and each attribute from each layer with a linear model.
 
     The answer to the question from which layer to extract features. An unfitted estimator
     is fitted once in each fold, on its training rows, and read at all layers; these are
     honest numbers. A fitted one is read as it is: quicker, and right if it was fitted on
-    other rows, but too good where it has seen y or the attributes of these rows.
+    other rows, but too good where it has seen y or the attributes of these rows. Of a
+    pipeline or search, fitted or not, the encoder is fitted in each fold together with
+    what stands before it.
 
     Parameters
     ----------
     estimator : estimator with `list_layers`
-        Fitted or not; it is never changed.
+        Fitted or not, or a pipeline with one among its steps, or a fitted search for
+        either; it is never changed. What stands behind the encoder is left out.
     X : array-like of rows or images
         Samples.
     y : array-like of shape (n_samples,), default=None
@@ -126,13 +148,21 @@ def layer_probe(
         Folds. A number means shuffled ones, stratified where y has classes.
     random_state : int, RandomState instance or None, default=0
         Shuffles them.
+    references : bool, default=False
+        Whether to read the targets, in the same folds, from all columns of the encoder's
+        input as well, and from as many principal components as each layer has features,
+        but no more than there are columns or training rows.
+    refit : bool or None, default=None
+        Whether the encoder is fitted in each fold; by default, if it is unfitted or comes
+        in a pipeline or search.
 
     Returns
     -------
     probe : LayerProbe
         With `table()` and `folds()`. Numbers are scored by R2 and Spearman's correlation,
         classes and attributes of two values by the area under the ROC curve. A fold in
-        which a target is constant has the score NaN, with an `UndefinedMetricWarning`.
+        which a target is constant has the score NaN; one `UndefinedMetricWarning` says
+        which targets and folds these are.
 
     Raises
     ------
@@ -175,8 +205,9 @@ def layer_probe(
     """
     columns = {"y": y, "attributes": attributes, "groups": groups}
     check_columns("layer_probe", X, columns)
-    is_fitted = hasattr(estimator, "network_")
-    layers = _check_layers(estimator, X, layers)
+    found = find_network(estimator)
+    refits = is_refitted(found, refit)
+    layers = check_layers(found, X, layers)
     targets = list(_targets(y, attributes, np.shape(X)[0]))
     if not targets:
         raise ValueError("Got neither y nor attributes, but expected something to probe.")
@@ -184,36 +215,25 @@ def layer_probe(
         groups = check_groups(groups, X, "layer_probe")
     scores: list[FoldScore] = []
     folds = _folds(cv, targets[0], groups, np.shape(X)[0], random_state)
-    for fold, (train, test) in enumerate(folds):
-        model = estimator
-        if not is_fitted:
-            columns = {"attributes": attributes, "groups": groups}
-            model = _fitted(estimator, take_rows(X, train), y, columns, train)
-        rows = np.concatenate([train, test])
-        features = _read_layers(model, take_rows(X, rows), layers)
-        part = None if groups is None else groups[rows]
-        scores += _probe_fold(features, targets, rows, len(train), part, fold)
+    with said_once():
+        for fold, (train, test) in enumerate(folds):
+            model = found
+            if refits:
+                columns = {"attributes": attributes, "groups": groups}
+                model = fitted_on(found, X, y, columns, train, layers)
+            rows = np.concatenate([train, test])
+            given = model.given(take_rows(X, rows))
+            features = read_layers(model, given, layers)
+            if references:
+                features |= reference_features(given, features.values(), len(train))
+            part = None if groups is None else groups[rows]
+            scores += _probe_fold(features, targets, rows, len(train), part, fold)
     _warn_undefined(scores)
-    return LayerProbe(tuple(scores), encoder_refitted=not is_fitted)
-
-
-def _check_layers(estimator: Any, X: Any, layers: Sequence[str] | None) -> list[str]:
-    """Return the layers to read; known before anything is trained."""
-    name = type(estimator).__name__
-    if not hasattr(estimator, "list_layers"):
-        raise ValueError(f"Got {name} as estimator, but expected one with layers.")
-    rows = estimator.list_layers(None if hasattr(estimator, "network_") else X)
-    known = [row.name for row in rows]
-    layers = known if layers is None else list(layers)
-    if not layers or not set(layers) <= set(known):
-        raise ValueError(
-            f"Got layers={layers!r}, but {name} has the layers {', '.join(known)}."
-        )
-    return layers
+    return LayerProbe(tuple(scores), encoder_refitted=refits and not found.step.is_frozen)
 
 
 def _probe_fold(
-    features: dict[str, np.ndarray],
+    features: dict[Layer, np.ndarray],
     targets: Sequence[Target],
     rows: np.ndarray,
     n_train: int,
@@ -224,9 +244,10 @@ def _probe_fold(
     for layer, values in features.items():
         for target in targets:
             found = target.take(rows).probe(values, n_train, groups)
-            of_pair = layer, values.shape[1], target.name
+            of_pair = layer.name, values.shape[1], target.name
             for metric, score in found.scores.items():
-                yield FoldScore(*of_pair, metric, fold, *found.sizes, score)
+                numbers = (metric, fold, *found.sizes, score)
+                yield FoldScore(*of_pair, *numbers, layer.is_reference)
 
 
 def _targets(y: Any, attributes: Any, n: int) -> Iterator[Target]:
@@ -268,39 +289,19 @@ def _folds(
     return cv.split(np.zeros(n), target.values, groups)
 
 
-def _fitted(
-    estimator: Any, X: Any, y: Any, columns: dict[str, Any], train: np.ndarray
-) -> Any:
-    """Return a clone that is fitted on training rows, with whatever it takes."""
-    taken = {
-        name: take_rows(values, train)
-        for name, values in columns.items()
-        if values is not None and has_fit_parameter(estimator, name)
-    }
-    y = None if y is None else take_rows(y, train)
-    return clone(estimator).fit(X, y, **taken)
-
-
-def _read_layers(estimator: Any, X: Any, layers: list[str]) -> dict[str, np.ndarray]:
-    """Return the features of each layer, read in one pass."""
-    sizes = {row.name: row.n_features for row in estimator.list_layers()}
-    # Of a fitted estimator, `layer` says what is read; the caller's stays as it is.
-    reader = copy.copy(estimator).set_params(layer=layers)
-    features = reader.transform(X)
-    ends = np.cumsum([sizes[layer] for layer in layers])
-    return dict(zip(layers, np.split(features, ends[:-1], axis=1), strict=True))
-
-
 def _warn_undefined(scores: Sequence[FoldScore]) -> None:
     undefined: dict[str, list[int]] = {}
     for score in scores:
         folds = undefined.setdefault(score.target, [])
         if np.isnan(score.score) and score.fold not in folds:
             folds.append(score.fold)
-    for target, folds in undefined.items():
-        if folds:
-            warn_caller(
-                f"The target {target!r} is constant in the folds "
-                f"{', '.join(map(str, folds))}, whose scores are NaN.",
-                UndefinedMetricWarning,
-            )
+    texts = [
+        f"{target!r} is constant or lacks a class in the folds {', '.join(map(str, folds))}"
+        for target, folds in undefined.items()
+        if folds
+    ]
+    if texts:
+        warn_caller(
+            f"The target {listed_briefly(texts)}: these scores are NaN.",
+            UndefinedMetricWarning,
+        )

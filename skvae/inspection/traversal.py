@@ -1,13 +1,16 @@
 """What a decoder makes of a code that moves along a unit, an attribute or a line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
+from skvae.estimators.inputs import check_rows
 from skvae.features.attribute_columns import refuse_unseen
+from skvae.inspection.input_units import in_input_units
+from skvae.inspection.network_step import NetworkStep, find_network
 from skvae.inspection.units import Unit, code_layer, decode, encode, find_unit
 
 # A traversal runs from this quantile of a unit to that: what lies beyond is rare.
@@ -28,7 +31,20 @@ class LatentTraversal:
     codes : ndarray of shape (*steps, n_components), float32
         The codes.
     images : ndarray of shape (*steps, *sample_shape), float32
-        The decoded codes: ``(channels, *spatial)`` each for images, else rows.
+        The decoded codes: ``(channels, *spatial)`` each for images, else rows. Of a
+        pipeline, in the units of its input, where the steps before the network can be
+        undone; columns that a selection drops are NaN.
+    scale : str, default=""
+        Of a pipeline, the units of ``images``: those of its input, or else those of the
+        network's, and which step cannot be undone.
+    decoded : ndarray of shape (*steps, *sample_shape), float32, default=None
+        What the network itself decodes; without a pipeline, the same as ``images``.
+    units : tuple of str, default=()
+        In which units the values of each name are.
+    feature_names : tuple of str, default=()
+        Names of the columns of ``images``, where they are rows with names.
+    ends : ndarray of shape (2, *sample_shape), default=None
+        Of an interpolation, the two samples themselves, in the units of ``images``.
 
     See Also
     --------
@@ -41,6 +57,19 @@ class LatentTraversal:
     values: np.ndarray
     codes: np.ndarray
     images: np.ndarray
+    scale: str = ""
+    decoded: Any = None
+    units: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    ends: Any = None
+
+    def __repr__(self) -> str:
+        steps = self.values.shape[:-1]
+        return (
+            f"LatentTraversal({' and '.join(self.names)}, "
+            f"{' x '.join(map(str, steps))} steps, "
+            f"samples of {self.images.shape[len(steps) :]})"
+        )
 
 
 def latent_traversal(
@@ -58,10 +87,10 @@ def latent_traversal(
     Parameters
     ----------
     estimator : estimator
-        A fitted autoencoder.
+        A fitted autoencoder, or a fitted pipeline or search with one among its steps.
     X : array-like of rows or images, default=None
-        Samples that say where the codes lie. Without, those of the prior N(0, I), which
-        only a variational autoencoder has.
+        Samples, as the estimator takes them, that say where the codes lie. Without, those
+        of the prior N(0, I), which only a variational autoencoder has.
     unit : int or tuple of two int, default=None
         The unit that moves; a tuple moves two, over a grid.
     attribute : str, int or tuple of two, default=None
@@ -105,8 +134,10 @@ def latent_traversal(
     >>> latent_traversal(model, X, unit=(0, 2), values=([-1, 0, 1], [-2, 2])).images.shape
     (3, 2, 1, 16, 16)
     """
+    found = find_network(estimator)
+    estimator = found.estimator
     units = _find_units(estimator, unit, attribute)
-    codes = None if X is None else encode(estimator, X)
+    codes = None if X is None else encode(estimator, found.given(X))
     first = _start_code(estimator, codes, start)
     if values is None:
         lines = [_default_values(estimator, u, codes, n_steps) for u in units]
@@ -117,7 +148,7 @@ def latent_traversal(
     for place, u in enumerate(units):
         along = u.to_unit(grid[..., place].ravel())
         moved[..., u.index] = np.reshape(along, moved.shape[:-1])
-    return _decoded(estimator, tuple(u.name for u in units), grid, moved)
+    return _decoded(found, [(u.name, u.unit) for u in units], grid, moved)
 
 
 def latent_interpolation(estimator: Any, X: Any, *, n_steps: int = 7) -> LatentTraversal:
@@ -126,7 +157,7 @@ def latent_interpolation(estimator: Any, X: Any, *, n_steps: int = 7) -> LatentT
     Parameters
     ----------
     estimator : estimator
-        A fitted autoencoder.
+        A fitted autoencoder, or a fitted pipeline or search with one among its steps.
     X : array-like of shape (2, n_features) or (2, channels, *spatial)
         The two samples, for example ``X[[3, 8]]``.
     n_steps : int, default=7
@@ -146,22 +177,42 @@ def latent_interpolation(estimator: Any, X: Any, *, n_steps: int = 7) -> LatentT
     --------
     latent_traversal : Along a unit or an attribute.
     """
-    code_layer(estimator)
-    ends = encode(estimator, X)
+    found = find_network(estimator)
+    code_layer(found.estimator)
+    given = found.given(X)
+    ends = encode(found.estimator, given)
     if len(ends) != 2:
         raise ValueError(f"Got X with {len(ends)} samples, but expected two.")
     share = np.linspace(0, 1, _check_steps(n_steps))[:, None]
     codes = (1 - share) * ends[0] + share * ends[1]
-    return _decoded(estimator, ("share of the second",), share, codes)
+    traversal = _decoded(
+        found, [("share of the second", "of the codes between")], share, codes
+    )
+    samples = np.asarray(check_rows(found.estimator, given, reset=False))
+    return replace(traversal, ends=in_input_units(found, samples).samples)
 
 
 def _decoded(
-    estimator: Any, names: tuple[str, ...], values: np.ndarray, codes: np.ndarray
+    found: NetworkStep,
+    moved: Sequence[tuple[str, str]],
+    values: np.ndarray,
+    codes: np.ndarray,
 ) -> LatentTraversal:
     codes = codes.astype(np.float32)
-    images = decode(estimator, codes.reshape(-1, codes.shape[-1]))
-    images = images.reshape(*codes.shape[:-1], *images.shape[1:])
-    return LatentTraversal(names, values, codes, images)
+    decoded = decode(found.estimator, codes.reshape(-1, codes.shape[-1]))
+    shown = in_input_units(found, decoded)
+    names, units = zip(*moved, strict=True)
+    steps = codes.shape[:-1]
+    return LatentTraversal(
+        names=names,
+        values=values,
+        codes=codes,
+        images=shown.samples.reshape(*steps, *shown.samples.shape[1:]),
+        scale=shown.scale,
+        decoded=decoded.reshape(*steps, *decoded.shape[1:]),
+        units=units,
+        feature_names=shown.feature_names,
+    )
 
 
 def _find_units(estimator: Any, unit: Any, attribute: Any) -> list[Unit]:

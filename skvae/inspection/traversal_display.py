@@ -1,12 +1,23 @@
-"""A traversal, drawn: tiles of images or slices, or lines."""
+"""A traversal, drawn: tiles of images or slices, lines of signals, bars of columns."""
 
 from typing import Any, Self
 
 import numpy as np
 
 from skvae.docstrings import completed
-from skvae.drawing import new_axes, sliced, tile_centres, tiled
+from skvae.drawing import (
+    WIDTH,
+    Margins,
+    colour_bar,
+    new_axes,
+    slice_name,
+    sliced,
+    tile_axes,
+    tile_centres,
+    tiled,
+)
 from skvae.extras import import_extra
+from skvae.inspection.column_changes import draw_changes
 from skvae.inspection.traversal import LatentTraversal, latent_traversal
 
 
@@ -14,7 +25,10 @@ from skvae.inspection.traversal import LatentTraversal, latent_traversal
 class LatentTraversalDisplay:
     """What a decoder makes of a code that moves: images side by side.
 
-    Volumes are shown as a strip of slices; signals and rows as a line per step.
+    Volumes are shown as a strip of slices, signals as a line per step. Of rows, bars show
+    the columns that change most from the first step to the last: in units of the network's
+    input, where columns can be compared, with what is decoded at both ends beside.
+    An interpolation stands between its two samples.
 
     Parameters
     ----------
@@ -41,7 +55,7 @@ class LatentTraversalDisplay:
     >>> model = Autoencoder(4, channels=(4, 8), max_iter=2, random_state=0).fit(X)
     >>> display = LatentTraversalDisplay.from_estimator(model, X, unit=2, n_steps=5)
     >>> display.ax_.get_xlabel()
-    'code_2'
+    'code_2 (units of the code)'
     """
 
     def __init__(self, traversal: LatentTraversal) -> None:
@@ -61,6 +75,7 @@ class LatentTraversalDisplay:
         channel: int = 0,
         axis: int = 0,
         index: int | None = None,
+        n_columns: int = 15,
         ax: Any = None,
     ) -> Self:
         """Decode a code of which one unit moves, or two over a grid, and draw it.
@@ -68,7 +83,7 @@ class LatentTraversalDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted autoencoder.
+            A fitted autoencoder, or a fitted pipeline or search with one among its steps.
         X : array-like of rows or images, default=None
             Samples that say where the codes lie; without, the prior does.
         unit : int or tuple of two int, default=None
@@ -87,6 +102,8 @@ class LatentTraversalDisplay:
             Spatial axis across which volumes are cut.
         index : int, default=None
             Place of the cut; by default in the middle.
+        n_columns : int, default=15
+            Of rows, the columns that change most.
         ax : matplotlib Axes, default=None
             Where to draw; by default in a new figure.
 
@@ -104,10 +121,17 @@ class LatentTraversalDisplay:
             n_steps=n_steps,
             start=start,
         )
-        return cls(traversal).plot(channel=channel, axis=axis, index=index, ax=ax)
+        where = {"channel": channel, "axis": axis, "index": index, "ax": ax}
+        return cls(traversal).plot(n_columns=n_columns, **where)
 
     def plot(
-        self, *, channel: int = 0, axis: int = 0, index: int | None = None, ax: Any = None
+        self,
+        *,
+        channel: int = 0,
+        axis: int = 0,
+        index: int | None = None,
+        n_columns: int = 15,
+        ax: Any = None,
     ) -> Self:
         """Draw the traversal.
 
@@ -120,48 +144,75 @@ class LatentTraversalDisplay:
         n_axes = len(self.traversal.names)
         n_spatial = max(images.ndim - n_axes - 1, 1)
         if n_spatial > 1:
-            slices = sliced(images, n_spatial, channel, axis, index)
-            self._plot_tiles(slices if n_axes == 2 else slices[None], ax)
-        elif n_axes == 1:
-            self._plot_lines(images if images.ndim == 2 else images[:, channel], ax)
-        else:
+            self._plot_tiles(n_spatial, channel, axis, index, ax)
+        elif n_axes == 2:
             raise ValueError(
-                f"Got a grid of {' and '.join(self.traversal.names)}, but lines show one "
-                "unit or attribute; expected images or a single one."
+                f"Got a grid of {' and '.join(self.traversal.names)}, but lines and bars "
+                "show one unit or attribute; expected images or a single one."
             )
+        elif images.ndim == 2:
+            self._take(draw_changes(self.traversal, n_columns, ax))
+        else:
+            self._plot_lines(images[:, channel], ax)
         return self
 
-    def _plot_tiles(self, grid: np.ndarray, ax: Any) -> None:
+    def _plot_tiles(
+        self, n_spatial: int, channel: int, axis: int, index: int | None, ax: Any
+    ) -> None:
+        found = self.traversal
+        slices = sliced(found.images, n_spatial, channel, axis, index)
+        grid = slices if len(found.names) == 2 else slices[None]
         n_rows, n_columns, height, width = grid.shape
-        image = tiled(grid)
-        size = np.array(image.shape[::-1]) * 9 / max(image.shape)
-        self._take(ax, figsize=(max(size[0], 3), max(size[1], 1) + 0.8))
-        self.ax_.imshow(image, cmap="gray", interpolation="nearest")
+        across = found.values.reshape(n_rows, n_columns, -1)[0, :, -1]
+        labels = [f"{v:.3g}" for v in across]
+        if found.ends is not None:
+            ends = sliced(found.ends, n_spatial, channel, axis, index)
+            grid = np.concatenate([ends[None, :1], grid, ends[None, 1:]], axis=1)
+            labels = ["first", *labels, "second"]
+        said = [slice_name(found.images, n_spatial, axis, index), self._channel(channel)]
+        said = [*said, found.scale and f"decoded value in {found.scale}"]
+        margins = Margins(left=0.75 if n_rows > 1 else 0.1, top=0.35 if any(said) else 0.1)
+        self._take(tile_axes(grid, margins) if ax is None else ax)
+        drawn = self.ax_.imshow(tiled(grid), cmap="gray", interpolation="nearest")
+        colour_bar(self.ax_, drawn, "decoded value")
         self.ax_.spines[:].set_visible(False)
-        self.ax_.tick_params(length=0)
-        names, values = self.traversal.names, self.traversal.values
-        across = values.reshape(n_rows, n_columns, -1)[0, :, -1]
-        self.ax_.set_xticks(tile_centres(n_columns, width), [f"{v:.3g}" for v in across])
-        self.ax_.set_xlabel(names[-1])
-        if len(names) == 1:
+        self.ax_.tick_params(length=0, labelsize="small")
+        self.ax_.set_xticks(tile_centres(grid.shape[1], width), labels)
+        self.ax_.set_xlabel(self._label(-1), fontsize="small")
+        if n_rows == 1:
             self.ax_.set_yticks([])
         else:
-            down = [f"{v:.3g}" for v in values[:, 0, 0]]
+            down = [f"{v:.3g}" for v in found.values[:, 0, 0]]
             self.ax_.set_yticks(tile_centres(n_rows, height), down)
-            self.ax_.set_ylabel(names[0])
+            self.ax_.set_ylabel(self._label(0), fontsize="small")
+        self._say(said)
 
     def _plot_lines(self, lines: np.ndarray, ax: Any) -> None:
-        self._take(ax, figsize=(7, 4))
+        self._take(new_axes((WIDTH, 3.5)) if ax is None else ax)
         colours = import_extra("matplotlib").colormaps["viridis"]
         shares = np.linspace(0, 0.9, len(lines))
         for line, value, share in zip(
             lines, self.traversal.values[:, 0], shares, strict=True
         ):
             self.ax_.plot(line, color=colours(share), label=f"{value:.3g}")
-        self.ax_.legend(title=self.traversal.names[0], fontsize="small")
-        self.ax_.set_xlabel("feature" if self.traversal.images.ndim == 2 else "position")
+        self.ax_.legend(title=self._label(0), fontsize="small", frameon=False)
+        self.ax_.set_xlabel("position")
+        self.ax_.set_ylabel("decoded value")
         self.ax_.spines[["top", "right"]].set_visible(False)
+        self._say([self.traversal.scale and f"decoded value in {self.traversal.scale}"])
 
-    def _take(self, ax: Any, figsize: tuple[float, float]) -> None:
-        self.ax_ = new_axes(figsize) if ax is None else ax
-        self.figure_ = self.ax_.figure
+    def _label(self, place: int) -> str:
+        """Return the name of what moves, and its units."""
+        unit = self.traversal.units[place] if self.traversal.units else ""
+        return self.traversal.names[place] + (f" ({unit})" if unit else "")
+
+    def _channel(self, channel: int) -> str:
+        n_channels = self.traversal.images.shape[len(self.traversal.names)]
+        return f"channel {channel + 1} of {n_channels}" if n_channels > 1 else ""
+
+    def _say(self, said: list[str]) -> None:
+        text = "; ".join(part for part in said if part)
+        self.ax_.set_title(text, fontsize="small", loc="left")
+
+    def _take(self, ax: Any) -> None:
+        self.ax_, self.figure_ = ax, ax.figure

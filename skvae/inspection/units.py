@@ -16,6 +16,13 @@ class Unit(NamedTuple):
     name: str
     attribute_map: Any = None
 
+    @property
+    def unit(self) -> str:
+        """In which units its values are."""
+        return (
+            "units of the code" if self.attribute_map is None else "units of the attribute"
+        )
+
     def to_shown(self, unit: np.ndarray) -> np.ndarray:
         """Return what values of the unit are called: those of its attribute, if any."""
         return unit if self.attribute_map is None else self.attribute_map.to_attribute(unit)

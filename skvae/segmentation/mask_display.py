@@ -7,7 +7,17 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from skvae.docstrings import completed
-from skvae.drawing import new_axes, sliced, tile_centres, tiled
+from skvae.drawing import (
+    BLUE,
+    ORANGE,
+    Margins,
+    outlined,
+    slice_name,
+    sliced,
+    tile_axes,
+    tile_centres,
+    tiled,
+)
 from skvae.extras import import_extra
 from skvae.mask_layouts import field_names
 from skvae.segmentation.dice import dice_scores
@@ -17,17 +27,21 @@ from skvae.segmentation.masks import laid_out
 ROWS = ("image", "truth", "prediction", "error")
 # Of Okabe & Ito, which most colour-blind people can tell apart.
 LABELS = ("#009e73", "#f0e442", "#56b4e9", "#cc79a7")
-ERRORS = {"missed": "#0072b2", "false": "#d55e00", "wrong label": "#e69f00"}
-OPACITY = 0.6
+ERRORS = {
+    "missed (false negative)": BLUE,
+    "added (false positive)": ORANGE,
+    "wrong label": "#e69f00",
+}
 
 
 @completed
 class SegmentationDisplay:
     """Images, and below them the true mask, the predicted one, and their differences.
 
-    Of volumes, the slice with the most foreground is shown. Below each image stands its
-    Dice coefficient, the mean over the labels, of the whole image or volume, or that none
-    of its pixels counts.
+    Masks are outlines, so that the image in them can be seen; what a prediction misses and
+    what it adds have two colours. Of volumes, the slice with the most foreground is shown.
+    Below each image stands its Dice coefficient, the mean over the labels, of the whole
+    image or volume, or that none of its pixels counts.
 
     Parameters
     ----------
@@ -201,17 +215,24 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
+        cases = list(zip(self.images, self.truth, self.predicted, strict=True))
+        places = [_busiest(*case[1:], axis) if index is None else index for case in cases]
         cuts = [
-            _cut(*case, channel, axis, index)
-            for case in zip(self.images, self.truth, self.predicted, strict=True)
+            _cut(*case, channel, axis, place)
+            for case, place in zip(cases, places, strict=True)
         ]
         size = np.max([cut.shape[1:] for cut in cuts], axis=0)
         images, truth, predicted = np.stack([_enlarged(cut, size) for cut in cuts], axis=1)
-        below = tiled(np.stack([images] * len(ROWS)))
         over = np.stack(
             [np.zeros_like(truth), truth, predicted, self._errors(truth, predicted)]
         )
-        self._draw(below, tiled(over), size, ax)
+        said = [
+            "\n".join(
+                filter(None, (_written(dice), slice_name(x, x.ndim - 1, axis, place)))
+            )
+            for dice, x, place in zip(self.dice, self.images, places, strict=True)
+        ]
+        self._draw(np.stack([images] * len(ROWS)), over, said, ax)
         return self
 
     def _errors(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -221,38 +242,56 @@ class SegmentationDisplay:
         codes = np.select(kinds, [n + 1, n + 2, n + 3])
         return np.where((truth == predicted) | np.isnan(truth), 0, codes)
 
-    def _draw(self, below: np.ndarray, over: np.ndarray, size: np.ndarray, ax: Any) -> None:
-        width = min(9.0, 1.8 * len(self.images))
-        height = width * below.shape[0] / below.shape[1]
-        # Beside it stand the names of the rows, and the legend.
-        self.ax_ = ax = new_axes((width + 2.6, height + 0.6)) if ax is None else ax
+    def _draw(self, below: np.ndarray, over: np.ndarray, said: list[str], ax: Any) -> None:
+        # Under it stand what is said of each image, and the legend.
+        n_lines = max((text.count("\n") for text in said), default=0)
+        margins = Margins(left=0.85, right=0.1, bottom=0.55 + 0.17 * n_lines, top=0.1)
+        self.ax_ = ax = tile_axes(below, margins) if ax is None else ax
         self.figure_ = ax.figure
-        named = dict.fromkeys(map(str, self.labels))
-        for k, name in enumerate(named):
-            named[name] = LABELS[k % len(LABELS)]
+        named = {
+            _called(label): LABELS[k % len(LABELS)] for k, label in enumerate(self.labels)
+        }
         named |= ERRORS
         colours = import_extra("matplotlib.colors").ListedColormap(list(named.values()))
-        ax.imshow(below, cmap="gray", interpolation="nearest")
+        ax.imshow(tiled(below), cmap="gray", interpolation="nearest")
+        is_error = np.zeros(over.shape, dtype=bool)
+        is_error[-1] = over[-1] > 0
         ax.imshow(
-            np.where(over > 0, over, np.nan),
+            np.where(tiled(over) > 0, tiled(over), np.nan),
             cmap=colours,
             vmin=0.5,
             vmax=len(named) + 0.5,
-            alpha=OPACITY,
+            alpha=np.nan_to_num(tiled(is_error)),
             interpolation="nearest",
         )
+        for k, colour in enumerate(named.values(), start=1):
+            mask = over == k
+            if k <= len(self.labels) and mask.any():
+                outlined(ax, tiled(mask), 0.5, colour)
         patch = import_extra("matplotlib.patches").Patch
         drawn = [
             patch(color=colour, label=name)
             for k, (name, colour) in enumerate(named.items(), start=1)
             if (over == k).any()
         ]
-        ax.legend(handles=drawn, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-        scores = [_written(each) for each in self.dice]
-        ax.set_xticks(tile_centres(len(scores), size[1]), scores)
-        ax.set_yticks(tile_centres(len(ROWS), size[0]), ROWS)
-        ax.tick_params(length=0)
+        *_, height, width = below.shape
+        ax.set_xticks(tile_centres(len(said), width), said)
+        ax.set_yticks(tile_centres(len(ROWS), height), ROWS)
+        ax.tick_params(length=0, labelsize="small")
         ax.spines[:].set_visible(False)
+        inches = ax.get_position().height * ax.figure.get_size_inches()[1]
+        ax.legend(
+            handles=drawn,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -(0.2 + 0.17 * n_lines) / inches),
+            ncols=4,
+            frameon=False,
+            fontsize="small",
+        )
+
+
+def _called(label: Any) -> str:
+    return label if isinstance(label, str) else f"label {label}"
 
 
 def _written(dice: np.ndarray) -> str:
@@ -274,6 +313,15 @@ def _segmenter(estimator: Any) -> Any:
             return estimator
 
 
+def _busiest(truth: np.ndarray, predicted: np.ndarray, axis: int) -> int | None:
+    """Return the slice of a volume with the most foreground; None if there is none."""
+    if truth.ndim != 3 or not 0 <= axis < 3:
+        return None
+    others = tuple({0, 1, 2} - {axis})
+    foreground = np.count_nonzero(truth, others) + np.count_nonzero(predicted, others)
+    return int(foreground.argmax()) if foreground.any() else None
+
+
 def _cut(
     image: np.ndarray,
     truth: np.ndarray,
@@ -286,10 +334,6 @@ def _cut(
     n_spatial = truth.ndim
     if n_spatial == 1:
         raise ValueError("Got signals, but masks are drawn over images and volumes.")
-    if n_spatial == 3 and index is None and 0 <= axis < 3:
-        others = tuple({0, 1, 2} - {axis})
-        foreground = np.count_nonzero(truth, others) + np.count_nonzero(predicted, others)
-        index = int(foreground.argmax()) if foreground.any() else None
     return np.stack(
         [
             sliced(image, n_spatial, channel, axis, index),

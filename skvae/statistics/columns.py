@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from skvae.exceptions import warn_caller
+from skvae.exceptions import listed_briefly, warn_caller
 from skvae.statistics.grouping import numbered
 
 # Below, neither a test of a correlation nor nearest neighbours mean anything.
@@ -30,6 +30,9 @@ def unit_columns(Z: Any) -> Columns:
     ValueError
         If Z is not a table of finite numbers with at least two rows.
     """
+    if isinstance(Z, Columns):
+        check_array(Z.values, input_name="Z", ensure_min_samples=2)
+        return Z
     values = check_array(Z, dtype=np.float64, input_name="Z", ensure_min_samples=2)
     names = _names(Z, "unit", values.shape[1])
     return Columns(names, values, np.zeros(len(names), dtype=bool))
@@ -143,14 +146,17 @@ def count_known(values: np.ndarray) -> np.ndarray:
 
 
 def warn_undefined(names: Sequence[str], values: np.ndarray) -> None:
-    """Warn of attributes that no unit can know, where the public function was called."""
+    """Warn, once, of attributes that no unit can know; the public function's caller."""
+    texts = []
     for name, n, known in zip(names, count_known(values), varies(values), strict=True):
         if not known:
             why = "is constant" if n >= LEAST_ROWS else f"is known in {n} rows"
-            warn_caller(
-                f"The attribute {name!r} {why}: what is said of it is NaN.",
-                UndefinedMetricWarning,
-            )
+            texts.append(f"{name!r} {why}")
+    if texts:
+        warn_caller(
+            f"The attribute {listed_briefly(texts)}: what is said of it is NaN.",
+            UndefinedMetricWarning,
+        )
 
 
 def by_known_rows(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,6 +1,6 @@
 """Which latent unit knows which attribute, and how surely."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from scipy.stats import false_discovery_control
 from sklearn.utils import check_random_state
 
 from skvae.arguments import check_choice
+from skvae.exceptions import listed_briefly, warn_caller
 from skvae.extras import import_extra
 from skvae.statistics.association_tests import Plan, Trial
 from skvae.statistics.columns import (
@@ -60,6 +61,8 @@ class AttributeCorrelation:
         How they were corrected.
     confidence : float
         Coverage of the intervals.
+    own_units : tuple of int or None, default=()
+        The unit that was meant for each attribute, where there are such units.
     """
 
     units: tuple[str, ...]
@@ -73,6 +76,15 @@ class AttributeCorrelation:
     p_corrected: np.ndarray
     correction: str
     confidence: float
+    own_units: tuple[int | None, ...] = ()
+
+    def __repr__(self) -> str:
+        methods = " / ".join(dict.fromkeys(self.methods))
+        known = " to ".join(map(str, sorted({self.n.min(), self.n.max()})))
+        return (
+            f"AttributeCorrelation({len(self.units)} units, {len(self.attributes)} "
+            f"attributes, {methods}, n = {known})"
+        )
 
     def table(self) -> "pd.DataFrame":
         """Return a row per pair, the surest of each attribute first.
@@ -81,7 +93,7 @@ class AttributeCorrelation:
         -------
         table : DataFrame
             With the columns unit, attribute, method, n, statistic, low, high, p and
-            p_corrected.
+            p_corrected; where units are meant for attributes, also is_own.
         """
         d, k = self.statistic.shape
         columns = {
@@ -91,6 +103,9 @@ class AttributeCorrelation:
             "n": np.tile(self.n, d),
         }
         columns |= {name: getattr(self, name).ravel() for name in NUMBERS}
+        if self.own_units:
+            own = np.array([-1 if u is None else u for u in self.own_units])
+            columns["is_own"] = (np.arange(d)[:, None] == own).ravel()
         place = np.tile(np.arange(k), d)
         order = np.lexsort((-np.abs(self.statistic.ravel()), self.p.ravel(), place))
         frame = import_extra("pandas").DataFrame(columns)
@@ -127,100 +142,16 @@ def attribute_correlation(
     n_permutations: int = 1000,
     n_bootstraps: int = 200,
     random_state: Any = 0,
+    own_units: Sequence[int | None] | None = None,
 ) -> AttributeCorrelation:
     """Test which latent units know which attributes.
 
-    Parameters
-    ----------
-    Z : array-like of shape (n_samples, n_units)
-        Latent units, or any features; the names of a frame are kept.
-    attributes : array-like of shape (n_samples, n_attributes)
-        Attributes; NaN where missing, and left out there. Columns of a frame may hold
-        strings, categories or truth values.
-    groups : array-like of shape (n_samples,), default=None
-        Patient of each row. Rows of a patient are not independent, so needed wherever
-        patients have several.
-    grouping : {"mean", "blocks", "within"}, default="mean"
-        What is asked when there are groups.
-
-        ``"mean"``
-            Whether patients with more of the attribute have more of the unit: one row for
-            each, the mean of its known values.
-        ``"blocks"``
-            The same of all rows as they are, where p-values come from exchanging whole
-            patients that have the same number of rows (of those that count).
-        ``"within"``
-            Whether the unit follows the attribute from row to row of the same patient:
-            less the patient's means, with p-values from exchanging its rows. Whatever
-            tells patients apart does not count.
-    method : {"spearman", "pearson", "mutual_info", "auto"}, default="spearman"
-        Statistic. ``"mutual_info"`` finds relations of any shape: nats between ten bins of
-        equal counts, less what they share by chance. ``"auto"`` is Spearman's correlation,
-        also with two classes (the test of Mann and Whitney), and for three or more
-        unordered classes the correlation ratio of ranks (the test of Kruskal and Wallis).
-    correction : {"fdr_bh", "holm", "max_t"}, default="fdr_bh"
-        For the number of pairs: false discovery rate (Benjamini & Hochberg), chance of any
-        false discovery (Holm), or the latter by permutation (Westfall & Young), which is
-        sharper where units or attributes go together.
-    control : array-like of shape (n_samples,) or (n_samples, n_controls), default=None
-        What is held constant, such as volume: correlations are partial ones. Rows where it
-        is missing are left out.
-    confidence : float, default=0.95
-        Coverage of the intervals.
-    n_permutations : int, default=1000
-        Where p-values come from permutations: for ``"max_t"``, ``"mutual_info"`` and the
-        groupings ``"blocks"`` and ``"within"``.
-    n_bootstraps : int, default=200
-        Random halves from which intervals come where no formula is known.
-    random_state : int, RandomState instance or None, default=0
-        Draws permutations and halves.
-
-    Returns
-    -------
-    correlation : AttributeCorrelation
-        Statistic, interval, p-value, corrected p-value and n of each pair, with
-        `table()` and `matrix()`. A constant unit has the statistic 0 and a p-value of 1.
-        An attribute that is constant or known in fewer than five rows has NaN, with an
-        `UndefinedMetricWarning`, and does not count as a test.
+    As `skvae.inspection.attribute_correlation`, which documents it, of arrays.
 
     Raises
     ------
     ValueError
-        If an argument is not as expected, or a statistic cannot do what is asked, such
-        as mutual information with control.
-
-    See Also
-    --------
-    disentanglement_scores : One number for the whole code.
-
-    Notes
-    -----
-    P-values of correlations are those of the t distribution, with a degree of freedom
-    less for each control; intervals are Fisher's, for ranks with the variance of Bonett &
-    Wright. P-values by permutation are (1 + hits) / (1 + n_permutations). Attributes that
-    miss the same rows are permuted together; for others, ``"max_t"`` permutes apart,
-    which is a little conservative. The correction counts all pairs of one call.
-
-    References
-    ----------
-    Bonett, D. G. & Wright, T. A. (2000). Sample size requirements for estimating Pearson,
-    Kendall and Spearman correlations. Psychometrika 65.
-
-    Westfall, P. H. & Young, S. S. (1993). Resampling-based multiple testing. Wiley.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.inspection import attribute_correlation
-    >>> rng = np.random.default_rng(3)
-    >>> volume = rng.lognormal(size=(60, 1))
-    >>> Z = np.hstack([np.log(volume), rng.normal(size=(60, 2))])
-    >>> found = attribute_correlation(Z, volume)
-    >>> found.table()[["unit", "attribute", "n", "statistic", "p_corrected"]].round(2)
-         unit    attribute   n  statistic  p_corrected
-    0  unit_0  attribute_0  60       1.00         0.00
-    1  unit_2  attribute_0  60       0.11         0.64
-    2  unit_1  attribute_0  60       0.01         0.96
+        If an argument is not as expected.
     """
     for name, value, choices in (
         ("grouping", grouping, GROUPINGS),
@@ -228,9 +159,11 @@ def attribute_correlation(
         ("correction", correction, CORRECTIONS),
     ):
         check_choice("attribute_correlation", name, value, choices)
-    units, columns = unit_columns(Z), attribute_columns(attributes, len(Z))
-    controls = _control_columns(control, len(Z))
-    group = None if groups is None else group_numbers(groups, len(Z))
+    units = unit_columns(Z)
+    columns = attribute_columns(attributes, len(units.values))
+    controls = _control_columns(control, len(units.values))
+    own = _check_own(own_units, len(units.names), len(columns.names))
+    group = None if groups is None else group_numbers(groups, len(units.values))
     if group is not None and grouping == "mean":
         tables = units, columns, controls
         units, columns, controls = (one_row_a_group(table, group) for table in tables)
@@ -260,15 +193,78 @@ def attribute_correlation(
         greatest = np.maximum(greatest, numbers.greatest)
     extremity = found.pop("extremity")
     found["p_corrected"] = _corrected(found["p"], correction, extremity, greatest)
-    return AttributeCorrelation(
+    correlation = AttributeCorrelation(
         units=tuple(units.names),
         attributes=tuple(columns.names),
         methods=tuple(methods),
         n=count_known(values),
         correction=correction,
         confidence=confidence,
+        own_units=own,
         **found,
     )
+    _warn_of_better_fits(correlation)
+    return correlation
+
+
+def better_fits(found: AttributeCorrelation) -> dict[int, int]:
+    """Return, of attributes with a unit of their own, which other fits that unit better.
+
+    Parameters
+    ----------
+    found : AttributeCorrelation
+        Attributes are compared where their statistic is the same.
+
+    Returns
+    -------
+    better : dict of int to int
+        The number of an attribute, and that of the other.
+    """
+    strength = np.nan_to_num(np.abs(found.statistic), nan=-1.0)
+    methods = np.array(found.methods)
+    better = {}
+    for k, unit in enumerate(found.own_units):
+        if unit is not None:
+            of_unit = np.where(methods == methods[k], strength[unit], -1.0)
+            best = int(of_unit.argmax())
+            if of_unit[best] > of_unit[k] >= 0:
+                better[k] = best
+    return better
+
+
+def _warn_of_better_fits(found: AttributeCorrelation) -> None:
+    texts = []
+    for k, other in better_fits(found).items():
+        unit = found.own_units[k]
+        own, theirs = found.statistic[unit, [k, other]]
+        texts.append(
+            f"{found.units[unit]} with {found.attributes[other]!r} ({theirs:.2f}) rather "
+            f"than {found.attributes[k]!r} ({own:.2f})"
+        )
+    if texts:
+        warn_caller(
+            "A unit goes better with another attribute than with its own: "
+            f"{listed_briefly(texts)}."
+        )
+
+
+def _check_own(
+    own_units: Sequence[int | None] | None, n_units: int, n_attributes: int
+) -> tuple[int | None, ...]:
+    if own_units is None:
+        return ()
+    own = tuple(own_units)
+    known = [u is None or (_is_whole(u) and 0 <= u < n_units) for u in own]
+    if len(own) != n_attributes or not all(known):
+        raise ValueError(
+            f"Got own_units={own_units!r}, but expected a unit from 0 to {n_units - 1} or "
+            f"None for each of {n_attributes} attributes."
+        )
+    return tuple(None if u is None else int(u) for u in own)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _control_columns(control: Any, n_samples: int) -> Columns:

@@ -331,9 +331,11 @@ def separated_attribute_predictability(
 def _accuracies(Z: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the cross-validated accuracy of a linear classifier on each unit."""
     model = make_pipeline(StandardScaler(), LinearSVC(C=0.01, class_weight="balanced"))
+    # Split once: of a class that is too small for it, scikit-learn warns each time.
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    splits = list(folds.split(Z, classes))
     return np.array(
-        [cross_val_score(model, z[:, None], classes, cv=folds).mean() for z in Z.T]
+        [cross_val_score(model, z[:, None], classes, cv=splits).mean() for z in Z.T]
     )
 
 

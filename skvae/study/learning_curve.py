@@ -118,18 +118,19 @@ def learning_curve(
         check_arms(checked, cohort)
     folds = draw_folds(cohort, outer, inner, random_state)
     how = (scorings, None, None, n_threads)
-    rows = []
+    rows, everything = [], []
     for share in shares:
         parts = [_part(fold, cohort, share, inner, random_state) for fold in folds]
         tasks = [Task(arm, fold, *how) for arm in checked for fold in parts]
         found = dict(run_tasks(tasks, cohort, None, n_jobs, None))
         finished = [found[i] for i in range(len(tasks))]
-        warn_once(finished, n_folds=len(folds))
+        everything += finished
         frame = pd.DataFrame([f.row for f in finished])
         for arm, part in frame.groupby("arm", sort=False):
             interval = score_interval(part, next(iter(scorings)), confidence)
             sizes = part[["n_train", "n_train_groups"]].mean()
             rows.append((arm, share, *sizes, *interval))
+    warn_once(everything, n_folds=len(shares) * len(folds))
     columns = ["arm", "share", "n_train", "n_train_groups", "mean", "ci_low", "ci_high"]
     found_frame = pd.DataFrame(rows, columns=columns)
     order = {arm.name: i for i, arm in enumerate(checked)}

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skvae.arguments import check_number
+from skvae.exceptions import said_once
 from skvae.extras import import_extra
 from skvae.statistics.grouping import numbered
 from skvae.study.nested_cv import nested_cv
@@ -89,9 +90,13 @@ def permutation_null(
         return summary.set_index("arm")["mean"]
 
     found = means(values)
-    null = np.array(
-        [means(_shuffled(values, groups, rng)).to_numpy() for _ in range(n_permutations)]
-    )
+    with said_once():
+        null = np.array(
+            [
+                means(_shuffled(values, groups, rng)).to_numpy()
+                for _ in range(n_permutations)
+            ]
+        )
     low, high = np.quantile(null, [0.05, 0.95], axis=0)
     return import_extra("pandas").DataFrame(
         {

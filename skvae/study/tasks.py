@@ -11,7 +11,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 import skvae.exceptions
 from skvae.arguments import check_number
-from skvae.exceptions import warn_caller
+from skvae.exceptions import listed_briefly, warn_caller, without_numbers
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Finished, Task, evaluate
@@ -116,7 +116,10 @@ def _numbered(
 
 
 def warn_once(finished: list[Finished], n_folds: int) -> None:
-    """Pass on what the fits warned of: once for each arm, not for each of its fits.
+    """Pass on what the fits warned of: once, not for each arm and each of its fits.
+
+    Messages that differ in numbers alone, such as the scores of a search of which some are
+    undefined, are the same; the first is passed on.
 
     Parameters
     ----------
@@ -125,10 +128,16 @@ def warn_once(finished: list[Finished], n_folds: int) -> None:
     n_folds : int
         Tasks of each arm.
     """
-    where = Counter((f.row["arm"], *warned) for f in finished for warned in f.warned)
-    for (arm, category, message), count in where.items():
-        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
-        warn_caller(text, _category(category))
+    first: dict[tuple[str, str], str] = {}
+    where: dict[tuple[str, str], Counter[str]] = {}
+    for f in finished:
+        kinds = {(category, without_numbers(text)): text for category, text in f.warned}
+        for kind, text in kinds.items():
+            first.setdefault(kind, text)
+            where.setdefault(kind, Counter())[f.row["arm"]] += 1
+    for kind, count in where.items():
+        arms = [f"arm {arm!r}, {n} of {n_folds} outer folds" for arm, n in count.items()]
+        warn_caller(f"{first[kind]} ({listed_briefly(arms)})", _category(kind[0]))
 
 
 def _category(name: str) -> type[Warning]:

@@ -141,7 +141,7 @@ def test_missing_attributes_and_two_values(sprites, fitted):
 
 def test_a_fold_without_both_classes_is_said_so(sprites, fitted):
     y = np.arange(150) >= 100
-    with pytest.warns(UndefinedMetricWarning, match="'y' is constant in the folds 0, 1, 2"):
+    with pytest.warns(UndefinedMetricWarning, match="'y' is constant or lacks a class"):
         folds = layer_probe(fitted, sprites.images, y, layers=["code"], cv=KFold(3)).folds()
     assert folds["score"].isna().all()
 
@@ -188,3 +188,22 @@ def test_every_row_of_a_probe_has_a_group(autoencoder):
     groups = [0, 0, 1, np.nan, 2, 2, 3, 3]
     with pytest.raises(ValueError, match="groups with nan in row 3, but layer_probe"):
         layer_probe(autoencoder, X, np.arange(8) % 2, groups=groups)
+
+
+def test_an_inner_fold_that_lacks_a_class_is_left_out(fitted, sprites):
+    """Where whole groups are of one class, some parts cannot train or score."""
+    groups = np.repeat(np.arange(10), 15)
+    y = np.array([1, 0, 0, 0, 0, 1, 0, 0, 0, 1])[groups]
+    how = {"layers": ["code"], "groups": groups}
+    folds = [(np.arange(75), np.arange(75, 150)), (np.arange(75, 150), np.arange(75))]
+    scores = layer_probe(fitted, sprites.images, y, cv=folds, **how).scores
+    assert len(scores) == 2
+    assert all(0 <= s.score <= 1 for s in scores)
+
+
+def test_undefined_targets_are_one_warning(fitted, sprites):
+    A = np.full((150, 40), np.nan)
+    A[:4] = np.arange(4)[:, None]
+    with pytest.warns(UndefinedMetricWarning, match=r"and 37 more: these .* NaN") as caught:
+        layer_probe(fitted, sprites.images, attributes=A, layers=["code"], cv=KFold(5))
+    assert len(caught) == 1

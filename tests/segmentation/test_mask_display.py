@@ -58,7 +58,10 @@ def test_rows_are_image_truth_prediction_and_error():
     expected = np.zeros((2, 4, 5))
     expected[0, 1, 1], expected[0, 1, 4], expected[1, 0] = 3, 4, 5
     np.testing.assert_array_equal(errors, expected)
-    assert legend(display) == ["7", "9", "missed", "false", "wrong label"]
+    assert legend(display) == [
+        *("label 7", "label 9", "missed (false negative)", "added (false positive)"),
+        "wrong label",
+    ]
     dice = dice_scores(truth, predicted, labels=[7, 9])
     np.testing.assert_array_equal(display.dice, dice)
     assert ticks(display) == [f"Dice {each:.2f}" for each in dice.mean(axis=1)]
@@ -67,7 +70,7 @@ def test_rows_are_image_truth_prediction_and_error():
 def test_only_what_occurs_is_in_the_legend():
     masks = np.ones((1, 4, 5), dtype=int)
     display = SegmentationDisplay.from_predictions(masks[:, None], masks, masks)
-    assert legend(display) == ["1"]
+    assert legend(display) == ["label 1"]
     assert ticks(display) == ["Dice 1.00"]
     empty = SegmentationDisplay.from_predictions(masks[:, None], 0 * masks, 0 * masks)
     assert legend(empty) == []

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -83,3 +85,26 @@ def test_bad_arguments(cohort, call, message):
         call({"plain": LogisticRegression()}, X, y, groups=groups)
     with pytest.raises(TypeError, match="Got folder in permutation_null"):
         permutation_null({"plain": LogisticRegression()}, X, y, folder="x")
+
+
+class Undefined(LogisticRegression):
+    """Warn of other numbers in each fit."""
+
+    def fit(self, X, y):
+        warnings.warn(f"scores [nan {X.mean()}] in {len(X)} rows", stacklevel=1)
+        return super().fit(X, y)
+
+
+def test_what_is_undefined_in_many_fits_is_one_warning(cohort):
+    X, y, groups = cohort
+    arms = {"one": Undefined(), "other": Undefined()}
+    options = {"groups": groups, "outer": (2, 1), "inner": 2}
+    with pytest.warns(UserWarning, match=r"scores \[nan") as caught:
+        learning_curve(arms, X, y, shares=(0.5, 1.0), **options)
+    (warned,) = caught
+    said = str(warned.message)
+    assert said.endswith("(arm 'one', 4 of 4 outer folds, arm 'other', 4 of 4 outer folds)")
+    with pytest.warns(UserWarning, match="scores") as caught:
+        permutation_null(arms, X, y, n_permutations=3, **options)
+    # Those of the outcomes as they are, and those of all permutations.
+    assert len(caught) == 2
