@@ -141,7 +141,7 @@ def test_copies_differ_in_the_exchanged_part_alone():
     frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None], "c": [0.1, 0.2, 0.3]})
     frame["d"] = pd.Categorical(["u", "v", "u"])
     images = np.arange(3 * 4.0).reshape(3, 1, 2, 2)
-    X = Blocks({"table": frame, "images": images})
+    X = Blocks({"table": frame, "images": images, "other": frame[["a"]]})
     donors, same = np.array([2, 0, 1]), np.arange(3)
     copies = [
         (None, same),
@@ -151,10 +151,13 @@ def test_copies_differ_in_the_exchanged_part_alone():
             donors,
         ),
         (InputPart("all", "all", 4, "images"), donors),
+        (InputPart("all", "all", 1, "other"), donors),
     ]
     stacked = stacked_copies(X, copies)
-    assert len(stacked) == 12
-    for k in (0, 2, 3):
+    assert len(stacked) == 15
+    assert list(stacked["other"]["a"]) == 4 * [1, 2, 3] + [3, 1, 2]
+    assert list(stacked["other"].index) == 5 * [0, 1, 2]
+    for k in (0, 2, 3, 4):
         copy = stacked["table"].iloc[3 * k : 3 * k + 3]
         pd.testing.assert_frame_equal(copy, frame)
     changed = stacked["table"].iloc[3:6]
@@ -162,7 +165,7 @@ def test_copies_differ_in_the_exchanged_part_alone():
     assert list(changed["d"]) == ["u", "u", "v"]
     assert list(changed["a"]) == [1, 2, 3]
     assert changed.dtypes.equals(frame.dtypes)
-    parts = stacked["images"].reshape(4, *images.shape)
+    parts = stacked["images"].reshape(5, *images.shape)
     assert np.array_equal(parts[0], images)
     assert np.array_equal(parts[3], images[donors])
     moved = images.copy()
