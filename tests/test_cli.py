@@ -53,6 +53,7 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
         "predictions.csv",
         "summary.csv",
         "timings.csv",
+        "importance.csv",
         "comparison.png",
         "study.toml",
         "checkpoints",
