@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skvae.report.canvas import counted, fewer, shown_arms, words
+from skvae.report.canvas import counted, fewer, row_word, shown_arms, words
 from skvae.report.class_rows import ClassPanel, class_panels, left_out
 from skvae.report.curve_panels import LinePanel, draw_lines, line_panels, whose_bands
 from skvae.statistics.decision_curves import DecisionCurve, decision_curve
@@ -27,7 +27,7 @@ def decision_curve_figure(
     arms: Sequence[str] | None = None,
     thresholds: ArrayLike | None = None,
     confidence: float = 0.95,
-    n_bootstraps: int = 1000,
+    n_bootstraps: int = 500,
     random_state: Any = 0,
 ) -> "Figure":
     """Draw the net benefit of each arm over the threshold, beside treating all and none.
@@ -48,7 +48,7 @@ def decision_curve_figure(
         finding all of the class: beyond, single patients decide.
     confidence : float, default=0.95
         Coverage of the bands.
-    n_bootstraps : int, default=1000
+    n_bootstraps : int, default=500
         Bootstrap samples of whole patients. Of more than three arms, the reference and
         the best other one have a band.
     random_state : int, RandomState instance or None, default=0
@@ -100,12 +100,14 @@ def decision_curve_figure(
         _draw(place, result, panel, curves)
     of = ""
     if result.positive is not None:
-        of = f" for class {result.positive} ({panels[0].prevalence:.0%} of the rows)"
+        share = f"{panels[0].prevalence:.0%} of {row_word(result)}"
+        of = f" for class {result.positive} ({share})"
     note = (
-        "Net benefit: true positives per row, minus false positives weighted by t / (1 - t) "
-        "at the threshold t; out-of-fold probabilities, averaged over repeats. Bands"
-        f"{whose_bands(result, list(panels[0].rows))}: {100 * confidence:g} %, bootstrap of "
-        f"whole patients ({n_bootstraps} samples; pointwise). It holds for this prevalence."
+        "Net benefit: true positives per row, minus false positives weighted by "
+        "t / (1 - t) at the threshold t; out-of-fold probabilities, averaged over repeats. "
+        f"Bands{whose_bands(result, list(panels[0].rows))}: {100 * confidence:g} %, "
+        f"bootstrap of whole patients ({n_bootstraps} samples; pointwise). It holds for "
+        "this prevalence."
     )
     missing = left_out(panels, asked)
     if missing:
@@ -141,7 +143,7 @@ def _draw(
     labels = {arm: place.label(result, arm, "", "") for arm in curves}
     place.legend([*draw_lines(place, result, drawn, labels), treat_all, none])
     # Treating all falls without end: what lies below is worse than doing nothing.
-    place.ax.set_ylim(-0.25 * panel.prevalence, 1.08 * panel.prevalence)
+    place.ax.set_ylim(-0.25 * panel.prevalence, 1.15 * panel.prevalence)
     place.ax.set_xlim(0, first.threshold[-1])
     place.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     place.ax.set_box_aspect(1)

@@ -11,6 +11,7 @@ from skvae.report.canvas import (
     looks,
     named,
     paper,
+    row_word,
     shown_arms,
     spare,
     words,
@@ -35,7 +36,7 @@ def calibration_figure(
     arms: Sequence[str] | None = None,
     n_bins: int | None = None,
     confidence: float = 0.95,
-    n_bootstraps: int = 1000,
+    n_bootstraps: int = 300,
     random_state: Any = 0,
 ) -> "Figure":
     """Draw the observed share over the predicted risk of each arm, in bins.
@@ -54,7 +55,7 @@ def calibration_figure(
         Bins of equal counts. By default 5, or 10 of 500 rows or more.
     confidence : float, default=0.95
         Coverage of the intervals.
-    n_bootstraps : int, default=1000
+    n_bootstraps : int, default=300
         Bootstrap samples of whole patients.
     random_state : int, RandomState instance or None, default=0
         Draws them.
@@ -82,12 +83,12 @@ def calibration_figure(
     >>> result = nested_cv({"pca": LogisticRegression()}, X[50:], y[50:])
     >>> figure = calibration_figure(result, n_bootstraps=100)
     >>> [axes.get_ylabel() for axes in figure.axes]
-    ['observed share', 'rows']
+    ['observed share', 'patients']
     """
     asked = shown_arms(result, arms, "calibration_figure")
     panels = class_panels(result, "calibration_figure", asked, probabilities=True)
     bins = (10 if result.n_samples >= _MANY else 5) if n_bins is None else n_bins
-    figure, places = _places(panels)
+    figure, places = _places(panels, row_word(result))
     for place, (panel, arm) in zip(places, _in_order(panels), strict=True):
         rows = dict(panel.rows[arm])
         found = calibration(
@@ -100,10 +101,8 @@ def calibration_figure(
         )
         _draw_curve(place[0], found, looks(result)[arm].color)
         _draw_spread(place[1], panel.rows[arm], looks(result)[arm].color)
-        title = named(result, arm)
-        if len(panels) > 1:
-            title = f"{arm}: {panel.label}"
-        place[0].set_title(title, fontsize=9, loc="left")
+        title = named(result, arm) if len(panels) == 1 else f"{arm}: {panel.label}"
+        place[0].set_title(f"{title}\n{_numbers(found)}", fontsize=8, loc="left")
     of = "" if result.positive is None else f" of class {result.positive}"
     note = (
         f"Out-of-fold probabilities in {bins} bins of equal counts, averaged over repeats; "
@@ -124,13 +123,13 @@ def _in_order(panels: list[ClassPanel]) -> list[tuple[ClassPanel, str]]:
     return [(panel, arm) for arm in panels[0].rows for panel in panels]
 
 
-def _places(panels: list[ClassPanel]) -> tuple[Any, list[tuple[Any, Any]]]:
+def _places(panels: list[ClassPanel], counts: str) -> tuple[Any, list[tuple[Any, Any]]]:
     """Return a figure with pairs of axes, the curve above the spread."""
     n_panels = len(panels) * len(panels[0].rows)
     n_columns = len(panels) if len(panels) > 1 else min(n_panels, _MOST_COLUMNS)
     n_rows = -(-n_panels // n_columns)
     width = 4.6 if n_columns == 1 else 7.0
-    each = {1: 4.6, 2: 4.3, 3: 3.1}.get(n_columns, 2.6)
+    each = {1: 5.0, 2: 4.8, 3: 3.5}.get(n_columns, 3.0)
     figure = paper(0.7 + each * n_rows, width)
     grid = figure.add_gridspec(2 * n_rows, n_columns, height_ratios=[4, 1] * n_rows)
     places = []
@@ -142,7 +141,7 @@ def _places(panels: list[ClassPanel]) -> tuple[Any, list[tuple[Any, Any]]]:
         is_last = number + n_columns >= n_panels
         below.set_xlabel("predicted risk" if is_last else "")
         above.set_ylabel("observed share" if column == 0 else "")
-        below.set_ylabel("rows" if column == 0 else "")
+        below.set_ylabel(counts if column == 0 else "")
         spare(above)
         spare(below)
         places.append((above, below))
@@ -165,19 +164,18 @@ def _draw_curve(ax: Any, found: Calibration, colour: str) -> None:
         capsize=2,
         gid="curve",
     )
-    text = "\n".join(
-        [
-            f"slope {in_brackets(*found.slope)}",
-            f"intercept {in_brackets(*found.intercept)}",
-            f"Brier {in_brackets(*found.brier, digits=3)}",
-        ]
-    )
-    # Under the line there is room, for a curve that is any good.
-    ax.text(1.0, 0.02, text, transform=ax.transAxes, ha="right", fontsize=7.5)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_box_aspect(1)
     ax.grid(color="0.93", linewidth=0.7)
     ax.set_axisbelow(True)
+
+
+def _numbers(found: Calibration) -> str:
+    return (
+        f"slope {in_brackets(*found.slope)}\n"
+        f"intercept {in_brackets(*found.intercept)}\n"
+        f"Brier {in_brackets(*found.brier, digits=3)}"
+    )
 
 
 def _draw_spread(ax: Any, rows: dict[str, Any], colour: str) -> None:

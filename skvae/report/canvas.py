@@ -123,7 +123,7 @@ def words(figure: Any, title: str, note: str) -> None:
         fill(title, int(12.3 * width)), x=0.01, ha="left", fontsize=10, fontweight="bold"
     )
     figure.supxlabel(
-        fill(note, int(19.5 * width)), x=0.01, ha="left", fontsize=7.5, color="0.25"
+        fill(note, int(18.3 * width)), x=0.01, ha="left", fontsize=7.5, color="0.25"
     )
 
 
@@ -138,6 +138,12 @@ def counted(result: Any) -> str:
     if n_repeats > 1:
         folds += f" in {n_repeats} repeats"
     return f"{result.n_groups} patients{rows}, {folds}"
+
+
+def row_word(result: Any, capital: bool = False) -> str:
+    """Say what a row is: a patient, where each has one."""
+    word = "patients" if result.n_samples == result.n_groups else "rows"
+    return word.capitalize() if capital else word
 
 
 def score_name(scoring: str) -> str:
@@ -156,6 +162,8 @@ def in_brackets(value: float, low: float, high: float, digits: int = 2) -> str:
     """Return a number with its interval, and what is missing as missing."""
     if not np.isfinite(value):
         return "undefined"
+    # Rounded first, so that no zero has a minus.
+    value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
     if np.isnan(low) or np.isnan(high):
         return f"{value:.{digits}f} [no interval]"
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

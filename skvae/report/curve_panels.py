@@ -79,7 +79,7 @@ def line_panels(panels: list[ClassPanel], n_lines: int) -> tuple[Any, list[LineP
         found = [LinePanel(figure.subplots(), None, True)]
         found[0].ax.set_anchor("W")
     else:
-        room = 0.14 * n_lines + 0.05
+        room = 0.15 * n_lines + 0.05
         n_rows = -(-len(panels) // _COLUMNS)
         figure = paper(0.75 + n_rows * (2.45 + room))
         heights = [2.4, room] * n_rows

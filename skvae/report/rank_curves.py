@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.report.canvas import counted, fewer, in_brackets, looks, shown_arms, words
+from skvae.report.canvas import (
+    counted,
+    fewer,
+    in_brackets,
+    looks,
+    row_word,
+    shown_arms,
+    words,
+)
 from skvae.report.class_rows import ClassPanel, class_panels, left_out
 from skvae.report.curve_panels import LinePanel, draw_lines, line_panels, whose_bands
 from skvae.statistics.averaged_curves import AveragedCurve, averaged_curve
@@ -22,7 +30,7 @@ def roc_figure(
     *,
     arms: Sequence[str] | None = None,
     confidence: float = 0.95,
-    n_bootstraps: int = 1000,
+    n_bootstraps: int = 500,
     random_state: Any = 0,
 ) -> "Figure":
     """Draw the ROC curve of each arm, with bands over patients.
@@ -40,7 +48,7 @@ def roc_figure(
         eight.
     confidence : float, default=0.95
         Coverage of the bands, and of the intervals of the areas.
-    n_bootstraps : int, default=1000
+    n_bootstraps : int, default=500
         Bootstrap samples of whole patients. Of more than three arms, the reference and
         the best other one have a band.
     random_state : int, RandomState instance or None, default=0
@@ -80,7 +88,7 @@ def precision_recall_figure(
     *,
     arms: Sequence[str] | None = None,
     confidence: float = 0.95,
-    n_bootstraps: int = 1000,
+    n_bootstraps: int = 500,
     random_state: Any = 0,
 ) -> "Figure":
     """Draw the precision over the recall of each arm, with bands over patients.
@@ -97,7 +105,7 @@ def precision_recall_figure(
         eight.
     confidence : float, default=0.95
         Coverage of the bands, and of the intervals of the average precision.
-    n_bootstraps : int, default=1000
+    n_bootstraps : int, default=500
         Bootstrap samples of whole patients. Of more than three arms, the reference and
         the best other one have a band.
     random_state : int, RandomState instance or None, default=0
@@ -155,7 +163,8 @@ def _figure(
         place.ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     title = "ROC curves" if kind == "roc" else "Precision and recall"
     if result.positive is not None:
-        title += f" of class {result.positive} ({panels[0].prevalence:.0%} of the rows)"
+        share = f"{panels[0].prevalence:.0%} of {row_word(result)}"
+        title += f" of class {result.positive} ({share})"
     words(
         figure, f"{title}: {counted(result)}", _note(result, kind, panels, asked, options)
     )

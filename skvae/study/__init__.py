@@ -1,5 +1,14 @@
 """Compare pipelines on the same patient-grouped folds."""
 
+from skvae.report.benefit_curves import decision_curve_figure
+from skvae.report.calibration_panels import calibration_figure
+from skvae.report.chosen_configurations import chosen_figure
+from skvae.report.comparison import comparison_figure
+from skvae.report.confusion_panels import confusion_figure
+from skvae.report.external_scores import external_figure
+from skvae.report.fold_differences import difference_figure
+from skvae.report.observed_outcomes import observed_figure
+from skvae.report.rank_curves import precision_recall_figure, roc_figure
 from skvae.statistics.averaged_curves import averaged_curve
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.calibration import calibration
@@ -27,19 +36,29 @@ __all__ = [
     "averaged_curve",
     "bayesian_correlated_ttest",
     "calibration",
+    "calibration_figure",
     "choose_threshold",
+    "chosen_figure",
+    "comparison_figure",
     "concordance_index",
+    "confusion_figure",
     "corrected_interval",
     "corrected_ttest",
     "decision_curve",
+    "decision_curve_figure",
     "default_arms",
     "delong_interval",
     "delong_test",
+    "difference_figure",
+    "external_figure",
     "holm",
     "intraclass_correlation",
     "learning_curve",
     "nested_cv",
+    "observed_figure",
     "permutation_null",
+    "precision_recall_figure",
     "riley_sample_size",
+    "roc_figure",
     "threshold_metrics",
 ]

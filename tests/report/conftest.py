@@ -1,5 +1,7 @@
 """Results made of numbers, as studies would have found them: quick to draw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,3 +182,19 @@ def regression():
 @pytest.fixture(scope="session")
 def survival():
     return events()
+
+
+def with_external(**options):
+    """Return a result of two classes with another cohort, of 60 patients."""
+    inside = two_classes(**options)
+    rng = np.random.default_rng(5)
+    y = np.where(rng.random(60) < 0.4, "sick", "well")
+    frames = []
+    for a, arm in enumerate(inside.arms):
+        p = sigmoid((0.5 + 0.2 * a) * (2 * (y == "sick") - 1) + rng.normal(size=60))
+        group = [f"X{i}" for i in range(60)]
+        frames.append(_frame(arm, 0, 0, group, y=y, prediction="well", score=p))
+    predictions = pd.concat(frames, ignore_index=True)
+    return replace(
+        inside, external_scores=_scores(predictions, auc), external_predictions=predictions
+    )
