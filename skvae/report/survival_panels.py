@@ -31,7 +31,7 @@ _THIRDS = (
 # More marks than these are drawn as pixels, in a vector file too.
 _MOST_MARKS = 50
 # A smaller step is less than a pixel.
-_FINEST = 0.003
+_FINEST = 0.006
 
 
 def survival_figure(result: Any, arms: list[str], unit: str, confidence: float) -> "Figure":
