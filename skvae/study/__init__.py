@@ -1,7 +1,16 @@
 """Compare pipelines on the same patient-grouped folds."""
 
+from skvae.report.benefit_curves import decision_curve_figure
 from skvae.report.block_importance import importance_figure
+from skvae.report.calibration_panels import calibration_figure
+from skvae.report.chosen_configurations import chosen_figure
+from skvae.report.comparison import comparison_figure
+from skvae.report.confusion_panels import confusion_figure
 from skvae.report.decoded_pictures import reconstruction_figure, traversal_figure
+from skvae.report.external_scores import external_figure
+from skvae.report.fold_differences import difference_figure
+from skvae.report.observed_outcomes import observed_figure
+from skvae.report.rank_curves import precision_recall_figure, roc_figure
 from skvae.report.training_curves import loss_figure
 from skvae.report.unit_attributes import attribute_figure
 from skvae.statistics.averaged_curves import averaged_curve
@@ -32,23 +41,33 @@ __all__ = [
     "averaged_curve",
     "bayesian_correlated_ttest",
     "calibration",
+    "calibration_figure",
     "choose_threshold",
+    "chosen_figure",
+    "comparison_figure",
     "concordance_index",
+    "confusion_figure",
     "corrected_interval",
     "corrected_ttest",
     "decision_curve",
+    "decision_curve_figure",
     "default_arms",
     "delong_interval",
     "delong_test",
+    "difference_figure",
+    "external_figure",
     "holm",
     "importance_figure",
     "intraclass_correlation",
     "learning_curve",
     "loss_figure",
     "nested_cv",
+    "observed_figure",
     "permutation_null",
+    "precision_recall_figure",
     "reconstruction_figure",
     "riley_sample_size",
+    "roc_figure",
     "threshold_metrics",
     "traversal_figure",
 ]

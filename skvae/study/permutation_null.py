@@ -89,14 +89,10 @@ def permutation_null(
         summary = nested_cv(arms, X, outcomes, groups=groups, **options).summary()
         return summary.set_index("arm")["mean"]
 
-    found = means(values)
     with said_once():
-        null = np.array(
-            [
-                means(_shuffled(values, groups, rng)).to_numpy()
-                for _ in range(n_permutations)
-            ]
-        )
+        found = means(values)
+        shuffled = (_shuffled(values, groups, rng) for _ in range(n_permutations))
+        null = np.array([means(outcomes).to_numpy() for outcomes in shuffled])
     low, high = np.quantile(null, [0.05, 0.95], axis=0)
     return import_extra("pandas").DataFrame(
         {

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from skvae.files import written_whole
-from skvae.study.figure import comparison_figure
+from skvae.report.comparison import comparison_figure
 from skvae.study.result import NestedCVResult, bounds
 
 if TYPE_CHECKING:

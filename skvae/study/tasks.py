@@ -1,23 +1,18 @@
 """Many tasks of a study on several cores, each kept as soon as it is finished."""
 
-import builtins
 import multiprocessing
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import sklearn.exceptions
 from joblib import Parallel, delayed, effective_n_jobs
 
-import skvae.exceptions
 from skvae.arguments import check_number
-from skvae.exceptions import listed_briefly, warn_caller, without_numbers
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Finished, Task, evaluate
 from skvae.study.folds_together import together, trained_ahead
 
-__all__ = ["run_tasks", "warn_once"]
+__all__ = ["run_tasks"]
 
 
 def run_tasks(
@@ -113,37 +108,3 @@ def _numbered(
                 # byte.
                 finished = checkpoints.load(task) or finished
             yield number, finished
-
-
-def warn_once(finished: list[Finished], n_folds: int) -> None:
-    """Pass on what the fits warned of: once, not for each arm and each of its fits.
-
-    Messages that differ in numbers alone, such as the scores of a search of which some are
-    undefined, are the same; the first is passed on.
-
-    Parameters
-    ----------
-    finished : list of Finished
-        What came of the tasks.
-    n_folds : int
-        Tasks of each arm.
-    """
-    first: dict[tuple[str, str], str] = {}
-    where: dict[tuple[str, str], Counter[str]] = {}
-    for f in finished:
-        kinds = {(category, without_numbers(text)): text for category, text in f.warned}
-        for kind, text in kinds.items():
-            first.setdefault(kind, text)
-            where.setdefault(kind, Counter())[f.row["arm"]] += 1
-    for kind, count in where.items():
-        arms = [f"arm {arm!r}, {n} of {n_folds} outer folds" for arm, n in count.items()]
-        warn_caller(f"{first[kind]} ({listed_briefly(arms)})", _category(kind[0]))
-
-
-def _category(name: str) -> type[Warning]:
-    """Find a category of warning by its name, which alone survives on disk."""
-    for module in (builtins, sklearn.exceptions, skvae.exceptions):
-        found = getattr(module, name, None)
-        if isinstance(found, type) and issubclass(found, Warning):
-            return found
-    return UserWarning

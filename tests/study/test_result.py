@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skvae.exceptions import MissingDependencyError
+from skvae.report.comparison import comparison_figure
 from skvae.study import (
     bayesian_correlated_ttest,
     corrected_interval,
@@ -16,7 +17,6 @@ from skvae.study import (
     holm,
     nested_cv,
 )
-from skvae.study.figure import comparison_figure
 from skvae.study.report import summary_table, verdict, write_report
 
 
@@ -79,8 +79,8 @@ def test_files_hold_what_the_frames_hold(result, tmp_path):
 
 def test_figure_has_a_row_for_each_arm(result):
     left, right = comparison_figure(result).axes
-    assert [label.get_text() for label in left.get_yticklabels()] == ["first", "raw", "pca"]
-    assert "ROC AUC" in left.get_xlabel()
+    assert [label.get_text() for label in left.get_yticklabels()] == ["pca", "raw", "first"]
+    assert "AUC" in left.get_xlabel()
     assert "pca" in right.get_xlabel()
     assert "50 patients" in left.figure.get_suptitle()
     assert len(left.collections) > len(right.collections) > 0
