@@ -17,6 +17,7 @@ from skvae.study.aggregation import AGGREGATES
 from skvae.study.arm import Arm, named_arms
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
+from skvae.study.design import describe_design
 from skvae.study.evaluate import Task
 from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
@@ -184,16 +185,16 @@ def nested_cv(
     how = (scorings, threshold, aggregate, n_threads)
     tasks = [Task(arm, fold, *how, fold.repeat == 0) for arm in checked for fold in folds]
     checkpoints = None if folder is None else Checkpoints(folder)
+    settings = {
+        "outer": tuple(outer),
+        "inner": inner,
+        "scoring": scorings,
+        "threshold": threshold,
+        "aggregate": aggregate,
+        "n_threads": n_threads,
+        "random_state": random_state,
+    }
     if checkpoints is not None:
-        settings = {
-            "outer": tuple(outer),
-            "inner": inner,
-            "scoring": scorings,
-            "threshold": threshold,
-            "aggregate": aggregate,
-            "n_threads": n_threads,
-            "random_state": random_state,
-        }
         identity = study_identity(checked, cohort, other, settings)
         checkpoints.begin(identity, resume=resume, n_tasks=len(tasks))
     headline = next(iter(scorings))
@@ -214,6 +215,7 @@ def nested_cv(
         reference=reference,
         positive=cohort.outcome.positive,
         kind=cohort.outcome.kind,
+        design=describe_design(checked, cohort, other, settings),
     )
 
 

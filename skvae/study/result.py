@@ -1,7 +1,7 @@
 """What a nested cross-validation found: rows of scores, predictions and a summary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from skvae.extras import import_extra
 from skvae.files import written_whole
+from skvae.report.number_format import bounds
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.corrected_resampling import (
     Interval,
@@ -21,7 +22,7 @@ from skvae.statistics.multiplicity import holm
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["NestedCVResult", "bounds", "score_interval"]
+__all__ = ["NestedCVResult", "score_interval"]
 
 # Between 0 and 1, so that an interval must stay there: on the scale of the logit.
 _SHARES = (
@@ -68,6 +69,9 @@ class NestedCVResult:
         Kind of outcome: `"classes"`, `"number"` or `"event"`.
     external_scores, external_predictions : DataFrame
         The same of the external cohort; without rows if there was none.
+    design : dict of str to object, default={}
+        What was done, in plain values: `settings`, `cohort`, `external`, the steps and
+        grids of the `arms`, `versions`, and `hashes` of the rows.
 
     See Also
     --------
@@ -83,6 +87,7 @@ class NestedCVResult:
     kind: str
     external_scores: "DataFrame"
     external_predictions: "DataFrame"
+    design: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_finished(
@@ -93,6 +98,7 @@ class NestedCVResult:
         reference: str,
         positive: Any,
         kind: str,
+        design: dict[str, Any] | None = None,
     ) -> "NestedCVResult":
         """Build the frames.
 
@@ -108,6 +114,8 @@ class NestedCVResult:
             The positive class.
         kind : str
             Kind of outcome.
+        design : dict of str to object, default=None
+            What was done.
 
         Returns
         -------
@@ -132,6 +140,7 @@ class NestedCVResult:
             kind,
             pd.DataFrame([f.row for f in outside]),
             joined(outside),
+            design=design or {},
         )
 
     @property
@@ -336,22 +345,6 @@ class NestedCVResult:
                 **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary
-
-
-def bounds(low: float, high: float) -> str:
-    """Return an interval in brackets, or that there is none.
-
-    Parameters
-    ----------
-    low, high : float
-        Its bounds.
-
-    Returns
-    -------
-    str
-        With three digits each.
-    """
-    return "[no interval]" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
 def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interval:
