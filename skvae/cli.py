@@ -94,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
     )
+    _add_list(
+        study,
+        "sections",
+        "SECTION,SECTION",
+        "further sections of the report, which take more fits: layer_map, learning_curve, "
+        "permutation_null (20 studies)",
+    )
+    study.set_defaults(sections=())
     going = study.add_mutually_exclusive_group()
     going.add_argument(
         "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
@@ -201,7 +209,7 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
         ("outer", "FxR", _folds, "outer folds and repeats; default: 5x5"),
         ("inner", "F", int, "inner folds; default: 3"),
         ("reference", "ARM", str, "the arm that others are compared with; default: pca"),
-        ("threshold", "RULE", str, "choose one in each fold: youden, sensitivity, ..."),
+        ("threshold", "RULE", str, "chosen in each fold: youden (default), ..., or none"),
         ("aggregate", "HOW", str, "one prediction a patient: mean or max of the rows'"),
         ("seed", "N", int, "of folds and arms; default: 0"),
         (
@@ -227,7 +235,8 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
         "--full",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="all nodules and epochs; takes hours on a CPU",
+        help="all nodules and epochs, and the sections layer_map and learning_curve of the "
+        "report; takes hours on a CPU",
     )
 
 
@@ -282,11 +291,16 @@ def _study(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from skvae.files import writable_folder
-    from skvae.study.report import external_table, summary_table, verdict, write_report
+    from skvae.report.terminal import external_table, summary_table
+    from skvae.report.verdict import verdict
+    from skvae.study.further_sections import OF_FULL, check_further, further_results
     from skvae.study.run_study import run_study
     from skvae.study.study_inputs import study_inputs
 
     config = _configured(arguments)
+    asked = [*(OF_FULL if config.full else ()), *arguments.sections]
+    further = list(dict.fromkeys(asked))
+    check_further(further)
     inputs = study_inputs(config)
     folder = writable_folder(arguments.output)
     left_out = [f"{what}: {which}" for what, which in inputs.left_out().items()]
@@ -300,14 +314,26 @@ def _study(arguments: argparse.Namespace) -> int:
         restart=arguments.restart,
         verbose=True,
     )
-    paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
     console = Console()
     console.print(summary_table(result))
     outside = external_table(result)
     if outside is not None:
         console.print(outside)
     console.print(verdict(result), highlight=False, soft_wrap=True)
-    console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
+    paths = result.report(
+        folder,
+        inputs=inputs,
+        further=further_results(config, inputs, further),
+        command="skvae study --config study.toml",
+    )
+    tables = [path for path in paths if path.suffix == ".csv"]
+    written = [paths[0], *tables]
+    console.print(
+        f"Written: {', '.join(map(str, written))}, and {len(paths) - len(written)} files "
+        f"beside them",
+        highlight=False,
+        soft_wrap=True,
+    )
     return 0
 
 

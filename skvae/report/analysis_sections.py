@@ -1,4 +1,4 @@
-"""Sections that have more than their figures: calibration, networks, confounders, others."""
+"""Sections with more than figures: calibration, networks, confounders, other cohorts."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -58,7 +58,11 @@ def _calibration_table(record: Record) -> "DataFrame":
         except ValueError:  # of too few rows, such as a repeat without a class
             rows.append(row)
             continue
-        for key, name in (("slope", "slope"), ("intercept", "intercept"), ("brier", "Brier")):
+        for key, name in (
+            ("slope", "slope"),
+            ("intercept", "intercept"),
+            ("brier", "Brier"),
+        ):
             value, low, high = getattr(found, key)
             shown = amount(value) if low != low else f"{value:.3f} [{low:.3f}, {high:.3f}]"
             row[name] = shown
@@ -85,7 +89,9 @@ def training(record: Record) -> Iterator[Part]:
         yield from pictures("training", record)
     units = record.frame("units")
     if units is not None:
-        table = units.groupby(["arm", "network", "layer"], sort=False)[["n_units", "n_active"]]
+        table = units.groupby(["arm", "network", "layer"], sort=False)[
+            ["n_units", "n_active"]
+        ]
         sizes = table.agg(["min", "max"])
         rows = [
             (*names, _span(*row[:2]), _span(*row[2:]))
@@ -95,8 +101,8 @@ def training(record: Record) -> Iterator[Part]:
         yield Tabular(
             "units",
             import_extra("pandas").DataFrame(rows, columns=columns),
-            "Units of the layer that was chosen, and those that differ from row to row, over "
-            "the outer folds.",
+            "Units of the layer that was chosen, and those that differ from row to row, "
+            "over the outer folds.",
         )
 
 
@@ -132,8 +138,8 @@ def confounders(record: Record) -> Iterator[Part]:
     yield Tabular(
         "confounders",
         table,
-        "Correlation of each arm's out-of-fold score with what may confound it: by rank; of "
-        "three classes or more the correlation ratio of ranks. Holm's correction.",
+        "Correlation of each arm's out-of-fold score with what may confound it: by rank; "
+        "of three classes or more the correlation ratio of ranks. Holm's correction.",
     )
 
 

@@ -31,14 +31,14 @@ CHECKLISTS = (
     Checklist(
         "clear",
         "CLEAR",
-        "Kocak et al. (2023). CheckList for EvaluAtion of Radiomics research (CLEAR). Insights "
-        "into Imaging 14, 75. doi:10.1186/s13244-023-01415-8. CC BY 4.0.",
+        "Kocak et al. (2023). CheckList for EvaluAtion of Radiomics research (CLEAR). "
+        "Insights into Imaging 14, 75. doi:10.1186/s13244-023-01415-8. CC BY 4.0.",
     ),
     Checklist(
         "metrics",
         "METRICS",
-        "Kocak et al. (2024). METhodological RadiomICs Score (METRICS). Insights into Imaging "
-        "15, 8. doi:10.1186/s13244-023-01572-w. CC BY 4.0.",
+        "Kocak et al. (2024). METhodological RadiomICs Score (METRICS). Insights into "
+        "Imaging 15, 8. doi:10.1186/s13244-023-01572-w. CC BY 4.0.",
     ),
     Checklist(
         "tripod_ai",
@@ -185,7 +185,9 @@ def markdown(checklist: Checklist, answers: list[Answer], page: str = "report.ht
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for a in answers:
-        links = ", ".join(f"[{e.removeprefix('file:')}]({link(e, page)})" for e in a.evidence)
+        links = ", ".join(
+            f"[{e.removeprefix('file:')}]({link(e, page)})" for e in a.evidence
+        )
         cells = [a.item, a.section, a.text, a.status, links, a.missing]
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
     return "\n".join(lines) + "\n"

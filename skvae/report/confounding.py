@@ -12,7 +12,7 @@ from skvae.statistics.correlation import attribute_correlation
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["confounding_table", "mean_scores"]
+__all__ = ["confounding_table", "largest", "mean_scores"]
 
 _MOST_COLUMNS = 20
 _FEWEST_ROWS = 5
@@ -59,43 +59,51 @@ def confounding_table(record: Record) -> "DataFrame | None":
     scores = mean_scores(record)
     if record.covariates is None or scores.empty:
         return None
+    groups = _patients(record, scores.index)
     covariates = record.covariates.reindex(scores.index)
-    covariates = covariates[_usable(covariates)]
+    covariates = covariates[_usable(covariates, groups)]
     varying = scores[[arm for arm in scores if scores[arm].nunique() > 1]]
     if covariates.empty or varying.empty:
         return None
-    groups = _patients(record, scores.index)
     found = attribute_correlation(
         varying, covariates, groups=groups, method="auto", correction="holm"
     ).table()
-    return import_extra("pandas").DataFrame(
-        {
-            "arm": found["unit"],
-            "column": found["attribute"],
-            "n": found["n"],
-            "correlation [95 % CI]": [
-                f"{value:+.2f}"
-                if np.isnan(low)
-                else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-                for value, low, high in zip(
-                    found["statistic"], found["low"], found["high"], strict=True
-                )
-            ],
-            "p": [p_value(p) for p in found["p"]],
-            "Holm p": [p_value(p) for p in found["p_corrected"]],
-        }
-    ).reset_index(drop=True)
+    return (
+        import_extra("pandas")
+        .DataFrame(
+            {
+                "arm": found["unit"],
+                "column": found["attribute"],
+                "n": found["n"],
+                "correlation [95 % CI]": [
+                    f"{value:+.2f}"
+                    if np.isnan(low)
+                    else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+                    for value, low, high in zip(
+                        found["statistic"], found["low"], found["high"], strict=True
+                    )
+                ],
+                "p": [p_value(p) for p in found["p"]],
+                "Holm p": [p_value(p) for p in found["p_corrected"]],
+            }
+        )
+        .reset_index(drop=True)
+    )
 
 
-def _usable(covariates: Any) -> list[Any]:
-    """Return columns of numbers, truth values or few classes, which vary."""
+def _usable(covariates: Any, groups: Any) -> list[Any]:
+    """Return columns of numbers, or of few classes that are the patient's, which vary."""
     is_number = import_extra("pandas").api.types.is_numeric_dtype
 
     def usable(column: Any) -> bool:
         values = column.dropna()
         n_values = values.nunique()
-        few = n_values <= max(2, len(values) // _FEWEST_ROWS)
-        return len(values) >= _FEWEST_ROWS and n_values > 1 and (is_number(column) or few)
+        if len(values) < _FEWEST_ROWS or n_values < 2:
+            return False
+        if is_number(column):
+            return True
+        of_patient = groups is None or (column.groupby(groups).nunique() <= 1).all()
+        return bool(of_patient and n_values <= max(2, len(values) // _FEWEST_ROWS))
 
     return [c for c in covariates if usable(covariates[c])][:_MOST_COLUMNS]
 
@@ -126,5 +134,6 @@ def largest(table: "DataFrame | None") -> str:
     row = table.loc[sizes.idxmax()]
     return (
         f"The strongest: {row['arm']} with {row['column']}, "
-        f"{row['correlation [95 % CI]']} (Holm p {row['Holm p']}, n = {amount(row['n'], 0)})."
+        f"{row['correlation [95 % CI]']} (Holm p {row['Holm p']}, "
+        f"n = {amount(row['n'], 0)})."
     )

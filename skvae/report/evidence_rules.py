@@ -1,8 +1,8 @@
 """Which items of the three lists a report answers, by which of its parts.
 
-A part is named by its id in the page, or by `file:NAME`; one that ends in a star stands for
-all that begin so. Of several rules of an item the first holds whose parts are all there. What
-an author still has to say makes an item `part`.
+A part is named by its id in the page, or by `file:NAME`; one that ends in a star stands
+for all that begin so. Of several rules of an item the first holds whose parts are all
+there. What an author still has to say makes an item `part`.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,10 @@ _MEASURED = "Add how and when the inputs were measured."
 
 _CLEAR = {
     "7": [_part("file:clear.md", _FILL)],
-    "9": [_part("methods-dimension", "Say whether the size was planned.")],
+    "9": [
+        _part("methods-dimension", "Say whether the size was planned."),
+        _part("methods-size", "Say whether the size was planned."),
+    ],
     "12": [_part("figure-flow methods-arms", "Draw the steps of the pipeline.")],
     "15": [
         _yes("methods-splits methods-leaks guard-patients"),
@@ -55,7 +58,7 @@ _CLEAR = {
     "18": [_part("methods-outcome", _REFERENCE)],
     "21": [
         _yes("methods-loading"),
-        _part("methods-read", "Add what was done to the images before."),
+        _part("methods-about", "Add what was done to the images before."),
     ],
     "22": [_part("methods-loading", "Add the spacing of the scans as they were.")],
     "24": [_part("methods-inputs", "Name the types of images and filters.")],
@@ -79,7 +82,9 @@ _CLEAR = {
     "42": [
         _yes("methods-combined methods-clinical table-headline"),
         _part("methods-clinical table-headline", "Compare with both together."),
-        _part("methods-volume table-headline", "Compare with clinical data, and with both."),
+        _part(
+            "methods-volume table-headline", "Compare with clinical data, and with both."
+        ),
     ],
     "43": [
         _yes("figure-importance"),
@@ -91,7 +96,9 @@ _CLEAR = {
     "48": [
         _yes("methods-combined methods-clinical table-headline"),
         _part("methods-clinical table-headline", "Compare with both together."),
-        _part("methods-volume table-headline", "Compare with clinical data, and with both."),
+        _part(
+            "methods-volume table-headline", "Compare with clinical data, and with both."
+        ),
     ],
     "55": [_part("file:study.toml", _PUBLISH), _part("file:provenance.json", _PUBLISH)],
     "56": [_part("methods-software", _PUBLISH)],
@@ -101,12 +108,15 @@ _METRICS = {
     "1": [_part("file:clear.md", _FILL)],
     "11": [
         _yes("methods-loading"),
-        _part("methods-read", "Add what was done to the images before, and why."),
+        _part("methods-about", "Add what was done to the images before, and why."),
     ],
     "13": [_yes("methods-networks methods-arms file:provenance.json")],
     "14": [_part("table-stability", "Say which features were left out for it.")],
     "15": [_yes("methods-reduction")],
-    "16": [_yes("methods-dimension")],
+    "16": [
+        _yes("methods-dimension"),
+        _part("methods-size", "Say what keeps so many features from overfitting."),
+    ],
     "18": [
         _yes("methods-splits methods-leaks guard-patients guard-once"),
         _part("methods-splits guard-once", "Say that each row is a patient of its own."),
@@ -140,7 +150,10 @@ _TRIPOD = {
     "7": [_part("methods-missing methods-scaling", "Add the checks of quality.")],
     "9a": [_part("methods-arms", "Add the reasons for the choice.")],
     "9b": [_part("methods-inputs", _MEASURED)],
-    "10": [_part("methods-dimension", "Say how the size of the study was arrived at.")],
+    "10": [
+        _part("methods-dimension", "Say how the size of the study was arrived at."),
+        _part("methods-size", "Say how the size of the study was arrived at."),
+    ],
     "11": [_yes("methods-missing")],
     "12a": [_yes("methods-splits methods-design")],
     "12b": [_yes("methods-arms methods-scaling")],

@@ -58,20 +58,20 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "Scores of each arm with their means and intervals, and differences to the "
             "reference",
             "Left: the score on each outer fold (dots), the mean and its 95 % interval. "
-            "Right: paired differences to the reference. Intervals: Nadeau-Bengio corrected.",
+            "Right: paired differences to the reference. Intervals: Nadeau-Bengio.",
         ),
     ),
     "discrimination": (
         FigureCall(
             "roc",
-            "skvae.report.discrimination.roc_figure",
+            "skvae.report.rank_curves.roc_figure",
             "Receiver operating characteristic curves of the arms",
             "ROC curves of the out-of-fold scores, averaged over the repeats. Bands: 95 %, "
             "bootstrap of patients.",
         ),
         FigureCall(
             "precision-recall",
-            "skvae.report.discrimination.precision_recall_figure",
+            "skvae.report.rank_curves.precision_recall_figure",
             "Precision against recall of the arms",
             "Precision-recall curves of the out-of-fold scores. Bands: 95 %, bootstrap of "
             "patients.",
@@ -80,7 +80,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "calibration": (
         FigureCall(
             "calibration",
-            "skvae.report.calibration_curves.calibration_figure",
+            "skvae.report.calibration_panels.calibration_figure",
             "Observed shares against predicted probabilities of the arms",
             "Calibration of the out-of-fold probabilities. Intervals: 95 %, bootstrap of "
             "patients.",
@@ -89,7 +89,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "decision": (
         FigureCall(
             "decision-curve",
-            "skvae.report.net_benefit.decision_curve_figure",
+            "skvae.report.benefit_curves.decision_curve_figure",
             "Net benefit of the arms against the threshold probability",
             "Net benefit of treating by each arm, of treating all and of treating none.",
         ),
@@ -97,15 +97,15 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "differences": (
         FigureCall(
             "differences",
-            "skvae.report.differences.difference_figure",
+            "skvae.report.fold_differences.difference_figure",
             "Difference of each arm to the reference in every outer fold",
-            "Paired differences of every outer fold, with mean and corrected 95 % interval.",
+            "Paired differences of every outer fold, mean and corrected 95 % interval.",
         ),
     ),
     "confusion": (
         FigureCall(
             "confusion",
-            "skvae.report.confusion.confusion_figure",
+            "skvae.report.confusion_panels.confusion_figure",
             "Confusion matrix of each arm",
             "Calls at the threshold that was chosen in the training part of each fold.",
         ),
@@ -113,7 +113,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "observed": (
         FigureCall(
             "observed",
-            "skvae.report.observed.observed_figure",
+            "skvae.report.observed_outcomes.observed_figure",
             "Predictions against what was observed",
             "Out-of-fold predictions and what was observed.",
         ),
@@ -121,7 +121,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "chosen": (
         FigureCall(
             "chosen",
-            "skvae.report.chosen.chosen_figure",
+            "skvae.report.chosen_configurations.chosen_figure",
             "How often each layer and size was chosen",
             "What the inner folds chose, by outer fold.",
         ),
@@ -129,22 +129,22 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "training": (
         FigureCall(
             "loss",
-            "skvae.report.loss_curves.loss_figure",
+            "skvae.report.training_curves.loss_figure",
             "Training and validation loss of each network by epoch",
-            "Losses of the networks of the chosen configurations, a line for each outer fold.",
+            "Losses of the chosen networks, a line for each outer fold.",
         ),
     ),
     "reconstructions": (
         FigureCall(
             "reconstruction",
-            "skvae.report.reconstructions.reconstruction_figure",
+            "skvae.report.decoded_pictures.reconstruction_figure",
             "Held-out inputs and their reconstructions by {arm}",
             "{arm}: held-out rows of the first fold and what the network makes of them.",
             each_arm=True,
         ),
         FigureCall(
             "traversal",
-            "skvae.report.reconstructions.traversal_figure",
+            "skvae.report.decoded_pictures.traversal_figure",
             "Decoded images along the most active units of {arm}",
             "{arm}: what the decoder makes of the most active units at other values.",
             each_arm=True,
@@ -153,7 +153,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "importance": (
         FigureCall(
             "importance",
-            "skvae.report.importance.importance_figure",
+            "skvae.report.block_importance.importance_figure",
             "Loss of score when blocks of columns or regions are permuted",
             "How much the score of held-out rows falls when a block of correlated columns, "
             "or a region, is permuted among them.",
@@ -162,7 +162,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "attributes": (
         FigureCall(
             "attributes",
-            "skvae.report.attribute_map.attribute_figure",
+            "skvae.report.unit_attributes.attribute_figure",
             "Rank correlation of the units of {arm} with attributes",
             "{arm}: rank correlation of units with attributes on held-out rows, alone and "
             "with volume held constant.",
@@ -172,7 +172,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "external": (
         FigureCall(
             "external",
-            "skvae.report.external_test.external_figure",
+            "skvae.report.external_scores.external_figure",
             "Scores of the arms on the external cohort beside the cross-validated ones",
             "Cross-validated and external scores with 95 % intervals.",
         ),

@@ -63,7 +63,10 @@ class Flow:
         boxes.append(_analysed(record))
         folds = result.scores.groupby(["repeat", "fold"]).first()
         train, test = (_span(folds[f"n_{part}_groups"]) for part in ("train", "test"))
-        n_folds, n_repeats = folds.index.unique("fold").size, folds.index.unique("repeat").size
+        n_folds, n_repeats = (
+            folds.index.unique("fold").size,
+            folds.index.unique("repeat").size,
+        )
         boxes.append(
             f"Nested cross-validation: {count(n_folds, 'fold')}"
             f"{'' if n_repeats == 1 else f', {n_repeats} times'}\n"
@@ -102,7 +105,7 @@ def _span(numbers: Any) -> str:
 
 
 def flow_figure(flow: Flow) -> "Figure":
-    """Draw a flow chart of the patients of a study.
+    r"""Draw a flow chart of the patients of a study.
 
     Parameters
     ----------
@@ -123,7 +126,7 @@ def flow_figure(flow: Flow) -> "Figure":
     --------
     >>> from skvae.report.flow import Flow
     >>> from skvae.study import flow_figure
-    >>> flow = Flow(["Read\\n40 cases", "Analysed\\n38 patients"], {0: "Left out: 2 cases"})
+    >>> flow = Flow(["Read\n40 cases", "Analysed\n38 patients"], {0: "Left out: 2 cases"})
     >>> len(flow_figure(flow).axes)
     1
     """
@@ -151,8 +154,8 @@ def flow_figure(flow: Flow) -> "Figure":
             _arrow(axes, (centre, bottom), (centre, bottom - gaps[i]))
         if i in side:
             middle = bottom - gaps[i] / 2
-            _arrow(axes, (centre, middle), (4.15, middle))
-            _box(axes, 5.55, middle, side[i], _SIDE)
+            _arrow(axes, (centre, middle), (4.1, middle))
+            _box(axes, 4.2, middle, side[i], _SIDE, side="left")
         top = bottom - gaps[i]
     return figure
 
@@ -161,13 +164,15 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(part for line in text.split("\n") for part in wrap(line, width))
 
 
-def _box(axes: Any, x: float, y: float, text: str, colour: str) -> None:
+def _box(
+    axes: Any, x: float, y: float, text: str, colour: str, side: str = "center"
+) -> None:
     # `parse_math` off: a dollar in a reason is a dollar.
     axes.text(
         x,
         y,
         text,
-        ha="center",
+        ha=side,
         va="center",
         fontsize=9,
         color=_INK,

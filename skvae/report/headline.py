@@ -89,7 +89,9 @@ def _at_the_threshold(record: Record, arm: str) -> dict[str, str]:
             found[f"{name} [95 % CI]"] = "–"
             continue
         share = getattr(metrics, name)
-        found[f"{name} [95 % CI]"] = f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
+        found[f"{name} [95 % CI]"] = (
+            f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
+        )
     return found
 
 

@@ -9,6 +9,9 @@ from skvae.report.vector_graphics import inline_svg
 __all__ = ["attribute", "part_html", "table_html"]
 
 
+_LONGEST_LINE = 32  # characters of a cell
+
+
 def attribute(anchor: str) -> str:
     """Return the id of an element, or nothing.
 
@@ -55,20 +58,31 @@ def table_html(part: Tabular) -> str:
         Its elements.
     """
     frame = part.frame
-    head = "".join(f'<th scope="col">{escape(str(c))}</th>' for c in frame.columns)
+    head = "".join(f'<th scope="col">{_heading(c)}</th>' for c in frame.columns)
     body = "".join(_row(row) for row in frame.itertuples(index=False, name=None))
     return (
         f'<div class="scroll" role="region" tabindex="0" '
-        f'aria-label="{escape(part.caption)}"><table{attribute(part.anchor)}>'
-        f"<caption>{escape(part.caption)}</caption>"
+        f'aria-label="{escape(part.caption)}"><table{attribute(part.anchor)} '
+        f'aria-describedby="about-{escape(part.name)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<p class="caption" id="about-{escape(part.name)}">{escape(part.caption)}</p>'
     )
 
 
+def _heading(column: Any) -> str:
+    """Keep what an interval is of in one piece."""
+    return escape(str(column)).replace("[95 % CI]", "[95\u00a0%\u00a0CI]")
+
+
 def _row(row: tuple[Any, ...]) -> str:
-    first, *others = (escape(str(cell)) for cell in row)
-    cells = "".join(f"<td>{cell}</td>" for cell in others)
-    return f'<tr><th scope="row">{first}</th>{cells}</tr>'
+    first, *others = map(str, row)
+    cells = "".join(f"<td{_whole(cell)}>{escape(cell)}</td>" for cell in others)
+    return f'<tr><th scope="row"{_whole(first)}>{escape(first)}</th>{cells}</tr>'
+
+
+def _whole(cell: str) -> str:
+    """Keep a short cell, such as a number with its interval, in one line."""
+    return ' class="whole"' if len(cell) <= _LONGEST_LINE else ""
 
 
 def _paragraph(part: Paragraph) -> str:

@@ -1,4 +1,4 @@
-"""What a report begins and ends with: the finding, the patients, the splits, the methods."""
+"""What a report begins and ends with: the finding, patients, splits, and the methods."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["flow", "methods", "provenance", "splits", "summary"]
 
+# What stands in the second table, since both are too wide for one.
+_CALLS = (
+    "Brier",
+    "sensitivity",
+    "specificity",
+    "configurations tried",
+    "networks trained",
+    "seconds",
+)
 _MOST_ROWS = 100  # of a table in the page; all are in the csv file
 
 
@@ -35,14 +44,20 @@ def summary(record: Record) -> Iterator[Part]:
         The parts of the section.
     """
     yield Paragraph(verdict(record.result), "verdict", is_main=True)
-    caption = (
+    table = headline_table(record)
+    calls = [c for c in table if c.partition(" [")[0] in _CALLS]
+    compared = [c for c in table if c not in calls]
+    yield Tabular(
+        "headline",
+        table[compared],
         "Each arm, compared with the reference on the same folds. Intervals and p: "
         "Nadeau-Bengio corrected t. Worse, equal and better: probabilities, with "
-        "differences up to .02 as equal."
+        "differences up to .02 as equal.",
     )
+    caption = "Price of each arm: in each fold, in all, and on all processes together."
     if record.has_thresholds:
-        caption += " Sensitivity and specificity at the threshold of each fold."
-    yield Tabular("headline", headline_table(record), caption)
+        caption = f"Calls at the threshold that each fold chose. {caption}"
+    yield Tabular("calls", table[["arm", *calls]], caption)
     yield from pictures("summary", record)
 
 
@@ -60,7 +75,9 @@ def flow(record: Record) -> Iterator[Part]:
         The parts of the section.
     """
     chart = Flow.of(record)
-    text = " ".join(box.replace("\n", ": ", 1).replace("\n", ", ") + "." for box in chart.boxes)
+    text = " ".join(
+        box.replace("\n", ": ", 1).replace("\n", ", ") + "." for box in chart.boxes
+    )
     yield Picture("flow", flow_figure(chart), text, "Patients and rows of the study.")
     for name, frame, what in (
         ("excluded", record.excluded, "Rows that were left out, each with the reason."),
@@ -101,7 +118,10 @@ def _guards(record: Record) -> list[tuple[str, str]]:
     found = []
     if (n_folds == 1).all():
         found.append(
-            ("guard-patients", "In each repeat, all rows of a patient are in one test fold.")
+            (
+                "guard-patients",
+                "In each repeat, all rows of a patient are in one test fold.",
+            )
         )
     if once:
         found.append(("guard-once", "In each repeat, each row is predicted once."))
@@ -111,7 +131,9 @@ def _guards(record: Record) -> list[tuple[str, str]]:
         for arm in record.result.arms
     ]
     if len(set(sets)) == 1:
-        found.append(("guard-paired", "All arms were tested on the same rows in each fold."))
+        found.append(
+            ("guard-paired", "All arms were tested on the same rows in each fold.")
+        )
     n_tried = sorted(set(record.result.scores["n_configurations"]))
     found.append(
         ("guard-budget", f"Configurations tried by an arm: {', '.join(map(str, n_tried))}.")
@@ -174,7 +196,12 @@ def provenance(record: Record) -> Iterator[Part]:
         yield Paragraph(f"Run again by: {record.command}", "provenance-command")
     tables = (
         ("versions", "versions", ("software", "version"), "Versions."),
-        ("hashes", "hashes", ("rows", "hash"), "Hashes of the rows; other rows have others."),
+        (
+            "hashes",
+            "hashes",
+            ("rows", "hash"),
+            "Hashes of the rows; other rows have others.",
+        ),
     )
     for name, key, columns, caption in tables:
         values: dict[str, Any] = record.design.get(key, {})
@@ -185,4 +212,6 @@ def provenance(record: Record) -> Iterator[Part]:
     if seed is not None:
         yield Paragraph(f"Seed of the folds: {seed}.", "provenance-seed")
     n_trained = len(record.result.timings)
-    yield Paragraph(f"{count(n_trained, 'search', 'searches')} were run. All is in provenance.json.")
+    yield Paragraph(
+        f"{count(n_trained, 'search', 'searches')} were run. All is in provenance.json."
+    )

@@ -135,9 +135,7 @@ def _contents(drafted: Drafted) -> str:
     for plan, parts in drafted.sections:
         absent = all(isinstance(part, NotRun) for part in parts)
         kind, note = (' class="absent"', " (not run)") if absent else ("", "")
-        items.append(
-            f'<li{kind}><a href="#{plan.key}">{escape(plan.title)}</a>{note}</li>'
-        )
+        items.append(f'<li{kind}><a href="#{plan.key}">{escape(plan.title)}</a>{note}</li>')
     items.append('<li><a href="#checklists">Checklists</a></li>')
     items.append('<li><a href="#files">Files</a></li>')
     listed = "\n".join(items)
@@ -152,8 +150,8 @@ def _checklists(answers: dict[str, list[Answer]]) -> str:
         '<section id="checklists" aria-labelledby="heading-checklists">'
         '<h2 id="heading-checklists">Checklists</h2>',
         "<p>Filled in with what this report has. <b>part</b>: the author adds what stands "
-        "behind it. <b>ask</b>: the study does not know. The lists are files too: clear.md, "
-        "metrics.md, tripod_ai.md.</p>",
+        "behind it. <b>ask</b>: the study does not know. The lists are files too: "
+        "clear.md, metrics.md, tripod_ai.md.</p>",
     ]
     for checklist in CHECKLISTS:
         found = answers[checklist.key]

@@ -24,6 +24,8 @@ class Record:
         Columns and rows that did not enter the study, each with the `reason`.
     notes : sequence of str
         What was read, in sentences.
+    about : str
+        What the inputs are and how they were prepared, and what the outcome is.
     further : mapping of str to DataFrame
         What takes more fits than the study: by the key of its section, such as
         `learning_curve`.
@@ -40,6 +42,7 @@ class Record:
     dropped: "DataFrame | None" = None
     excluded: "DataFrame | None" = None
     notes: Sequence[str] = ()
+    about: str = ""
     further: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""

@@ -40,7 +40,9 @@ SECTIONS = (
     SectionPlan("summary", "What was found", opening_sections.summary),
     SectionPlan("flow", "Flow of patients", opening_sections.flow),
     SectionPlan("splits", "Splits and leak guards", opening_sections.splits),
-    SectionPlan("discrimination", "Discrimination: ROC and precision", _drawn("discrimination")),
+    SectionPlan(
+        "discrimination", "Discrimination: ROC and precision", _drawn("discrimination")
+    ),
     SectionPlan("calibration", "Calibration", analysis_sections.calibration_section),
     SectionPlan("decision", "Decision curves", _drawn("decision")),
     SectionPlan("differences", "Paired differences", _drawn("differences")),
@@ -48,14 +50,18 @@ SECTIONS = (
     SectionPlan("observed", "Predicted and observed", _drawn("observed")),
     SectionPlan("chosen", "Chosen layers and sizes", _drawn("chosen")),
     SectionPlan("training", "Loss curves and active units", analysis_sections.training),
-    SectionPlan("reconstructions", "Reconstructions and traversals", _drawn("reconstructions")),
+    SectionPlan(
+        "reconstructions", "Reconstructions and traversals", _drawn("reconstructions")
+    ),
     SectionPlan("importance", "What drives the scores", _drawn("importance")),
     SectionPlan("attributes", "Attributes, with and without volume", _drawn("attributes")),
     SectionPlan("confounders", "Confounders", analysis_sections.confounders),
     SectionPlan("external", "External test", analysis_sections.external),
     SectionPlan("layer_map", "Scores by layer and size", study_sections.layer_map, True),
     SectionPlan("learning_curve", "Learning curve", study_sections.learning_curve, True),
-    SectionPlan("permutation_null", "Permuted outcomes", study_sections.permutation_null, True),
+    SectionPlan(
+        "permutation_null", "Permuted outcomes", study_sections.permutation_null, True
+    ),
     SectionPlan("stability", "Stability of features", study_sections.stability, True),
     SectionPlan("methods", "Methods", opening_sections.methods),
     SectionPlan("provenance", "Provenance", opening_sections.provenance),
@@ -98,5 +104,7 @@ def parts_of(plan: SectionPlan, record: Record) -> list[Part]:
         One at the least.
     """
     if record.sections is not None and plan.key not in record.sections:
-        return [NotRun("It was not asked for.", study_sections.how_to_run(record, plan.key))]
+        return [
+            NotRun("It was not asked for.", study_sections.how_to_run(record, plan.key))
+        ]
     return list(plan.make(record))

@@ -1,6 +1,7 @@
 """The steps of pipelines in words, as far as they are known; else by their names."""
 
 from collections.abc import Callable, Mapping
+from itertools import groupby, pairwise
 from typing import Any
 
 __all__ = ["arm_in_words", "grid_in_words", "kinds_of_steps"]
@@ -38,7 +39,6 @@ _WORDS: Mapping[str, Callable[[Params], str]] = {
     "SelectBlock": lambda p: f"the input {p.get('block')}",
     "SimpleImputer": _impute,
     "StandardScaler": _scale,
-    "ColumnTransformer": lambda p: "columns chosen by name",
     "FunctionTransformer": _function,
     "OneHotEncoder": lambda p: "classes as columns of 0 and 1",
     "VarianceThreshold": lambda p: "constant columns dropped",
@@ -119,9 +119,16 @@ def arm_in_words(arm: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        The steps in order.
+        The steps in order; those of a union beside one another.
     """
-    return ", then ".join(map(step_in_words, arm["steps"]))
+    parts = [
+        (branch, ", then ".join(map(step_in_words, steps)))
+        for branch, steps in groupby(arm["steps"], lambda step: step.get("branch", ""))
+    ]
+    text = parts[0][1] if parts else ""
+    for (before, _), (branch, words) in pairwise(parts):
+        text += f"; beside it {words}" if before and branch else f"; then {words}"
+    return text
 
 
 def grid_in_words(arm: Mapping[str, Any]) -> str:

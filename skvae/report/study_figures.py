@@ -36,8 +36,8 @@ def learning_curve_figure(curve: "DataFrame", score: str = "score") -> "Figure":
     --------
     >>> import pandas as pd
     >>> from skvae.study import learning_curve_figure
-    >>> curve = pd.DataFrame({"arm": "pca", "share": [0.5, 1.0], "n_train_groups": [40, 80],
-    ...                       "mean": [0.7, 0.8], "ci_low": [0.6, 0.7], "ci_high": [0.8, 0.9]})
+    >>> curve = pd.DataFrame({"arm": "pca", "n_train_groups": [40, 80], "mean": [0.7, 0.8],
+    ...                       "ci_low": [0.6, 0.7], "ci_high": [0.8, 0.9]})
     >>> learning_curve_figure(curve).axes[0].get_ylabel()
     'score'
     """

@@ -64,8 +64,8 @@ def _layer_map(frame: Any, score: str) -> Iterator[Part]:
         layer_map_figure(frame, f"mean inner {score}"),
         "Mean inner score of each layer and size",
         "Mean score over inner folds of all rows, the best strength of the model for each "
-        "layer and size: the choice that a study makes in each fold, not an estimate of how "
-        "good it is.",
+        "layer and size: the choice that a study makes in each fold, not an estimate of "
+        "how good it is.",
     )
     yield _table("layer-map", frame, "The same numbers.")
 
@@ -78,7 +78,9 @@ def _learning_curve(frame: Any, score: str) -> Iterator[Part]:
         "A curve that still rises at the end says that more patients would help.",
     )
     shown = frame.assign(
-        interval=[bounds(*row) for row in frame[["ci_low", "ci_high"]].to_numpy(dtype=float)]
+        interval=[
+            bounds(*row) for row in frame[["ci_low", "ci_high"]].to_numpy(dtype=float)
+        ]
     )
     yield _table("learning-curve", shown.drop(columns=["ci_low", "ci_high"]), "The same.")
 

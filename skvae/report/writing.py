@@ -95,7 +95,6 @@ def _further_tables(record: Record, folder: Path) -> list[Path]:
 
 
 def _write_figures(drafted: Drafted, folder: Path) -> list[Path]:
-    """Write the figures, and remove those of another report that was here."""
     folder.mkdir(exist_ok=True)
     paths = []
     for picture in drafted.pictures:
@@ -107,9 +106,6 @@ def _write_figures(drafted: Drafted, folder: Path) -> list[Path]:
                 lambda path, f=figure: path.write_bytes(png_bytes(f)),
             ),
         ]
-    for path in folder.iterdir():
-        if path.suffix in (".svg", ".png") and path not in paths:
-            path.unlink()
     return paths
 
 
@@ -127,9 +123,7 @@ def _provenance(record: Record, files: list[Path]) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    return _written(
-        path, lambda unfinished: unfinished.write_text(text, encoding="utf-8")
-    )
+    return _written(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
 
 
 def _written(path: Path, write: Callable[[Path], Any]) -> Path:

@@ -1,5 +1,12 @@
 """Compare pipelines on the same patient-grouped folds."""
 
+from skvae.report.comparison import comparison_figure
+from skvae.report.flow import Flow, flow_figure
+from skvae.report.study_figures import (
+    layer_map_figure,
+    learning_curve_figure,
+    permutation_null_figure,
+)
 from skvae.statistics.averaged_curves import averaged_curve
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.calibration import calibration
@@ -13,6 +20,7 @@ from skvae.statistics.sample_size import riley_sample_size
 from skvae.statistics.thresholds import choose_threshold, threshold_metrics
 from skvae.study.default_arms import default_arms
 from skvae.study.input_blocks import Blocks, SelectBlock
+from skvae.study.layer_map import layer_map
 from skvae.study.learning_curve import learning_curve
 from skvae.study.nested_cv import nested_cv
 from skvae.study.permutation_null import permutation_null
@@ -21,6 +29,7 @@ from skvae.study.splits import RepeatedStratifiedGroupKFold
 
 __all__ = [
     "Blocks",
+    "Flow",
     "NestedCVResult",
     "RepeatedStratifiedGroupKFold",
     "SelectBlock",
@@ -28,6 +37,7 @@ __all__ = [
     "bayesian_correlated_ttest",
     "calibration",
     "choose_threshold",
+    "comparison_figure",
     "concordance_index",
     "corrected_interval",
     "corrected_ttest",
@@ -35,11 +45,16 @@ __all__ = [
     "default_arms",
     "delong_interval",
     "delong_test",
+    "flow_figure",
     "holm",
     "intraclass_correlation",
+    "layer_map",
+    "layer_map_figure",
     "learning_curve",
+    "learning_curve_figure",
     "nested_cv",
     "permutation_null",
+    "permutation_null_figure",
     "riley_sample_size",
     "threshold_metrics",
 ]

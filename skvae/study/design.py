@@ -113,27 +113,24 @@ def _block(block: Any) -> dict[str, Any]:
 def _arm(arm: Arm) -> dict[str, Any]:
     grid = arm.grid or []
     return {
-        "steps": list(_steps("", arm.estimator)),
+        "steps": list(_steps("", "", arm.estimator)),
         "grid": [{key: _plain(list(v)) for key, v in part.items()} for part in grid],
         "n_configurations": arm.n_configurations,
     }
 
 
-def _steps(name: str, estimator: Any) -> Iterator[dict[str, Any]]:
-    """Yield the steps that do something: those within pipelines and unions, in order."""
+def _steps(name: str, branch: str, estimator: Any) -> Iterator[dict[str, Any]]:
+    """Yield the steps that do something, in order; those of a union by their branch."""
     if isinstance(estimator, Pipeline):
-        parts = estimator.steps
-    elif isinstance(estimator, FeatureUnion):
-        parts = estimator.transformer_list
-    elif isinstance(estimator, ColumnTransformer):
-        yield {"name": name, "class": "ColumnTransformer", "changed": {}, "columns": True}
-        parts = [part[:2] for part in estimator.transformers]
-    else:
-        if isinstance(estimator, BaseEstimator):
-            yield _step(name, estimator)
-        return
-    for part, inner in parts:
-        yield from _steps(f"{name}__{part}" if name else part, inner)
+        for part, inner in estimator.steps:
+            yield from _steps(f"{name}__{part}" if name else part, branch, inner)
+    elif isinstance(estimator, FeatureUnion | ColumnTransformer):
+        parts = getattr(estimator, "transformer_list", None) or estimator.transformers
+        for part, inner, *_ in parts:
+            inside = f"{branch}/{part}" if branch else part
+            yield from _steps(f"{name}__{part}" if name else part, inside, inner)
+    elif isinstance(estimator, BaseEstimator):
+        yield _step(name, estimator) | {"branch": branch}
 
 
 def _step(name: str, estimator: BaseEstimator) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.study.result import NestedCVResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +15,7 @@ __all__ = ["comparison_figure"]
 _DOT, _MEAN, _REFERENCE = "#56B4E9", "#0B3C5D", "#D55E00"
 
 
-def comparison_figure(result: NestedCVResult, *, confidence: float = 0.95) -> "Figure":
+def comparison_figure(result: Any, *, confidence: float = 0.95) -> "Figure":
     """Draw the means with their corrected intervals, and the paired differences.
 
     Parameters
@@ -98,7 +97,7 @@ def _finish(
     figure: "Figure",
     left: Any,
     right: Any,
-    result: NestedCVResult,
+    result: Any,
     confidence: float,
     names: list[str],
 ) -> None:
