@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 __all__ = ["writable_folder", "written_whole"]
 
@@ -35,13 +36,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     ['table.csv']
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-    )
-    os.close(handle)
-    unfinished = Path(name)
+    # Named before it is there, so that Ctrl-C at any time finds what to remove.
+    unfinished = path.with_name(f".{path.stem}-{token_hex(8)}{path.suffix}")
     try:
-        unfinished.chmod(0o666 & ~_umask())  # mkstemp's files are for their owner alone
+        unfinished.touch(exist_ok=False)
         yield unfinished
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
@@ -82,9 +80,3 @@ def writable_folder(path: str | Path, parameter: str = "output") -> Path:
             f"{error.strerror}."
         ) from error
     return folder
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -29,7 +29,7 @@ PRESSING = """
     from skvae.training.cache_entries import read_entry
     from skvae.training.caching import n_trainings
     from skvae.training.fitting import Fitted
-    from skvae.training.tensor_files import read_tensors
+    from skvae.training.state_files import read_state
 
     FOREVER = 10**6
     rng = np.random.default_rng(0)
@@ -59,7 +59,7 @@ PRESSING = """
             assert estimator.n_iter_ == len(estimator.history_)
             same_as_trained_for(estimator.n_iter_, estimator)
             for path in Path(folder).iterdir():
-                read_tensors(path)  # raises of one that is not whole
+                read_state(path)  # raises of one that is not whole
             return estimator.n_iter_
 
     def search(folder, n_jobs=1):

@@ -1,7 +1,5 @@
 """Derived arrays that are kept in a file, so that they are derived once."""
 
-import os
-import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from skvae.datasets.npz_file import open_npz
 from skvae.exceptions import CacheWarning, warn_caller
+from skvae.files import written_whole
 
 __all__ = ["cached_arrays"]
 
@@ -68,11 +67,5 @@ def cached_arrays(
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    with written_whole(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -12,7 +12,7 @@ from skvae.study.input_blocks import Blocks
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-__all__ = ["described_blocks", "drift_table", "scores_of", "unlikely_score"]
+__all__ = ["described_table", "drift_table", "scores_of"]
 
 # A row is unlikely where its score is below that of so many of the training rows.
 UNLIKELY_SHARE = 0.01
@@ -25,6 +25,30 @@ SCANS = ("Image", "Mask", "Label", "Digest")
 def blocks_of(X: Any) -> dict[str, Any]:
     """Return the blocks of an input by name; one alone has none."""
     return {name: X[name] for name in X} if isinstance(X, Blocks | Mapping) else {"": X}
+
+
+def described_table(estimator: Any, X: Any) -> dict[str, Any]:
+    """Say what training rows are like, to a model of them and column by column.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+    X : array, DataFrame, Blocks or mapping
+        Training rows.
+
+    Returns
+    -------
+    dict
+        `n_rows`, `blocks` as `described_blocks` has them, and the score `unlikely_below`
+        which a row is unlikely, None where the estimator gives none.
+    """
+    blocks = described_blocks(X)
+    return {
+        "n_rows": len(next(iter(blocks_of(X).values()))),
+        "blocks": blocks,
+        "unlikely_below": unlikely_score(estimator, X),
+    }
 
 
 def described_blocks(X: Any) -> dict[str, Any]:

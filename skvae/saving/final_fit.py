@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from skvae.saving.drift import described_blocks, unlikely_score
+from skvae.saving.drift import described_table
 from skvae.saving.encoding import PATHS
 from skvae.study.arm import named_arms
 from skvae.study.cohort import Cohort
@@ -102,7 +102,5 @@ def _table(config: StudyConfig, arm: str, cohort: Cohort, estimator: Any) -> dic
         "target": config.target or None,
         "id": config.id or None,
         "group": config.group or None,
-        "n_rows": len(cohort.samples),
-        "blocks": described_blocks(cohort.X),
-        "unlikely_below": unlikely_score(estimator, cohort.X),
+        **described_table(estimator, cohort.X),
     }

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.exceptions import ModelFileWarning, warn_caller
 from skvae.saving.decoding import Decoder
+from skvae.saving.drift import described_table
 from skvae.saving.encoding import Encoder, NotSavedError
 from skvae.tensor_file import TensorFile, write_tensor_file
 
@@ -35,7 +36,7 @@ STALE_SECONDS = 86_400
 COMPARED = ("scikit-learn", "torch")
 
 
-def save(estimator: BaseEstimator, path: str | Path) -> str:
+def save(estimator: BaseEstimator, path: str | Path, *, X: Any = None) -> str:
     """Save a fitted estimator, pipeline or search to one file.
 
     The file has weights and plain values, no code and no pickle: to load it runs nothing
@@ -49,6 +50,10 @@ def save(estimator: BaseEstimator, path: str | Path) -> str:
         models of scikit-learn, as the arms of a study are; or a search over one.
     path : str or Path
         The file, which ends in ``.skvae``; one that is there is replaced.
+    X : array, DataFrame or mapping of str to these, default=None
+        The training rows. Of them the file keeps the range of each column and the score
+        that one in a hundred is below, with which ``skvae transform`` and ``skvae
+        predict`` compare new cases; the rows are not kept.
 
     Returns
     -------
@@ -86,7 +91,12 @@ def save(estimator: BaseEstimator, path: str | Path) -> str:
     >>> bool((loaded.transform(X) == pipeline.transform(X)).all())
     True
     """
-    return save_described(estimator, path, {})
+    table: dict[str, Any] = {}
+    if X is not None:
+        check_path(path)
+        _check_fitted(estimator)
+        table = described_table(estimator, X)
+    return save_described(estimator, path, table)
 
 
 def save_described(
@@ -275,7 +285,7 @@ def check_path(path: str | Path) -> None:
 
 def _sweep(path: Path) -> None:
     """Delete what processes that were killed while they saved this file have left."""
-    for left in path.parent.glob(f".{escape(path.stem)}-????????{SUFFIX}"):
+    for left in path.parent.glob(f".{escape(path.stem)}-{'?' * 16}{SUFFIX}"):
         with suppress(FileNotFoundError):  # another process was quicker
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.unlink()

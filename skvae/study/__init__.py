@@ -1,7 +1,15 @@
 """Compare pipelines on the same patient-grouped folds."""
 
+from skvae.report.benefit_curves import decision_curve_figure
+from skvae.report.calibration_panels import calibration_figure
+from skvae.report.chosen_configurations import chosen_figure
 from skvae.report.comparison import comparison_figure
+from skvae.report.confusion_panels import confusion_figure
+from skvae.report.external_scores import external_figure
 from skvae.report.flow import Flow, flow_figure
+from skvae.report.fold_differences import difference_figure
+from skvae.report.observed_outcomes import observed_figure
+from skvae.report.rank_curves import precision_recall_figure, roc_figure
 from skvae.report.study_figures import (
     layer_map_figure,
     learning_curve_figure,
@@ -36,15 +44,21 @@ __all__ = [
     "averaged_curve",
     "bayesian_correlated_ttest",
     "calibration",
+    "calibration_figure",
     "choose_threshold",
+    "chosen_figure",
     "comparison_figure",
     "concordance_index",
+    "confusion_figure",
     "corrected_interval",
     "corrected_ttest",
     "decision_curve",
+    "decision_curve_figure",
     "default_arms",
     "delong_interval",
     "delong_test",
+    "difference_figure",
+    "external_figure",
     "flow_figure",
     "holm",
     "intraclass_correlation",
@@ -53,8 +67,11 @@ __all__ = [
     "learning_curve",
     "learning_curve_figure",
     "nested_cv",
+    "observed_figure",
     "permutation_null",
     "permutation_null_figure",
+    "precision_recall_figure",
     "riley_sample_size",
+    "roc_figure",
     "threshold_metrics",
 ]

@@ -18,19 +18,12 @@ import torch
 from skvae.code_pickler import code_pickle
 from skvae.exceptions import CacheWarning, warn_caller
 from skvae.files import writable_folder
+from skvae.tensor_file import canonical_json
 from skvae.training.caching import SCHEMA
 from skvae.training.data import Data, update_with
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Recipe
-from skvae.training.tensor_files import (
-    DamagedFileError,
-    canonical,
-    digest,
-    packed,
-    read_tensors,
-    unpacked,
-    write_tensors,
-)
+from skvae.training.state_files import packed, read_state, write_state
 
 # The name of a file is the key of its fit, so that a folder holds those of many.
 SUFFIX = ".safetensors"
@@ -72,18 +65,18 @@ class Checkpoint:
             If it is that of another fit, or of another version.
         """
         try:
-            content, arrays = read_tensors(self.path)
+            state, told = read_state(self.path)
         except FileNotFoundError:
             return None
-        except DamagedFileError as error:
+        except (ValueError, OSError) as error:
             warn_caller(
                 f"The checkpoint {self.path} is damaged: {error}. Training begins anew.",
                 CacheWarning,
             )
             return None
-        self._refuse_another(content["versions"], content["identity"])
+        self._refuse_another(told["versions"], told["identity"])
         log.info("going on from %s", self.path)
-        return unpacked(content["state"], arrays)
+        return state
 
     def _refuse_another(self, found: Mapping[str, Any], identity: Identity) -> None:
         written = [f"{k} {v}" for k, v in found.items() if versions().get(k) != v]
@@ -108,14 +101,9 @@ class Checkpoint:
 
     def keep(self, state: Mapping[str, Any]) -> None:
         """Keep a state in place of the one before; where that fails, warn once."""
-        arrays: dict[str, np.ndarray] = {}
-        content = {
-            "versions": versions(),
-            "identity": dict(self.identity),
-            "state": packed(state, arrays),
-        }
+        told = {"versions": versions(), "identity": dict(self.identity)}
         try:
-            write_tensors(self.path, content, arrays)
+            write_state(self.path, state, **told)
         except OSError as error:
             if not self._cannot_be_kept:
                 warn_caller(
@@ -172,7 +160,7 @@ def checkpoint_of(
         If what decides the fit does not pickle.
     """
     found = identity_of(recipe, data, start)
-    key = hashlib.sha256(canonical(found).encode()).hexdigest()
+    key = hashlib.sha256(canonical_json(found).encode()).hexdigest()
     return Checkpoint(folder / f"fit-{key}{SUFFIX}", found)
 
 
@@ -201,10 +189,19 @@ def identity_of(recipe: Recipe, data: Data, start: Fitted | None) -> dict[str, s
             update_with(hashed, array)
             found["X" if part.name == "x" else part.name] = hashed.hexdigest()
     if start is not None:
-        arrays: dict[str, np.ndarray] = {}
-        begun = {part.name: getattr(start, part.name) for part in fields(start)}
-        found["start"] = digest(packed(begun, arrays), arrays)
+        found["start"] = _digest({p.name: getattr(start, p.name) for p in fields(start)})
     return found
+
+
+def _digest(value: Any) -> str:
+    """Hash a nested value."""
+    arrays: dict[str, np.ndarray] = {}
+    found = hashlib.sha256(canonical_json(packed(value, arrays)).encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        found.update(array.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
 
 
 def checkpoint_folder(path: str | os.PathLike[str]) -> Path:

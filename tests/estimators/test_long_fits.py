@@ -226,7 +226,7 @@ KILLING = """
     import numpy as np
 
     from skvae import DenoisingAutoencoder
-    from skvae.training.tensor_files import read_tensors
+    from skvae.training.state_files import read_state
 
     def fit(checkpoint):
         model = DenoisingAutoencoder(
@@ -252,7 +252,7 @@ KILLING = """
         _, status = os.waitpid(process, 0)
         n_left -= os.WIFSIGNALED(status)
         for path in folder.glob("fit-*"):
-            read_tensors(path)  # raises of one that is not whole
+            read_state(path)  # raises of one that is not whole
     np.testing.assert_array_equal(fit(folder), fit(None))
     left = [path.name for path in folder.iterdir()]
     assert not [name for name in left if not name.startswith(".fit-")], left

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,8 +195,8 @@ def test_a_hundred_killed_processes_leave_whole_files(model, tmp_path, record_pr
 
 def test_what_a_killed_process_left_goes_a_day_later(tmp_path):
     path, estimator = tmp_path / "model.skvae", small_model()[0]
-    left = [tmp_path / f".{name}-abcd_123.skvae" for name in ("model", "model", "other")]
-    left[1] = left[1].with_name(".model-abcd_124.skvae")
+    tokens = {"model": "0" * 16, "model-later": "1" * 16, "other": "2" * 16}
+    left = [tmp_path / f".{k.partition('-')[0]}-{v}.skvae" for k, v in tokens.items()]
     for file in left:
         file.touch()
     day_before = time.time() - 90_000
@@ -203,6 +204,23 @@ def test_what_a_killed_process_left_goes_a_day_later(tmp_path):
     os.utime(left[2], (day_before, day_before))
     skvae.save(estimator, path)
     assert set(tmp_path.iterdir()) == {path, left[1], left[2]}
+
+
+def test_ctrl_c_when_a_file_is_begun_leaves_nothing_new(model, tmp_path, monkeypatch):
+    path, begin = tmp_path / "model.skvae", Path.touch
+    path.write_bytes(model.read_bytes())
+    estimator = skvae.load(path).set_params(verbose=True)
+
+    def pressed(*args, **options):
+        begin(*args, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            skvae.save(estimator, path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == model.read_bytes()
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])

@@ -256,6 +256,14 @@ def test_a_model_that_was_saved_from_python_is_read_by_its_columns(folder, table
     assert "does not say what its training rows were like" in found.err
     assert run("predict", "new.csv", "--model", "python.skvae") == 2
     assert "predicts nothing" in capsys.readouterr().err
+
+    skvae.save(pipeline, "python.skvae", X=X[:N_TRAINING])
+    new = table[FEATURES].assign(f3=table["f3"] + 9)
+    new.to_csv("mm.csv", index=False)
+    assert run("transform", "mm.csv", "--model", "python.skvae") == 0
+    assert f"the range of the {N_TRAINING} training rows: f3 (" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="f3"):
+        skvae.save(pipeline, "python.skvae", X=X.drop(columns="f3"))
     skvae.save(make_pipeline(StandardScaler(), vae).fit(X.to_numpy()), "python.skvae")
     assert run("transform", "new.csv", "--model", "python.skvae") == 2
     assert "does not know the names of its columns" in capsys.readouterr().err

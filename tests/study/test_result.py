@@ -78,8 +78,8 @@ def test_files_hold_what_the_frames_hold(result, tmp_path):
 
 def test_figure_has_a_row_for_each_arm(result):
     left, right = comparison_figure(result).axes
-    assert [label.get_text() for label in left.get_yticklabels()] == ["first", "raw", "pca"]
-    assert "ROC AUC" in left.get_xlabel()
+    assert [label.get_text() for label in left.get_yticklabels()] == ["pca", "raw", "first"]
+    assert "AUC" in left.get_xlabel()
     assert "pca" in right.get_xlabel()
     assert "50 patients" in left.figure.get_suptitle()
     assert len(left.collections) > len(right.collections) > 0
