@@ -102,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
         "permutation_null (20 studies)",
     )
     study.set_defaults(sections=())
+    study.add_argument(
+        "--no-explain",
+        action="store_true",
+        help="leave out what the arms have learned: loss curves, what drives the score, "
+        "reconstructions",
     going = study.add_mutually_exclusive_group()
     going.add_argument(
         "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
@@ -313,6 +318,7 @@ def _study(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         restart=arguments.restart,
         verbose=True,
+        explain=not arguments.no_explain,
     )
     console = Console()
     console.print(summary_table(result))

@@ -1,1 +1,1 @@
-"""What a study shows to its readers: figures of a result, each usable alone."""
+"""What a study says to its readers: a page, figures, lists to fill in, methods to paste."""

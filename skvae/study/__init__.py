@@ -1,10 +1,12 @@
 """Compare pipelines on the same patient-grouped folds."""
 
 from skvae.report.benefit_curves import decision_curve_figure
+from skvae.report.block_importance import importance_figure
 from skvae.report.calibration_panels import calibration_figure
 from skvae.report.chosen_configurations import chosen_figure
 from skvae.report.comparison import comparison_figure
 from skvae.report.confusion_panels import confusion_figure
+from skvae.report.decoded_pictures import reconstruction_figure, traversal_figure
 from skvae.report.external_scores import external_figure
 from skvae.report.flow import Flow, flow_figure
 from skvae.report.fold_differences import difference_figure
@@ -15,6 +17,8 @@ from skvae.report.study_figures import (
     learning_curve_figure,
     permutation_null_figure,
 )
+from skvae.report.training_curves import loss_figure
+from skvae.report.unit_attributes import attribute_figure
 from skvae.statistics.averaged_curves import averaged_curve
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.calibration import calibration
@@ -41,6 +45,7 @@ __all__ = [
     "NestedCVResult",
     "RepeatedStratifiedGroupKFold",
     "SelectBlock",
+    "attribute_figure",
     "averaged_curve",
     "bayesian_correlated_ttest",
     "calibration",
@@ -61,17 +66,21 @@ __all__ = [
     "external_figure",
     "flow_figure",
     "holm",
+    "importance_figure",
     "intraclass_correlation",
     "layer_map",
     "layer_map_figure",
     "learning_curve",
     "learning_curve_figure",
+    "loss_figure",
     "nested_cv",
     "observed_figure",
     "permutation_null",
     "permutation_null_figure",
     "precision_recall_figure",
+    "reconstruction_figure",
     "riley_sample_size",
     "roc_figure",
     "threshold_metrics",
+    "traversal_figure",
 ]
