@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave out what the arms have learned: loss curves, what drives the score, "
         "reconstructions",
+    )
     going = study.add_mutually_exclusive_group()
     going.add_argument(
         "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
