@@ -83,10 +83,7 @@ def training(record: Record) -> Iterator[Part]:
     Part
         The parts of the section.
     """
-    if record.frame("training") is None:
-        yield NotRun(*_unexplained(record, "No loss was kept."))
-    else:
-        yield from pictures("training", record)
+    yield from pictures("training", record)
     units = record.frame("units")
     if units is not None:
         table = units.groupby(["arm", "network", "layer"], sort=False)[
@@ -104,10 +101,6 @@ def training(record: Record) -> Iterator[Part]:
             "Units of the layer that was chosen, and those that differ from row to row, "
             "over the outer folds.",
         )
-
-
-def _unexplained(record: Record, why: str) -> tuple[str, str]:
-    return why, "" if record.command else "nested_cv(..., explain=True)"
 
 
 def _span(low: float, high: float) -> str:

@@ -180,6 +180,10 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
 }
 
 
+# What arms have learned is looked at only when asked for.
+_EXPLAINED = ("training", "reconstructions", "importance", "attributes")
+
+
 def pictures(section: str, record: Record) -> Iterator[Part]:
     """Draw the figures of a section, or say why there are none.
 
@@ -208,4 +212,6 @@ def pictures(section: str, record: Record) -> Iterator[Part]:
             texts = (text.replace("{arm}", str(arm)) for text in (call.alt, call.caption))
             yield Picture(name, figure, *texts)
     if not n_drawn:
-        yield NotRun(reasons[0] if reasons else "There is nothing to draw.")
+        asked = record.settings.get("explain", False)
+        how = "" if asked or section not in _EXPLAINED else "nested_cv(..., explain=True)"
+        yield NotRun(reasons[0] if reasons else "There is nothing to draw.", how)

@@ -111,7 +111,7 @@ def _listed(part: Listed) -> str:
 
 def _not_run(part: NotRun) -> str:
     command = f" <code>{escape(part.command)}</code>" if part.command else ""
-    return f'<p class="not-run"><b>Not run.</b> {escape(part.why)}{command}</p>'
+    return f'<p class="not-run"><b>{part.label}.</b> {escape(part.why)}{command}</p>'
 
 
 _WRITERS: dict[type, Any] = {

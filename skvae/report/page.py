@@ -133,8 +133,10 @@ def page_html(
 def _contents(drafted: Drafted) -> str:
     items = []
     for plan, parts in drafted.sections:
-        absent = all(isinstance(part, NotRun) for part in parts)
-        kind, note = (' class="absent"', " (not run)") if absent else ("", "")
+        first = parts[0]
+        kind, note = "", ""
+        if isinstance(first, NotRun):
+            kind, note = ' class="absent"', f" ({first.label.lower()})"
         items.append(f'<li{kind}><a href="#{plan.key}">{escape(plan.title)}</a>{note}</li>')
     items.append('<li><a href="#checklists">Checklists</a></li>')
     items.append('<li><a href="#files">Files</a></li>')

@@ -111,10 +111,18 @@ class NotRun:
         The reason, in a sentence.
     command : str
         What to run; empty where nothing would help.
+    applies : bool
+        Whether the outcome is of a kind that the section is made for.
     """
 
     why: str
     command: str = ""
+    applies: bool = True
+
+    @property
+    def label(self) -> str:
+        """What is said before the reason."""
+        return "Not run" if self.applies else "Does not apply"
 
 
 Part: TypeAlias = Paragraph | Picture | Tabular | Listed | NotRun

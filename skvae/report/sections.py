@@ -21,33 +21,52 @@ class SectionPlan:
         Its id in the page and its heading.
     make : callable
         From the record to the parts.
-    further : bool
-        Whether it takes more fits than the study itself.
     """
 
     key: str
     title: str
     make: Callable[[Record], Iterator[Part]]
-    further: bool = False
 
 
-def _drawn(key: str) -> Callable[[Record], Iterator[Part]]:
-    """Return the section that has its figures alone."""
-    return lambda record: pictures(key, record)
+def _drawn(key: str, *kinds: str) -> Callable[[Record], Iterator[Part]]:
+    """Return the section that has its figures alone, for outcomes of these kinds."""
+    return _only(kinds, lambda record: pictures(key, record))
 
 
+def _only(
+    kinds: tuple[str, ...], make: Callable[[Record], Iterator[Part]]
+) -> Callable[[Record], Iterator[Part]]:
+    def section(record: Record) -> Iterator[Part]:
+        if kinds and record.result.kind not in kinds:
+            named = " or ".join(_KINDS[kind] for kind in kinds)
+            yield NotRun(f"It is for an outcome of {named}.", applies=False)
+        else:
+            yield from make(record)
+
+    return section
+
+
+_KINDS = {"classes": "classes", "number": "numbers", "event": "events and times"}
 SECTIONS = (
     SectionPlan("summary", "What was found", opening_sections.summary),
     SectionPlan("flow", "Flow of patients", opening_sections.flow),
     SectionPlan("splits", "Splits and leak guards", opening_sections.splits),
     SectionPlan(
-        "discrimination", "Discrimination: ROC and precision", _drawn("discrimination")
+        "discrimination",
+        "Discrimination: ROC and precision",
+        _drawn("discrimination", "classes"),
     ),
-    SectionPlan("calibration", "Calibration", analysis_sections.calibration_section),
-    SectionPlan("decision", "Decision curves", _drawn("decision")),
+    SectionPlan(
+        "calibration",
+        "Calibration",
+        _only(("classes",), analysis_sections.calibration_section),
+    ),
+    SectionPlan("decision", "Decision curves", _drawn("decision", "classes")),
     SectionPlan("differences", "Paired differences", _drawn("differences")),
-    SectionPlan("confusion", "Confusion matrices", _drawn("confusion")),
-    SectionPlan("observed", "Predicted and observed", _drawn("observed")),
+    SectionPlan("confusion", "Confusion matrices", _drawn("confusion", "classes")),
+    SectionPlan(
+        "observed", "Predicted and observed", _drawn("observed", "number", "event")
+    ),
     SectionPlan("chosen", "Chosen layers and sizes", _drawn("chosen")),
     SectionPlan("training", "Loss curves and active units", analysis_sections.training),
     SectionPlan(
@@ -57,12 +76,10 @@ SECTIONS = (
     SectionPlan("attributes", "Attributes, with and without volume", _drawn("attributes")),
     SectionPlan("confounders", "Confounders", analysis_sections.confounders),
     SectionPlan("external", "External test", analysis_sections.external),
-    SectionPlan("layer_map", "Scores by layer and size", study_sections.layer_map, True),
-    SectionPlan("learning_curve", "Learning curve", study_sections.learning_curve, True),
-    SectionPlan(
-        "permutation_null", "Permuted outcomes", study_sections.permutation_null, True
-    ),
-    SectionPlan("stability", "Stability of features", study_sections.stability, True),
+    SectionPlan("layer_map", "Scores by layer and size", study_sections.layer_map),
+    SectionPlan("learning_curve", "Learning curve", study_sections.learning_curve),
+    SectionPlan("permutation_null", "Permuted outcomes", study_sections.permutation_null),
+    SectionPlan("stability", "Stability of features", study_sections.stability),
     SectionPlan("methods", "Methods", opening_sections.methods),
     SectionPlan("provenance", "Provenance", opening_sections.provenance),
 )

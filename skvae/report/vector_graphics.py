@@ -47,9 +47,7 @@ def inline_svg(text: str, figure: Any, name: str, title: str) -> str:
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     start, rest = body.split(">", 1)
     box = re.search(r'viewBox="([^"]+)"', start)
-    rest = re.sub(r'\bid="', f'id="{name}-', rest)
-    rest = rest.replace('xlink:href="#', f'href="#{name}-').replace("xlink:href", "href")
-    rest = rest.replace("url(#", f"url(#{name}-")
+    rest = _own_ids(rest.replace("xlink:href", "href"), name)
     size = box.group(1) if box else "0 0 100 100"
     width = float(size.split()[2])
     # A px for each point and a third: as large as it was drawn, or as the page is wide.
@@ -57,6 +55,17 @@ def inline_svg(text: str, figure: Any, name: str, title: str) -> str:
         f'<svg viewBox="{size}" role="img" aria-label="{title}" '
         f'style="width:{width * 4 / 3:.0f}px">{rest.strip()}'
     )
+
+
+def _own_ids(text: str, name: str) -> str:
+    """Put a name before all ids that something points to, and leave out the others."""
+    pointed = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+
+    def own(found: re.Match[str]) -> str:
+        return f' id="{name}-{found.group(1)}"' if found.group(1) in pointed else ""
+
+    text = re.sub(r'\sid="([^"]+)"', own, text)
+    return text.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
 
 
 def svg_text(figure: Any) -> str:
@@ -74,6 +83,16 @@ def svg_text(figure: Any) -> str:
     """
     for artist in figure.findobj(_has_many_points):
         artist.set_rasterized(True)
+    try:
+        return _saved(figure)
+    except ValueError:
+        # A name with dollars is taken for a formula, and is none.
+        for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+            text.set_parse_math(False)
+        return _saved(figure)
+
+
+def _saved(figure: Any) -> str:
     buffer = io.StringIO()
     with import_extra("matplotlib").rc_context(_SETTINGS):
         figure.savefig(
