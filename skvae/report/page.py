@@ -14,7 +14,7 @@ from skvae.report.parts import NotRun, Part, Picture
 from skvae.report.record import Record
 from skvae.report.sections import SECTIONS, SectionPlan, parts_of
 
-__all__ = ["Drafted", "draft", "page_html"]
+__all__ = ["Drafted", "anchors_in", "draft", "page_html"]
 
 _COLUMNS = ("item", "section", "text", "status", "evidence", "to add")
 
@@ -43,7 +43,23 @@ class Drafted:
     @property
     def anchors(self) -> set[str]:
         """The ids of all that is there."""
-        return set(re.findall(r'<(?:p|li|figure|table) id="([^"]+)"', "".join(self.texts)))
+        return anchors_in("".join(self.texts))
+
+
+def anchors_in(text: str) -> set[str]:
+    """Return the ids of what a page shows.
+
+    Parameters
+    ----------
+    text : str
+        HTML.
+
+    Returns
+    -------
+    set of str
+        Those of paragraphs, items, figures and tables.
+    """
+    return set(re.findall(r'<(?:p|li|figure|table) id="([^"]+)"', text))
 
 
 def draft(record: Record) -> Drafted:
