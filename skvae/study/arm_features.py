@@ -98,7 +98,11 @@ class Input:
     @property
     def is_mask(self) -> bool:
         """Whether it is of images with two values."""
-        return np.ndim(self.X) > 2 and len(np.unique(self.X)) == 2
+        if np.ndim(self.X) <= 2:
+            return False
+        values = np.asarray(self.X)
+        low, high = values.min(), values.max()  # to sort all values would take seconds
+        return bool(low < high and ((values == low) | (values == high)).all())
 
     @property
     def is_numeric(self) -> bool:

@@ -116,7 +116,8 @@ class Checkpoints:
             found = json.loads(path.read_text())
             columns = {k: _array(column) for k, column in found["predictions"].items()}
             warned = [(category, text) for category, text in found["warned"]]
-            return Finished(found["row"], found["timing"], task.where | columns, warned)
+            predictions, told = task.where | columns, found.get("explained")
+            return Finished(found["row"], found["timing"], predictions, warned, told)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"Got the checkpoint {str(path)!r}, which is damaged ({error}); remove it "
@@ -140,6 +141,8 @@ class Checkpoints:
             "predictions": {name: _column(values) for name, values in columns.items()},
             "warned": finished.warned,
         }
+        if finished.explained is not None:
+            found["explained"] = finished.explained
         with written_whole(self._path(task)) as unfinished:
             unfinished.write_text(json.dumps(found, default=_plain))
 

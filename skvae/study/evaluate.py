@@ -24,7 +24,9 @@ from skvae.study.aggregation import (
 )
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
+from skvae.study.explained import Explanation, explained
 from skvae.study.folds import OuterFold
+from skvae.study.importance import Judged
 from skvae.training_counts import counted_trainings
 
 __all__ = ["Finished", "Task", "evaluate", "metadata_for", "predicted_columns", "scorer_of"]
@@ -50,6 +52,8 @@ class Task:
         Threads of linear algebra.
     is_external : bool
         Whether the test part is that of the external cohort.
+    explanation : Explanation or None
+        What is needed to explain the fitted arm; None where it is not to be explained.
     """
 
     arm: Arm
@@ -59,6 +63,7 @@ class Task:
     aggregate: str | None
     n_threads: int | None
     is_external: bool = False
+    explanation: Explanation | None = None
 
     @property
     def where(self) -> dict[str, Any]:
@@ -80,12 +85,15 @@ class Finished:
         Columns, a value for each row (or patient) of the test part.
     warned : list of (str, str)
         Category and text of the warnings.
+    explained : dict of str to object or None
+        What the fitted arm does with the test part, if that was asked for.
     """
 
     row: dict[str, Any]
     timing: dict[str, Any]
     predictions: dict[str, Any]
     warned: list[tuple[str, str]]
+    explained: dict[str, Any] | None = None
 
 
 def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Finished:
@@ -113,14 +121,14 @@ def evaluate(task: Task, cohort: Cohort, external: Cohort | None = None) -> Fini
         counted_trainings() as count,
     ):
         tested = external if task.is_external and external is not None else cohort
-        row, timing, predictions = _fit_and_score(task, cohort, tested)
+        row, timing, predictions, told = _fit_and_score(task, cohort, tested)
     warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
-    return Finished(row, timing | {"n_trainings": count.n}, predictions, warned)
+    return Finished(row, timing | {"n_trainings": count.n}, predictions, warned, told)
 
 
 def _fit_and_score(
     task: Task, cohort: Cohort, tested: Cohort
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any] | None]:
     arm, fold = task.arm, task.fold
     metadata = metadata_for(arm, cohort, fold.train)
     X_train, y_train = take_rows(cohort.X, fold.train), cohort.outcome.values[fold.train]
@@ -169,7 +177,29 @@ def _fit_and_score(
         **tested.outcome.columns(rows),
         **columns,
     }
-    return row, task.where | {"fit_seconds": fit_seconds}, predictions
+    timing = task.where | {"fit_seconds": fit_seconds}
+    if task.explanation is None:
+        return row, timing, predictions, None
+    start = time.perf_counter()
+    told = _explained(task, tested, search, X_test)
+    timing["explain_seconds"] = time.perf_counter() - start
+    return row, timing, predictions, told
+
+
+def _explained(task: Task, cohort: Cohort, search: Any, X: Any) -> dict[str, Any]:
+    """Explain what was fitted by the rows that it has not seen."""
+    rows = task.fold.test
+    judged = Judged(
+        getattr(search, "best_estimator_", search),
+        X,
+        cohort.outcome.values[rows],
+        cohort.patients[rows],
+        cohort.outcome.strata[rows],
+        scorer_of(next(iter(task.scorings.values()))),
+        task.aggregate,
+    )
+    assert task.explanation is not None
+    return explained(task.explanation, judged, task.where, rows, cohort.samples[rows])
 
 
 def _fitted(

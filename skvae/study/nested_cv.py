@@ -18,6 +18,7 @@ from skvae.study.arm import Arm, named_arms
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Task
+from skvae.study.explained import Explanation
 from skvae.study.external import checked_external
 from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.identity import study_identity
@@ -55,6 +56,7 @@ def nested_cv(
     folder: str | Path | None = None,
     resume: bool = False,
     verbose: bool = False,
+    explain: bool = False,
 ) -> NestedCVResult:
     """Compare pipelines by nested cross-validation with whole patients in each fold.
 
@@ -131,6 +133,11 @@ def nested_cv(
         an interruption. Refused where the rows, the arms or the settings have changed.
     verbose : bool, default=False
         Whether to show a live progress bar.
+    explain : bool, default=False
+        Whether the arms are explained on the held-out rows of the first repeat: how their
+        networks were trained, which inputs drive the score, what their decoders make of
+        codes, and what their units know. See `NestedCVResult`. Scores and predictions are
+        the same with it.
 
     Returns
     -------
@@ -182,7 +189,12 @@ def nested_cv(
         other = checked_external(external, cohort)
         folds = [*folds, OuterFold.external(cohort, other, inner, random_state)]
     how = (scorings, threshold, aggregate, n_threads)
-    tasks = [Task(arm, fold, *how, fold.repeat == 0) for arm in checked for fold in folds]
+    plan = Explanation.of(cohort) if explain else None
+    tasks = [
+        Task(arm, fold, *how, fold.repeat == 0, plan if fold.repeat == 1 else None)
+        for arm in checked
+        for fold in folds
+    ]
     checkpoints = None if folder is None else Checkpoints(folder)
     if checkpoints is not None:
         settings = {
@@ -193,7 +205,7 @@ def nested_cv(
             "aggregate": aggregate,
             "n_threads": n_threads,
             "random_state": random_state,
-        }
+        } | ({"explain": True} if explain else {})
         identity = study_identity(checked, cohort, other, settings)
         checkpoints.begin(identity, resume=resume, n_tasks=len(tasks))
     headline = next(iter(scorings))

@@ -1,7 +1,7 @@
 """What a nested cross-validation found: rows of scores, predictions and a summary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from skvae.statistics.corrected_resampling import (
 )
 from skvae.statistics.delong import delong_interval, delong_test
 from skvae.statistics.multiplicity import holm
+from skvae.study.explained import FRAMES, explained_frames
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,6 +36,10 @@ _SHARES = (
     "recall",
     "jaccard",
 )
+
+
+def _no_rows() -> "DataFrame":
+    return import_extra("pandas").DataFrame()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +73,30 @@ class NestedCVResult:
         Kind of outcome: `"classes"`, `"number"` or `"event"`.
     external_scores, external_predictions : DataFrame
         The same of the external cohort; without rows if there was none.
+    training : DataFrame
+        With ``nested_cv(..., explain=True)``, like all that follows: one row for each epoch
+        of each network of the chosen configuration, on each fold of the first repeat:
+        `arm`, `repeat`, `fold`, `network` (names of the steps that lead to it), `phase`,
+        `epoch`, `train_loss` and `valid_loss` (NaN without early stopping).
+    units : DataFrame
+        `arm`, `repeat`, `fold`, `network`, `layer` (the code, and the chosen layer if that
+        is another), `n_units` and `n_active`: of a variational code the units whose mean
+        has a variance above 0.01 in training, of others those that vary on the held-out
+        rows by more than a hundredth of the mean variance.
+    importance : DataFrame
+        `arm`, `repeat`, `fold`, `block`, `columns` (all names, or the region), `n_columns`
+        and `drop`: the score of the held-out rows, less its mean over `n_repeats` exchanges
+        of the block between their patients, whose rows stay together; `n_rows` counts
+        them. Blocks of a table are columns that go together (average linkage on
+        1 - |Spearman's rho| up to 0.3, at most 30 blocks), found once on all rows without
+        the outcome; those of images are regions of a grid; of several inputs, each as a
+        whole is one more.
+    attributes : DataFrame
+        `arm`, `unit`, `attribute`, `n`, Spearman's `rho` with `ci_low`, `ci_high`, `p` and
+        `p_corrected`, `controlled_for` (`""` or `"volume"`), and `own`: whether the unit
+        was trained for the attribute; on the held-out rows of the first fold.
+    pictures : dict of str to Pictures
+        Of each arm with a decoder, reconstructions and traversals of the first fold.
 
     See Also
     --------
@@ -83,6 +112,11 @@ class NestedCVResult:
     kind: str
     external_scores: "DataFrame"
     external_predictions: "DataFrame"
+    training: "DataFrame" = field(default_factory=_no_rows)
+    units: "DataFrame" = field(default_factory=_no_rows)
+    importance: "DataFrame" = field(default_factory=_no_rows)
+    attributes: "DataFrame" = field(default_factory=_no_rows)
+    pictures: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_finished(
@@ -132,6 +166,7 @@ class NestedCVResult:
             kind,
             pd.DataFrame([f.row for f in outside]),
             joined(outside),
+            **explained_frames(inside),
         )
 
     @property
@@ -254,7 +289,8 @@ class NestedCVResult:
         Returns
         -------
         list of Path
-            The files written; those of the external cohort among them, if there is one.
+            The files written; those of the external cohort among them, if there is one, and
+            those of what was explained.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -267,6 +303,8 @@ class NestedCVResult:
         if not self.external_scores.empty:
             frames["external.csv"] = self.external()
             frames["external_predictions.csv"] = self.external_predictions
+        told = {f"{name}.csv": getattr(self, name) for name in FRAMES}
+        frames |= {name: frame for name, frame in told.items() if not frame.empty}
         for name, frame in frames.items():
             with written_whole(folder / name) as unfinished:
                 frame.to_csv(unfinished, index=False)
