@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
     )
+    study.add_argument(
+        "--no-explain",
+        action="store_true",
+        help="leave out what the arms have learned: loss curves, what drives the score, "
+        "reconstructions",
+    )
     going = study.add_mutually_exclusive_group()
     going.add_argument(
         "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
@@ -299,6 +305,7 @@ def _study(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         restart=arguments.restart,
         verbose=True,
+        explain=not arguments.no_explain,
     )
     paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
     console = Console()

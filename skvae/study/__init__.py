@@ -1,5 +1,9 @@
 """Compare pipelines on the same patient-grouped folds."""
 
+from skvae.report.block_importance import importance_figure
+from skvae.report.decoded_pictures import reconstruction_figure, traversal_figure
+from skvae.report.training_curves import loss_figure
+from skvae.report.unit_attributes import attribute_figure
 from skvae.statistics.averaged_curves import averaged_curve
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.calibration import calibration
@@ -24,6 +28,7 @@ __all__ = [
     "NestedCVResult",
     "RepeatedStratifiedGroupKFold",
     "SelectBlock",
+    "attribute_figure",
     "averaged_curve",
     "bayesian_correlated_ttest",
     "calibration",
@@ -36,10 +41,14 @@ __all__ = [
     "delong_interval",
     "delong_test",
     "holm",
+    "importance_figure",
     "intraclass_correlation",
     "learning_curve",
+    "loss_figure",
     "nested_cv",
     "permutation_null",
+    "reconstruction_figure",
     "riley_sample_size",
     "threshold_metrics",
+    "traversal_figure",
 ]

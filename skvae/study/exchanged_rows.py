@@ -38,11 +38,14 @@ def donor_rows(numbers: NDArray[np.intp], rng: np.random.Generator) -> NDArray[n
     >>> print(donor_rows(np.array([0, 0, 1, 2]), np.random.default_rng(0)))
     [3 3 0 2]
     """
-    rows_of = [np.flatnonzero(numbers == k) for k in range(numbers.max() + 1)]
-    donors = np.empty(len(numbers), dtype=np.intp)
-    for own, other in zip(rows_of, rng.permutation(len(rows_of)), strict=True):
-        donors[own] = np.resize(rows_of[other], len(own))
-    return donors
+    count = np.bincount(numbers)
+    in_order = np.argsort(numbers, kind="stable")
+    first = np.cumsum(count) - count
+    # The how-manieth of its patient each row is.
+    place = np.empty(len(numbers), dtype=np.intp)
+    place[in_order] = np.arange(len(numbers)) - np.repeat(first, count)
+    other = rng.permutation(len(count))[numbers]
+    return in_order[first[other] + place % count[other]]
 
 
 def stacked_copies(X: Any, copies: Sequence[Copy]) -> Any:

@@ -20,6 +20,7 @@ from skvae.study.exchanged_rows import Copy, donor_rows, stacked_copies
 from skvae.study.fitted_networks import without_reading
 from skvae.study.input_blocks import SelectBlock
 from skvae.study.input_parts import as_parts, parts_of
+from skvae.study.quick_auc import AUC, has_all_classes, quick_auc
 
 __all__ = ["Judged", "importance"]
 
@@ -73,6 +74,8 @@ class Judged:
         if self.aggregate is not None:
             predictor = PatientPredictor(predictor, self.patients, self.aggregate)
             y = y[by_patient(self.patients)]
+        if self.scoring in AUC and has_all_classes(predictor, y):
+            return quick_auc(predictor, X, y)
         return float(check_scoring(self.fitted, self.scoring)(predictor, X, y))
 
     def some(self, n_rows: int) -> "Judged":
@@ -118,7 +121,7 @@ def importance(
     if name is not None:  # the only block is no block any more
         clusters = {None: clusters[name]} if name in clusters else {}
     taken = _taken(judged)
-    parts = parts_of(judged.X, clusters, taken)
+    parts = parts_of(judged.X, clusters, taken, only=name)
     if not parts:
         return []
     entries = sum(_entries(block) for b, block in as_parts(judged.X).items() if b in taken)
@@ -189,16 +192,12 @@ def _entries(block: Any) -> int:
 def _scores(judged: Judged, copies: Sequence[Copy]) -> list[float]:
     """Score copies that are predicted at once."""
     batch = _Batch(judged.fitted, stacked_copies(judged.X, copies))
-    n = len(judged.y)
+    n, X = len(judged.y), batch.X
     found = []
     for k in range(len(copies)):
-        rows = slice(k * n, (k + 1) * n)
-        found.append(
-            judged.score(
-                _Slice(batch, rows),
-                take_rows(batch.X, np.arange(*rows.indices(len(batch.X)))),
-            )
-        )
+        if callable(judged.scoring):  # others do not look at the inputs themselves
+            X = take_rows(batch.X, np.arange(k * n, (k + 1) * n))
+        found.append(judged.score(_Slice(batch, slice(k * n, (k + 1) * n)), X))
     return found
 
 

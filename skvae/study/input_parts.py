@@ -123,7 +123,10 @@ def clusters_of(X: Any) -> dict[str | None, list[NDArray[np.intp]]]:
 
 
 def parts_of(
-    X: Any, clusters: dict[str | None, list[NDArray[np.intp]]], taken: set[str | None]
+    X: Any,
+    clusters: dict[str | None, list[NDArray[np.intp]]],
+    taken: set[str | None],
+    only: str | None = None,
 ) -> list[InputPart]:
     """Return what is exchanged between rows, one after the other.
 
@@ -135,6 +138,8 @@ def parts_of(
         Columns that go together.
     taken : set of str or None
         Blocks that the arm takes.
+    only : str or None, default=None
+        What the only block was called, so that its parts have the same names in all arms.
 
     Returns
     -------
@@ -144,7 +149,7 @@ def parts_of(
     inputs = {name: part for name, part in as_parts(X).items() if name in taken}
     found: list[InputPart] = []
     for name, part in inputs.items():
-        several = list(_within(name, part, clusters))
+        several = list(_within(name, part, clusters, only if name is None else name))
         if len(inputs) > 1 and len(several) > 1:
             n = sum(one.n_columns for one in several)
             several.insert(0, InputPart(f"all of {name}", f"all of {name}", n, name))
@@ -152,9 +157,11 @@ def parts_of(
     return found
 
 
-def _within(name: str | None, part: Any, clusters: Any) -> Iterator[InputPart]:
+def _within(
+    name: str | None, part: Any, clusters: Any, called: str | None
+) -> Iterator[InputPart]:
     """Yield the parts of one block."""
-    before = "" if name is None else f"{name}: "
+    before = "" if called is None else f"{called}: "
     if is_table(part) and name in clusters:
         seen: set[str] = set()
         names = _column_names(part)
@@ -173,7 +180,7 @@ def _within(name: str | None, part: Any, clusters: Any) -> Iterator[InputPart]:
             n = int(part.shape[1] * np.prod([r.stop - r.start for r in region]))
             yield InputPart(before + where, where, n, name, None, region)
     else:
-        what = "all inputs" if name is None else f"all of {name}"
+        what = "all inputs" if called is None else f"all of {called}"
         yield InputPart(what, what, 1, name)
 
 
@@ -201,11 +208,11 @@ def _column_names(part: Any) -> list[str]:
 
 
 def _short(name: str) -> str:
-    """Return both ends of a long name: those of radiomics differ in both."""
+    """Return both ends of a long name, more of the second: there, features differ."""
     if len(name) <= _LONGEST_NAME:
         return name
-    half = _LONGEST_NAME // 2
-    return f"{name[: half - 1]}…{name[-half:]}"
+    first = _LONGEST_NAME // 3
+    return f"{name[:first]}…{name[first + 1 - _LONGEST_NAME :]}"
 
 
 def _numbers(table: Any) -> NDArray[np.float64]:

@@ -18,13 +18,13 @@ __all__ = ["Pictures", "pictures_of"]
 N_ROWS = 6
 N_UNITS = 3
 N_STEPS = 7
-N_MOVING = 12  # columns of a table in a traversal
+N_MOVING = 8  # columns of a table in a traversal
 # Pixels along an axis; of larger images every second, third, ... one is kept, so that the
 # files of a study stay small.
 MOST_PIXELS = 64
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pictures:
     """Reconstructions of held-out rows and traversals of the code, of one arm.
 
@@ -73,6 +73,10 @@ class Pictures:
     moving: list[list[str]]
     columns: list[str]
     r2: NDArray[Any]
+
+    def __repr__(self) -> str:
+        shown = f"{len(self.samples)} rows, {len(self.units)} units"
+        return f"{type(self).__name__}({self.kind} of {self.network!r}, {shown})"
 
     def as_plain(self) -> dict[str, Any]:
         """Return it as JSON can hold it.

@@ -33,6 +33,7 @@ def run_study(
     resume: bool = False,
     restart: bool = False,
     verbose: bool = False,
+    explain: bool = True,
 ) -> NestedCVResult:
     """Compare the arms of a configuration and keep what is finished in a folder.
 
@@ -50,6 +51,8 @@ def run_study(
         Whether to forget what is there.
     verbose : bool, default=False
         Whether to show a live progress bar.
+    explain : bool, default=True
+        Whether the arms are explained on held-out rows.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def run_study(
         folder=folder,
         resume=resume,
         verbose=verbose,
+        explain=explain,
     )
 
 
