@@ -95,7 +95,7 @@ def _say_what(figure: "Figure", result: Any, importance: Any) -> None:
     figure.supxlabel(
         f"drop in {plain(score)} when a block is exchanged between patients (held-out rows;"
         f"\nbars: mean of {importance['fold'].nunique()} outer folds, dots: each fold, "
-        f"mean of {times} exchanges)",
+        f"{'one exchange' if times == '1' else f'mean of {times} exchanges'})",
         fontsize=9,
     )
 

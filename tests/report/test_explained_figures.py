@@ -37,7 +37,7 @@ def of_table():
     arms = {
         "raw": LogisticRegression(),
         "attri": make_pipeline(StandardScaler(), vae, LogisticRegression()),
-        "classifier": AutoencoderClassifier(network, random_state=0, **quick),
+        "classifier": AutoencoderClassifier(autoencoder=network, random_state=0, **quick),
     }
     options = {"outer": (3, 1), "inner": 2, "reference": "raw", "explain": True}
     return nested_cv(arms, X, y, params={"attributes": known}, **options)
@@ -50,7 +50,9 @@ def of_images(request):
     X = rng.normal(size=(40, *request.param)).astype(np.float32) + y.reshape(
         -1, *[1] * len(request.param)
     )
-    network = Autoencoder(3, max_iter=2, channels=(4,), random_state=0)
+    shape = request.param if len(request.param) == 2 else None
+    options = {"max_iter": 2, "channels": (4,), "random_state": 0}
+    network = Autoencoder(3, image_shape=shape, **options)
     arms = {
         "raw": make_pipeline(FunctionTransformer(flatten), LogisticRegression()),
         "net": make_pipeline(network, LogisticRegression()),

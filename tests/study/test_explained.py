@@ -415,7 +415,7 @@ def test_networks_are_found_wherever_they_stand(table):
         return [(n.name, n.X is not None) for n in trained_networks(arm.fit(X, y), X)]
 
     union = FeatureUnion(
-        [("one", network), ("two", make_pipeline(StandardScaler(), clone(network)))]
+        [("one", clone(network)), ("two", make_pipeline(StandardScaler(), clone(network)))]
     )
     assert found(Pipeline([("u", union), ("c", LogisticRegression())])) == [
         ("u/one", True),
@@ -427,7 +427,7 @@ def test_networks_are_found_wherever_they_stand(table):
     ]
     bound = FunctionTransformer(clone(network).fit(X).transform)
     assert found(make_pipeline(bound, LogisticRegression()))[0][1] is False
-    pipe = make_pipeline(network, LogisticRegression())
+    pipe = make_pipeline(clone(network), LogisticRegression())
     assert len(found(VotingClassifier([("a", pipe), ("b", LogisticRegression())]))) == 1
     assert len(found(BaggingClassifier(pipe, 3, random_state=0))) == 3
     assert len(found(CalibratedClassifierCV(pipe, cv=2))) == 2
@@ -435,7 +435,7 @@ def test_networks_are_found_wherever_they_stand(table):
         ("autoencoder", True)
     ]
     quick = {"head_max_iter": 1, "finetune_max_iter": 1, "random_state": 0}
-    classifier = AutoencoderClassifier(network, **quick)
+    classifier = AutoencoderClassifier(autoencoder=network, **quick)
     assert found(classifier) == [("AutoencoderClassifier", True)]
 
 
