@@ -75,9 +75,11 @@ PRESSING = """
         except KeyboardInterrupt:
             pressed()
             assert not hasattr(found, "best_estimator_")
-            for path in Path(folder).rglob("output.pkl"):
-                read_entry(path, Fitted)  # raises of one that is not whole
-            entries = len(list(Path(folder).rglob("output.pkl")))
+            paths = list(Path(folder).rglob("output.pkl"))
+            networks = [p for p in paths if "diagnostics" not in p.parent.name]
+            for path in paths:  # raises of one that is not whole
+                read_entry(path, Fitted if path in networks else dict)
+            entries = len(networks)
             assert entries - n_trainings(folder) in (0, 1)
             folds = pipeline.fit(X, y)  # a memory that was interrupted is as good as any
             same_as_trained_for(5, folds[0])

@@ -41,3 +41,5 @@ class Fit:
     input_attributes: dict[str, Any]
     checkpoint: Checkpoint | None = None
     callbacks: Sequence[Any] = ()
+    # Where what is found of the fitted network is kept as well; None for nowhere.
+    memory: Any = None

@@ -303,21 +303,21 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         else:
             start = self._start(recipe, x, columns)
         checkpoint = folder and checkpoint_of(folder, recipe, data, start.fitted)
-        fit = Fit(recipe, data, learned, start, found, checkpoint, callbacks)
+        kept = not (self.random_state is None or resume or may_stop(self) or callbacks)
+        memory = self.memory if kept else None
+        fit = Fit(recipe, data, learned, start, found, checkpoint, callbacks, memory)
 
         report = begin_fit(self, recipe.n_epochs, X)
-
-        kept = not (self.random_state is None or resume or may_stop(self) or callbacks)
 
         def compute() -> Fitted:
             job = Job(recipe, data, start.fitted) if kept else None
             stop_if_collecting(job, self.memory)
             return self._train(fit, report, resumable=resume)
 
-        if not kept:
-            fitted = compute()
+        if kept:
+            fitted = remember(memory, recipe, data, compute, start.fitted)
         else:
-            fitted = remember(self.memory, recipe, data, compute, start.fitted)
+            fitted = compute()
         self._keep(fitted, fit)
         if checkpoint is not None:
             checkpoint.finish()

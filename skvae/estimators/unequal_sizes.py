@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite
 
-from skvae.estimators.inputs import as_array, check_rows
+from skvae.arguments import naming
+from skvae.estimators.inputs import as_array, check_rows, refuse_non_numbers
 from skvae.mask_layouts import is_listed
 
 
@@ -51,12 +52,16 @@ def images_of(estimator: Any, X: Any) -> np.ndarray | list[np.ndarray]:
             return check_rows(estimator, X, reset=False)
         images = list(X)
     for i, image in enumerate(images):
+        refuse_non_numbers(image, type(estimator).__name__)
         refuse_other_axes(image, known, i)
     return images
 
 
+@naming("X")
 def as_image(image: np.ndarray) -> np.ndarray:
     """Return a finite image that torch can read."""
+    if np.iscomplexobj(image):
+        raise ValueError(f"Got X with an image of {image.dtype}, expected real numbers.")
     image = np.require(image, np.float32, ["C", "W"])
     assert_all_finite(image, input_name="X")
     return image

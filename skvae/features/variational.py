@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ from skvae.objectives.reconstruction import (
     Likelihood,
     SquaredError,
 )
+from skvae.training.caching import cache_key, remember_under
 from skvae.training.data import Data, overall_deviation, spaced_rows
 from skvae.training.fitting import Fitted
 from skvae.training.reading import FittedNetwork
@@ -283,6 +285,18 @@ class BaseVAE(BaseAutoencoder):
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         results = super()._results(fitted, fit)
         network: FittedNetwork = results["network_"]
+
+        def key() -> str:
+            # By its weights: an interrupted fit is of the same recipe.
+            return f"{cache_key(fit.recipe, fit.data, fitted)}-diagnostics"
+
+        # Where one network is read at many layers, each reader would decode all of it.
+        found = remember_under(
+            fit.memory, key, partial(self._diagnostics, network, fit), dict
+        )
+        return results | found
+
+    def _diagnostics(self, network: FittedNetwork, fit: Fit) -> dict[str, Any]:
         some, weight = spaced_rows(fit.data)
         n_threads = fit.recipe.n_threads
         mean, log_var = network.read_each(some, ["mean", "log_var"], n_threads)
@@ -304,7 +318,7 @@ class BaseVAE(BaseAutoencoder):
             )
             error = float(np.average(errors, weights=weight[::every]))
             noise_variance = max(error / some[0].size, 1e-8)
-        return results | {
+        return {
             "kl_per_component_": np.average(kl, axis=0, weights=weight),
             "active_units_": int((variance > ACTIVE_VARIANCE).sum()),
             "noise_variance_": noise_variance,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from skvae.networks.staged import Noise, Stages
@@ -25,6 +26,12 @@ TRANSPOSED_CONVOLUTIONS: dict[int, Any] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
+# Of few maps, several times as fast on a CPU as the path that torch takes by itself.
+OF_FEW_MAPS: dict[int, Any] = {
+    2: torch.ops.aten.slow_conv_transpose2d,
+    3: torch.ops.aten.slow_conv_transpose3d,
+}
+FEW_MAPS = 3
 INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
 MAX_POOLINGS: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 BATCH_NORMS: dict[int, Any] = {
@@ -131,8 +138,26 @@ class UpConvolution(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.convolution(x)
-        return y[self.crop]
+        return self._convolved(x)[self.crop]
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        convolution, n_axes = self.convolution, x.ndim - 2
+        on_cpu = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+        y: Tensor
+        if not on_cpu or convolution.out_channels > FEW_MAPS or n_axes not in OF_FEW_MAPS:
+            y = convolution(x)
+            return y
+        y = OF_FEW_MAPS[n_axes](
+            x,
+            convolution.weight,
+            convolution.kernel_size,
+            convolution.bias,
+            convolution.stride,
+            convolution.padding,
+            convolution.output_padding,
+            convolution.dilation,
+        )
+        return y
 
 
 class Bottleneck(nn.Module):

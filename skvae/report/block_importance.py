@@ -58,13 +58,15 @@ def importance_figure(result: Any, *, n_blocks: int = 10) -> "Figure":
     heights = [len(names) for _, names in rows]
     n_columns = max(len(tables) for tables, _ in rows)
     figure = new_figure(1.0 + sum(0.5 + 0.2 * height for height in heights))
-    grid = figure.subplots(len(rows), n_columns, squeeze=False, height_ratios=heights)
+    grid = figure.subplots(
+        len(rows), n_columns, squeeze=False, sharex="row", height_ratios=heights
+    )
     for line, (tables, names) in zip(grid, rows, strict=True):
         for axes, (arm, table) in zip(line, tables.items(), strict=False):
             _draw(axes, table.reindex(names))
             axes.set_title(plain(arm, 22), fontsize=8.5, loc="left")
             axes.set_yticklabels([])
-        line[0].set_yticklabels([plain(name, 42) for name in names], fontsize=7.5)
+        line[0].set_yticklabels([plain(name, 52) for name in names], fontsize=7.5)
         for axes in line[len(tables) :]:
             axes.set_visible(False)
     _say_what(figure, result, importance)
@@ -92,8 +94,8 @@ def _say_what(figure: "Figure", result: Any, importance: Any) -> None:
     times = "–".join(str(n) for n in dict.fromkeys([counts.min(), counts.max()]))
     figure.supxlabel(
         f"drop in {plain(score)} when a block is exchanged between patients (held-out rows;"
-        f"\nbars: mean of {importance['fold'].nunique()} outer folds, dots: each fold, mean "
-        f"of {times} exchanges)",
+        f"\nbars: mean of {importance['fold'].nunique()} outer folds, dots: each fold, "
+        f"{'one exchange' if times == '1' else f'mean of {times} exchanges'})",
         fontsize=9,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["reconstruction_figure", "traversal_figure"]
 
 N_COLUMNS = 10  # best and worst columns of a table
+_ROWS = "Held-out rows, from the best to the worst reconstructed"
 
 
 def reconstruction_figure(result: Any, arm: str) -> "Figure":
@@ -96,7 +97,7 @@ def _reconstructed_images(pictures: Any, arm: str) -> "Figure":
     rows[2].set_ylabel("difference", fontsize=9)
     rows[2].set_xticklabels([plain(name, 14) for name in pictures.samples], fontsize=7.5)
     figure.colorbar(differing, ax=rows[2], aspect=12)
-    _title(figure, pictures, arm, "Held-out rows, and what their codes are decoded to")
+    _title(figure, pictures, arm, _ROWS)
     return figure
 
 
@@ -115,7 +116,7 @@ def _reconstructed_signals(pictures: Any, arm: str) -> "Figure":
         axes.spines[["top", "right"]].set_visible(False)
     rows[0].legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     rows[-1].set_xlabel("position")
-    _title(figure, pictures, arm, "Held-out rows, and what their codes are decoded to")
+    _title(figure, pictures, arm, _ROWS)
     return figure
 
 

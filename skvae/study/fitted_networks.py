@@ -152,8 +152,12 @@ def _held(part: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(part, MethodType):
         yield "", part.__self__
     elif _may_hold(part):
+        # Parameters are as a rule what was cloned and fitted, and not fitted themselves.
+        params = part.get_params(deep=False) if hasattr(part, "get_params") else {}
+        held: dict[bool, list[tuple[str, Any]]] = {True: [], False: []}
         for key, value in vars(part).items():
-            yield from _possible(key.strip("_"), value)
+            held[key in params] += _possible(key.strip("_"), value)
+        yield from held[False] or held[True]
 
 
 def _possible(key: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -138,17 +138,17 @@ def importance(
         for start in range(0, len(copies), at_once)
         for score in _scores(judged, copies[start : start + at_once])
     ]
-    after = np.reshape(scores[1:], (len(parts), n_repeats)).mean(axis=1)
+    drops = scores[0] - np.reshape(scores[1:], (len(parts), n_repeats))
     return [
         {
             "block": part.name,
             "columns": part.columns,
             "n_columns": part.n_columns,
-            "drop": float(scores[0] - mean),
+            "drop": float(mean),
             "n_repeats": n_repeats,
             "n_rows": len(number),
         }
-        for part, mean in zip(parts, after, strict=True)
+        for part, mean in zip(parts, drops.mean(axis=1), strict=True)
     ]
 
 

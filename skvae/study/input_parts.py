@@ -18,7 +18,7 @@ __all__ = ["InputPart", "as_parts", "clusters_of", "is_plain", "is_table", "part
 # Cells of the grid of regions along each axis. An odd number in volumes, whose crops have
 # the lesion in the middle, and few: each cell costs a prediction of all rows.
 _CELLS = {1: 8, 2: 4, 3: 3}
-_LONGEST_NAME = 40
+_LONGEST_NAME = 34
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Pictures:
     kind : str
         `"image"`, `"signal"` or `"table"`.
     samples : list of str
-        Names of the rows that are shown.
+        Names of the rows that are shown, from the best to the worst reconstructed one.
     inputs, reconstructions : ndarray of shape (n_rows, height, width)
         Of volumes the central slice across the first axis; for signals and tables of shape
         (n_rows, n_values).
@@ -146,12 +146,10 @@ def _pictures(network: TrainedNetwork, samples: NDArray[Any]) -> Pictures:
     estimator = network.estimator
     shape = estimator.sample_shape_
     kind = {1: "table", 2: "signal"}.get(len(shape), "image")
-    n_rows = len(samples)
-    shown = np.unique(np.linspace(0, n_rows - 1, min(N_ROWS, n_rows)).astype(np.intp))
-    X = np.asarray(network.X, dtype=np.float32)
-    made = np.asarray(estimator.reconstruct(X if kind == "table" else X[shown]))
-    whole = (-1, *shape)
-    given, made = X.reshape(whole), made.reshape(whole)
+    given = np.asarray(network.X, dtype=np.float32)
+    made = np.asarray(estimator.reconstruct(given)).reshape(-1, *shape)
+    given = given.reshape(-1, *shape)
+    shown = _from_best_to_worst(given, made)
     units, values, decoded = _traversals(network)
     every = max(1, ceil(max(shape[-2:]) / MOST_PIXELS)) if kind == "image" else 1
     moving: list[list[str]] = []
@@ -161,13 +159,12 @@ def _pictures(network: TrainedNetwork, samples: NDArray[Any]) -> Pictures:
         columns = network.columns or [f"column {k + 1}" for k in range(shape[0])]
         r2 = _explained(given, made)
         decoded, moving = _moving(decoded, columns)
-        made = made[shown]
     return Pictures(
         network.name,
         kind,
         [str(name) for name in samples[shown]],
         _flat(given[shown], len(shape) - 1, every),
-        _flat(made, len(shape) - 1, every),
+        _flat(made[shown], len(shape) - 1, every),
         shape[1] // 2 if len(shape) == 4 else 0,
         shape[1] if len(shape) == 4 else 1,
         every,
@@ -178,6 +175,13 @@ def _pictures(network: TrainedNetwork, samples: NDArray[Any]) -> Pictures:
         columns,
         r2,
     )
+
+
+def _from_best_to_worst(given: NDArray[Any], made: NDArray[Any]) -> NDArray[np.intp]:
+    """Return rows at equal steps of the rank of their error, so that none is hidden."""
+    error = np.square(given - made).reshape(len(given), -1).mean(axis=1)
+    places = np.linspace(0, len(given) - 1, min(N_ROWS, len(given))).astype(np.intp)
+    return np.argsort(error, kind="stable")[places]
 
 
 def _flat(images: NDArray[Any], n_spatial: int, every: int) -> NDArray[np.float32]:

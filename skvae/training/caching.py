@@ -22,7 +22,7 @@ from skvae.training.phase_report import hashes
 from skvae.training.recipe import Recipe
 
 # Raise it when a change to networks or training makes older entries wrong.
-SCHEMA = 4
+SCHEMA = 5
 FOLDER = "skvae"
 # By this name, joblib's `Memory.reduce_size` finds what it may throw away.
 ENTRY = "output.pkl"

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from contract import small
 from scipy import stats
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skvae import VAEFeatureExtractor
 from skvae.exceptions import PosteriorCollapseWarning
+from skvae.features.lower_bound import expected_error
 from skvae.objectives.elbo import BetaELBO
 from skvae.objectives.reconstruction import GaussianLikelihood
 
@@ -147,3 +149,24 @@ def test_scale_and_number_of_inputs_do_not_shift_the_balance(digits, scale, n_ti
     X = np.hstack([scale * digits] * n_times)
     assert small(VAEFeatureExtractor, **settings).fit(X).active_units_ >= 4
     assert small(UnitVariance, **settings).fit(X).active_units_ == 0
+
+
+def test_diagnostics_of_one_network_are_computed_once(digits, tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        "skvae.features.variational.expected_error",
+        lambda *args: counted.append(1) or expected_error(*args),
+    )
+    vae = VAEFeatureExtractor(3, max_iter=2, random_state=0)
+    alone = clone(vae).fit(digits)
+    n_blocks = len(counted)
+    kept = vae.set_params(memory=str(tmp_path))
+    for layer in ("mean", "hidden_1", ["mean", "log_var"]):
+        fitted = clone(kept).set_params(layer=layer).fit(digits)
+        assert fitted.noise_variance_ == alone.noise_variance_
+        assert fitted.active_units_ == alone.active_units_
+        np.testing.assert_array_equal(fitted.kl_per_component_, alone.kl_per_component_)
+    assert len(counted) == 2 * n_blocks
+    # Another network, and other rows.
+    others = clone(kept).set_params(beta=2.0).fit(digits), clone(kept).fit(digits[:-1])
+    assert len({each.noise_variance_ for each in (alone, *others)}) == 3

@@ -61,6 +61,28 @@ def test_up_convolution_returns_to_the_size_that_was_halved(target):
     assert block(torch.zeros(2, 2, *size)).shape == (2, 3, *target)
 
 
+@few
+@given(
+    target=st.lists(st.integers(1, 7), min_size=1, max_size=3),
+    n_maps=st.sampled_from([1, 3, 4]),
+)
+def test_up_convolution_is_that_of_torch_with_its_gradients(target, n_maps):
+    target = tuple(target)
+    block = UpConvolution(2, n_maps, tuple((n + 1) // 2 for n in target), target).double()
+    x = torch.rand(3, 2, *((n + 1) // 2 for n in target), dtype=torch.float64)
+    x.requires_grad_()
+    parameters = [x, *block.parameters()]
+    found, expected = block(x), block.convolution(x)[block.crop]
+    torch.testing.assert_close(found, expected)
+    weights = torch.rand_like(found)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), parameters),
+        torch.autograd.grad((expected * weights).sum(), parameters),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_every_pixel_of_an_up_convolution_depends_on_the_image():
     block = UpConvolution(1, 1, (3, 1), (5, 1))
     x = torch.zeros(1, 1, 3, 1, requires_grad=True)

@@ -1,3 +1,4 @@
+import datetime
 import pickle
 
 import numpy as np
@@ -157,6 +158,23 @@ def test_weights_of_images_reach_their_pixels(numbered):
         means(classifier=KNeighborsClassifier()).fit(images, masks, sample_weight=weights)
     with pytest.raises(ValueError, match="Negative values in data passed to"):
         means().fit(images, masks, sample_weight=-weights)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((1, 9, 7), datetime.date(2020, 1, 1)),
+        np.full((1, 9, 7), "2020-01-01", "datetime64[s]"),
+        np.full((1, 9, 7), "high"),
+        np.full((1, 9, 7), 1j),
+    ],
+    ids=["objects", "dates", "text", "complex"],
+)
+def test_images_of_another_size_are_refused_that_are_no_numbers(image):
+    fitted = PixelClassifier(features=LocalMeans(), random_state=0, n_pixels=300).fit(X, Y)
+    for given in (image[None], [image, np.zeros((1, 8, 8))]):
+        with pytest.raises((TypeError, ValueError), match=r"\bX\b"):
+            fitted.predict(given)
 
 
 def test_lists_of_unequal_sizes():
