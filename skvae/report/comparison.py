@@ -114,5 +114,6 @@ def _finish(
         f"Mean scores and paired differences: {counted(result)}",
         "Dots: outer folds, the same for all arms. Diamonds: means and "
         f"{100 * confidence:g} % intervals, Nadeau-Bengio corrected for shared training "
-        f"rows; p of the paired test, after Holm. Orange: the reference, {result.reference}.",
+        "rows; p of the paired test, after Holm. Orange: the reference, "
+        f"{result.reference}.",
     )

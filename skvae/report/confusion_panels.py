@@ -72,7 +72,7 @@ def confusion_figure(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skvae.study import confusion_figure, nested_cv
     >>> X, y = load_iris(return_X_y=True)
-    >>> result = nested_cv({"pca": LogisticRegression()}, X, y, scoring="accuracy")
+    >>> result = nested_cv({"pca": LogisticRegression(max_iter=500)}, X, y)
     >>> figure = confusion_figure(result)
     >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
     ['0', '1', '2']

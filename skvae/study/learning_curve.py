@@ -14,11 +14,12 @@ from skvae.extras import import_extra
 from skvae.statistics.grouping import numbered
 from skvae.study.arm import named_arms
 from skvae.study.cohort import Cohort
-from skvae.study.evaluate import Task
+from skvae.study.evaluate import Finished, Task
 from skvae.study.folds import OuterFold, draw_folds, inner_splits
 from skvae.study.nested_cv import check_arms
 from skvae.study.result import score_interval
-from skvae.study.tasks import run_tasks, warn_once
+from skvae.study.tasks import run_tasks
+from skvae.study.warned_once import warn_of_undefined, warn_once
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -118,18 +119,21 @@ def learning_curve(
         check_arms(checked, cohort)
     folds = draw_folds(cohort, outer, inner, random_state)
     how = (scorings, None, None, n_threads)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    all_finished: list[Finished] = []
     for share in shares:
         parts = [_part(fold, cohort, share, inner, random_state) for fold in folds]
         tasks = [Task(arm, fold, *how) for arm in checked for fold in parts]
         found = dict(run_tasks(tasks, cohort, None, n_jobs, None))
         finished = [found[i] for i in range(len(tasks))]
-        warn_once(finished, n_folds=len(folds))
+        all_finished += finished
         frame = pd.DataFrame([f.row for f in finished])
         for arm, part in frame.groupby("arm", sort=False):
             interval = score_interval(part, next(iter(scorings)), confidence)
             sizes = part[["n_train", "n_train_groups"]].mean()
             rows.append((arm, share, *sizes, *interval))
+    warn_once(all_finished, n_folds=len(folds) * len(shares))
+    warn_of_undefined(all_finished, next(iter(scorings)))
     columns = ["arm", "share", "n_train", "n_train_groups", "mean", "ci_low", "ci_high"]
     found_frame = pd.DataFrame(rows, columns=columns)
     order = {arm.name: i for i, arm in enumerate(checked)}

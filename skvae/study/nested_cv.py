@@ -25,7 +25,8 @@ from skvae.study.folds import OuterFold, draw_folds
 from skvae.study.identity import study_identity
 from skvae.study.progress import StudyProgress
 from skvae.study.result import NestedCVResult
-from skvae.study.tasks import run_tasks, warn_once
+from skvae.study.tasks import run_tasks
+from skvae.study.warned_once import warn_of_undefined, warn_once
 
 __all__ = ["check_options", "nested_cv"]
 
@@ -219,6 +220,7 @@ def nested_cv(
             progress.advance(found.row, found.timing)
     in_order = [finished[i] for i in range(len(tasks))]
     warn_once(in_order, n_folds=len(folds))
+    warn_of_undefined(in_order, headline)
     if checkpoints is not None:
         checkpoints.forget_networks()
     return NestedCVResult.from_finished(

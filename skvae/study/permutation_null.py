@@ -12,6 +12,7 @@ from skvae.arguments import check_number
 from skvae.extras import import_extra
 from skvae.statistics.grouping import numbered
 from skvae.study.nested_cv import nested_cv
+from skvae.study.warned_once import once_for_all_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -88,10 +89,10 @@ def permutation_null(
         summary = nested_cv(arms, X, outcomes, groups=groups, **options).summary()
         return summary.set_index("arm")["mean"]
 
-    found = means(values)
-    null = np.array(
-        [means(_shuffled(values, groups, rng)).to_numpy() for _ in range(n_permutations)]
-    )
+    with once_for_all_runs():
+        found = means(values)
+        shuffled = (_shuffled(values, groups, rng) for _ in range(n_permutations))
+        null = np.array([means(outcomes).to_numpy() for outcomes in shuffled])
     low, high = np.quantile(null, [0.05, 0.95], axis=0)
     return import_extra("pandas").DataFrame(
         {

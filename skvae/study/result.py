@@ -40,6 +40,10 @@ _SHARES = (
     "recall",
     "jaccard",
 )
+# Folds with a score that an interval or a test needs.
+_LEAST_FOLDS = 2
+# Arms that the text of a result has a line for.
+_MOST_LINES = 10
 
 
 def _no_rows() -> "DataFrame":
@@ -238,7 +242,8 @@ class NestedCVResult:
         frame = import_extra("pandas").DataFrame(rows)
         others = frame["arm"] != self.reference
         p_holm = np.full(len(frame), np.nan)
-        p_holm[others] = holm(frame.loc[others, "p"].to_numpy(dtype=float))
+        tested = others & frame["p"].notna()
+        p_holm[tested] = holm(frame.loc[tested, "p"].to_numpy(dtype=float))
         frame.insert(frame.columns.get_loc("p") + 1, "p_holm", p_holm)
         return frame.assign(score=self.scoring, positive=self.positive)
 
@@ -411,6 +416,7 @@ class NestedCVResult:
     def __repr__(self) -> str:
         frame = self.summary()
         width = frame["arm"].str.len().max()
+        outside = self._external_words()
         lines = [
             f"{row.arm:<{width}}  {row.mean:.3f} {bounds(row.ci_low, row.ci_high)}"
             + (
@@ -418,6 +424,7 @@ class NestedCVResult:
                 if np.isnan(row.p_holm)
                 else f"  {row.difference:+.3f}, p = {row.p_holm:.3f}"
             )
+            + outside.get(row.arm, "")
             for row in frame.itertuples(name="Row")
         ]
         n_splits = len(self.fold_scores(self.reference))
@@ -426,18 +433,21 @@ class NestedCVResult:
             f"{self.n_samples} samples of {self.n_groups} groups, reference "
             f"{self.reference!r})"
         )
-        return "\n  ".join([title, *lines, *self._external_lines(width)])
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} more in summary()"]
+        return "\n  ".join([title, *lines])
 
-    def _external_lines(self, width: int) -> list[str]:
-        """Return a line for each arm on the external cohort."""
+    def _external_words(self) -> dict[str, str]:
+        """Return what each arm's line says of the external cohort."""
         if self.external_scores.empty:
-            return []
-        frame = self.external()
-        lines = [f"external: {frame['n'].iloc[0]} samples"]
-        for row in frame.itertuples(name="Row"):
-            interval = bounds(row.ci_low, row.ci_high) if "ci_low" in frame else ""
-            lines.append(f"{row.arm:<{width}}  {row.score:.3f} {interval}".rstrip())
-        return lines
+            return {}
+        found = {}
+        for row in self.external().itertuples(name="Row"):
+            interval = (
+                f" {bounds(row.ci_low, row.ci_high)}" if hasattr(row, "ci_low") else ""
+            )
+            found[row.arm] = f"  external {row.score:.3f}{interval}"
+        return found
 
     def _arm_summary(self, arm: str, confidence: float, rope: float) -> dict[str, Any]:
         rows = self.scores[self.scores["arm"] == arm]
@@ -462,7 +472,9 @@ class NestedCVResult:
             "n_configurations": int(rows["n_configurations"].iloc[0]),
         }
         if arm != self.reference:
-            paired = scores - self.fold_scores(self.reference)
+            paired = _known(scores - self.fold_scores(self.reference))
+            if len(paired) < _LEAST_FOLDS:
+                return summary
             difference = corrected_interval(paired, *sizes, confidence=confidence)
             summary |= {
                 "difference": difference.mean,
@@ -472,6 +484,11 @@ class NestedCVResult:
                 **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary
+
+
+def _known(scores: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return the scores of the folds in which there is one."""
+    return scores[np.isfinite(scores)]
 
 
 def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interval:
@@ -493,8 +510,11 @@ def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interv
     """
     is_share = any(scoring == share or scoring.startswith(share + "_") for share in _SHARES)
     sizes = rows[["n_train_groups", "n_test_groups"]].mean()
+    scores = _known(rows["score"].to_numpy(dtype=float))
+    if len(scores) < _LEAST_FOLDS:
+        return Interval(float(scores[0]) if len(scores) else np.nan, np.nan, np.nan)
     return corrected_interval(
-        rows["score"].to_numpy(dtype=float),
+        scores,
         *sizes.astype(float),
         confidence=confidence,
         scale="logit" if is_share else "raw",

@@ -1,23 +1,18 @@
 """Many tasks of a study on several cores, each kept as soon as it is finished."""
 
-import builtins
 import multiprocessing
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import sklearn.exceptions
 from joblib import Parallel, delayed, effective_n_jobs
 
-import skvae.exceptions
 from skvae.arguments import check_number
-from skvae.exceptions import warn_caller
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Finished, Task, evaluate
 from skvae.study.folds_together import together, trained_ahead
 
-__all__ = ["run_tasks", "warn_once"]
+__all__ = ["run_tasks"]
 
 
 def run_tasks(
@@ -113,28 +108,3 @@ def _numbered(
                 # byte.
                 finished = checkpoints.load(task) or finished
             yield number, finished
-
-
-def warn_once(finished: list[Finished], n_folds: int) -> None:
-    """Pass on what the fits warned of: once for each arm, not for each of its fits.
-
-    Parameters
-    ----------
-    finished : list of Finished
-        What came of the tasks.
-    n_folds : int
-        Tasks of each arm.
-    """
-    where = Counter((f.row["arm"], *warned) for f in finished for warned in f.warned)
-    for (arm, category, message), count in where.items():
-        text = f"{message} (arm {arm!r}, {count} of {n_folds} outer folds)"
-        warn_caller(text, _category(category))
-
-
-def _category(name: str) -> type[Warning]:
-    """Find a category of warning by its name, which alone survives on disk."""
-    for module in (builtins, sklearn.exceptions, skvae.exceptions):
-        found = getattr(module, name, None)
-        if isinstance(found, type) and issubclass(found, Warning):
-            return found
-    return UserWarning

@@ -91,7 +91,7 @@ def test_the_terminal_shows_both_scores_side_by_side(first, other):
         auc, low, high = delong_interval(other[1], score[arm])
         assert cells[1] == f"{mean[arm]:.3f}"
         assert cells[2:5] == [f"{auc:.3f}", f"[{low:.3f},", f"{high:.3f}]"]
-        assert f"{arm:<4}  {auc:.3f} [{low:.3f}, {high:.3f}]" in repr(result)
+        assert f"  external {auc:.3f} [{low:.3f}, {high:.3f}]" in repr(result)
     test = delong_test(other[1], score["weak"], score["pca"])
     assert cells[5:] == [f"{test.difference:+.3f}", f"{test.pvalue:.3f}".lstrip("-")]
 
@@ -106,7 +106,7 @@ def test_repeated_patients_have_no_interval(first, other):
     assert "60 samples of 30 patients" in " ".join(lines)
     (cells,) = (line.split() for line in lines if line.startswith("weak"))
     assert cells[2:] == [f"{found['score'].iloc[1]:.3f}"]
-    assert repr(result).endswith(f"weak  {found['score'].iloc[1]:.3f}")
+    assert repr(result).endswith(f"  external {found['score'].iloc[1]:.3f}")
 
 
 def test_there_is_none_unless_given(first):
