@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass, field
+from functools import cache
 from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
 
@@ -70,6 +71,13 @@ class DeclaredEstimator(BaseEstimator):
         cls.__doc__ = docstring
         arguments = [base._arguments for base in (*bases, DeclaredEstimator)]
         complete_docstrings(cls, arguments)
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        # Each clone asks several times, and scikit-learn looks at the signature each time.
+        names: list[str] = super()._get_param_names()
+        return names
 
     def _become(self, results: dict[str, Any]) -> None:
         """Take the attributes of what was fitted: here alone, `fit` writes to itself."""

@@ -19,6 +19,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from skvae.images.loader import ImageLoader
 from skvae.study.arm_features import FEATURES, Features, Input, Settings
 from skvae.study.input_blocks import Blocks, SelectBlock
+from skvae.study.recent_steps import RecentSteps
 
 __all__ = ["default_arms"]
 
@@ -73,8 +74,8 @@ def default_arms(
     full : bool, default=False
         Whether to train for as long as is sensible, not as is quick.
     memory : str, default=None
-        Folder in which trained networks and features are kept, so that a grid over
-        layers trains one network for each fold.
+        Folder in which trained networks are kept, so that a grid over layers trains one
+        network for each fold.
     random_state : int, default=0
         Of all arms that draw.
     loader : ImageLoader, default=None
@@ -192,9 +193,9 @@ def _arm(
     model_grid: Mapping[str, Sequence[Any]],
 ) -> tuple[Pipeline, dict[str, list[Any]]]:
     """Put the model behind the features, united where there are several."""
-    # The pipeline's own cache saves what the estimator's does not: reading the training
-    # rows, and PCA, once for all strengths of the model.
-    memory = settings.memory
+    # It saves what the memory of networks does not: reading the training rows, and PCA,
+    # once for all strengths of the model.
+    memory = RecentSteps()
     if len(parts) == 1:
         (features,) = parts.values()
         steps, grid = features.steps, dict(features.grid)
