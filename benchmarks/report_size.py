@@ -2,7 +2,7 @@
 
     python benchmarks/report_size.py [--patients 1500] [--arms 8] [--repeats 5]
 
-Frames of scores, predictions, losses and the like are drawn at random, as a study of so many
+Frames of scores, predictions and losses are drawn at random, as a study of so many
 patients would leave them, one row a patient; nothing is trained. What the page may not
 exceed: 5 MB.
 """
