@@ -93,12 +93,11 @@ def study(arguments: argparse.Namespace, config: Any) -> int:
     if outside is not None:
         console.print(outside)
     console.print(verdict(result), highlight=False, soft_wrap=True)
-    paths = result.report(
-        folder,
-        inputs=inputs,
-        further=further_results(config, inputs, further),
-        command="skvae study --config study.toml",
-    )
+    known = {"inputs": inputs, "command": "skvae study --config study.toml"}
+    paths = result.report(folder, **known)
+    if further:  # which may take as long again: the report is there before
+        found = further_results(config, inputs, further)
+        paths = result.report(folder, **known, further=found)
     tables = [str(path) for path in paths if path.suffix == ".csv"]
     console.print(
         f"Written: {', '.join([str(paths[0]), *tables])}, "

@@ -53,9 +53,17 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
         "predictions.csv",
         "summary.csv",
         "timings.csv",
-        "comparison.png",
         "study.toml",
         "checkpoints",
+        "report.html",
+        "figures",
+        "methods.md",
+        "provenance.json",
+        "clear.md",
+        "metrics.md",
+        "tripod_ai.md",
+        "importance.csv",
+        "learning_curve.csv",
     }
     assert len(pd.read_csv(output / "results.csv")) == 50
     assert len(pd.read_csv(output / "predictions.csv")) == 800

@@ -22,11 +22,11 @@ _GAP = 0.42
 class Flow:
     """The boxes of a flow chart of patients, from top to bottom.
 
-    Attributes
+    Parameters
     ----------
     boxes : list of str
         What each is called and how many are in it; lines are parted by a line feed.
-    left_out : dict of int to str
+    left_out : dict of int to str, default={}
         What leaves below which box, and why.
 
     See Also

@@ -177,9 +177,14 @@ def _thresholds(record: Record) -> Sentences:
             "threshold",
             f"The threshold of each fold was chosen by {_RULES.get(rule, rule)} on "
             "predictions of its inner folds, before its test part was predicted; intervals "
-            "of sensitivity and specificity are Wilson's (Wilson 1927), or from a "
-            "bootstrap of patients where these have several rows.",
+            f"of sensitivity and specificity are {_interval_of_shares(record)}.",
         )
+
+
+def _interval_of_shares(record: Record) -> str:
+    rows = record.predicted_by(record.result.reference)
+    once = not rows.duplicated(["repeat", "group"]).any()
+    return "Wilson's (Wilson 1927)" if once else "from a bootstrap of whole patients"
 
 
 def _curves(record: Record) -> Sentences:

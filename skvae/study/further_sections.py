@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from skvae.study.configuration import StudyConfig
-from skvae.study.layer_map import layer_map
+from skvae.study.layer_map import has_layers, layer_map
 from skvae.study.learning_curve import learning_curve
 from skvae.study.permutation_null import permutation_null
 from skvae.study.run_study import checked_cohort, n_jobs, rule, settled, study_arms
@@ -60,7 +60,9 @@ def further_results(
     with TemporaryDirectory(prefix="skvae-", ignore_cleanup_errors=True) as memory:
         arms = study_arms(config, inputs, cohort, memory=memory)
         config = settled(config, list(arms), cohort)
-        return {name: FURTHER[name](arms, config, inputs) for name in names}
+        # Without layers there is no map, which is no reason to lose the rest.
+        run = [name for name in names if name != "layer_map" or has_layers(arms)]
+        return {name: FURTHER[name](arms, config, inputs) for name in run}
 
 
 def _shared(config: StudyConfig, inputs: StudyInputs) -> dict[str, Any]:

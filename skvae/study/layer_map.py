@@ -19,7 +19,7 @@ from skvae.study.nested_cv import check_arms
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["layer_map"]
+__all__ = ["has_layers", "layer_map"]
 
 
 def layer_map(
@@ -119,6 +119,23 @@ def layer_map(
             "layers."
         )
     return import_extra("pandas").DataFrame(found)
+
+
+def has_layers(arms: Mapping[str, Any]) -> bool:
+    """Say whether any arm has a grid over layers.
+
+    Parameters
+    ----------
+    arms : mapping of str to estimator or (estimator, param_grid)
+        As of `nested_cv`.
+
+    Returns
+    -------
+    bool
+        Whether `layer_map` has something to show.
+    """
+    checked = named_arms(arms, next(iter(arms)), None)
+    return any(_layer_key(arm) is not None for arm in checked)
 
 
 def _layer_key(arm: Arm) -> str | None:

@@ -57,9 +57,10 @@ def test_papers_are_those_that_are_named(result, cohort_result):
         body, _, papers = text.partition("## References")
         for name, whole in LITERATURE.items():
             assert (name in body) == (whole in papers)
-    assert "Wilson" in methods_markdown(record_of(result))
-    assert "Wilson" not in methods_markdown(record_of(cohort_result))
-    # Patients of the other cohort have two rows, for which DeLong has no interval.
+    # Patients have two rows, for which Wilson and DeLong have no interval.
+    said = sentences(result)
+    assert "a bootstrap of whole patients" in said["methods-threshold"]
+    assert "Wilson" not in methods_markdown(record_of(result))
     assert "DeLong" not in methods_markdown(record_of(result))
 
 
