@@ -107,7 +107,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "confusion",
             "skvae.report.confusion_panels.confusion_figure",
             "Confusion matrix of each arm",
-            "Calls and what was observed, rows of a repeat; the figure says at which threshold.",
+            "Calls and what was observed; the figure says at which threshold.",
         ),
     ),
     "observed": (
