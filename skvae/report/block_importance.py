@@ -51,7 +51,7 @@ def importance_figure(result: Any, *, n_blocks: int = 10) -> "Figure":
     >>> result = nested_cv(arms, X, y, outer=(2, 1), inner=2, explain=True)
     >>> axes = importance_figure(result).axes[0]
     >>> [label.get_text() for label in axes.get_yticklabels()]
-    ['mean texture', 'mean perimeter + 1']
+    ['mean texture', 'mean radius + 1']
     """
     importance = explained(result, "importance", "and an arm that reads its inputs")
     rows = list(_rows_of_panels(importance, n_blocks))

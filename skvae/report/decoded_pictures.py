@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["reconstruction_figure", "traversal_figure"]
 
 N_COLUMNS = 10  # best and worst columns of a table
+_LEAST = -0.5  # shares below are written, not drawn
 _ROWS = "Held-out rows, from the best to the worst reconstructed"
 
 
@@ -129,8 +130,7 @@ def _reconstructed_columns(pictures: Any, arm: str) -> "Figure":
     shown = order[::-1]
     figure = new_figure(1.15 + 0.21 * len(shown))
     axes = figure.subplots()
-    # A share far below zero would leave no room for the others.
-    low = max(-1.0, min(0.0, float(pictures.r2[shown].min())))
+    low = max(_LEAST, min(0.0, float(pictures.r2[shown].min())))
     places, shares = np.arange(len(shown)), pictures.r2[shown]
     axes.barh(places, np.maximum(shares, low), height=0.62, color=DARK)
     for place in places[shares < low]:
@@ -141,7 +141,8 @@ def _reconstructed_columns(pictures: Any, arm: str) -> "Figure":
     axes.axvline(0, color="0.35", linewidth=0.9)
     axes.set_xlim(low - (0.02 if low < 0 else 0), 1)
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlabel("share of the column's variance in the reconstruction (R²)")
+    cut = f"; bars end at {_LEAST}" if (shares < low).any() else ""
+    axes.set_xlabel(f"share of the column's variance in the reconstruction (R²{cut})")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -38,14 +38,16 @@ def loss_figure(result: Any) -> "Figure":
 
     Examples
     --------
-    >>> from sklearn.datasets import load_breast_cancer
-    >>> from skvae.study import default_arms, loss_figure, nested_cv
-    >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> X, y = X[:90], y[:90]
-    >>> arms = default_arms(X, ["pca", "autoencoder"], layers=["code"], n_components=2)
-    >>> result = nested_cv(arms, X, y, outer=(2, 1), inner=2, explain=True)
-    >>> [axes.get_title(loc="left") for axes in loss_figure(result).axes]
-    ['autoencoder']
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import AutoencoderClassifier
+    >>> from skvae.study import loss_figure, nested_cv
+    >>> X, y = load_iris(return_X_y=True)
+    >>> arm = AutoencoderClassifier(pretrain=False, finetune_max_iter=2, random_state=0)
+    >>> options = {"outer": (2, 1), "reference": "net", "explain": True}
+    >>> result = nested_cv({"net": arm}, X, y, **options)
+    >>> (axes,) = loss_figure(result).axes
+    >>> len(axes.lines)  # a curve for each fold
+    2
     """
     training = explained(result, "training", "and an arm that trains a network")
     panels = list(training.groupby(["arm", "network"], sort=False))

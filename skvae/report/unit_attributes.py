@@ -53,7 +53,10 @@ def attribute_figure(result: Any, arm: str | None = None) -> "Figure":
     for axes, (name, shown) in zip(grid[:, 0], panels, strict=True):
         _draw(axes, shown, attributes[attributes["arm"] == name])
         axes.set_title(plain(name, 60), fontsize=9, loc="left")
-    grid[-1, 0].set_xlabel("Spearman's ρ and 95 % interval, held-out patients of fold 1")
+    grid[-1, 0].set_xlabel(
+        "Spearman's ρ and 95 % interval, held-out patients of fold 1\n"
+        "(of each attribute the units with the largest |ρ|)"
+    )
     controls = (attributes["controlled_for"] != "").any()
     figure.legend(
         handles=_handles(controls, bool(attributes["own"].any())),

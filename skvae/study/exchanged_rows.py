@@ -97,19 +97,21 @@ def _is_of(part: InputPart | None, name: str | None) -> bool:
 
 def _stacked_frame(frame: Any, rows: NDArray[np.intp], n: int, mine: Sequence[Any]) -> Any:
     """Stack a DataFrame column by column, since each has a type of its own."""
+    # Rows keep their names, which the blocks of a study have in common.
+    names = frame.index[np.tile(np.arange(n), len(rows) // n)]
     taken: dict[int, NDArray[np.intp]] = {}
     for k, part, donors in mine:
         for place in part.places or ():
             column = taken.setdefault(place, rows.copy())
             column[k * n : (k + 1) * n] = donors
-    if taken and len(set(frame.dtypes)) == 1 and frame.dtypes.iloc[0].kind in "biuf":
+    kinds = set(frame.dtypes)
+    if taken and len(kinds) == 1 and isinstance(kinds.pop(), np.dtype):
         values = frame.to_numpy()
         stacked = values[rows]
         for place, column in taken.items():
             stacked[:, place] = values[column, place]
-        made = frame.iloc[rows[:0]]
-        return type(made)(stacked, columns=frame.columns, index=frame.index[rows])
-    stacked = frame.iloc[rows].copy()
+        return type(frame)(stacked, columns=frame.columns, index=names)
+    stacked = frame.iloc[rows].set_axis(names, axis=0)
     for place, column in taken.items():
         stacked.isetitem(place, frame.iloc[:, place].array.take(column))
     return stacked

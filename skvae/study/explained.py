@@ -57,7 +57,11 @@ class Explanation:
         Explanation
             What folds have in common.
         """
-        return cls(clusters_of(cohort.X), attributes_of(cohort))
+        nothing = Attributes((), np.empty((len(cohort.X), 0)), None)
+        return cls(
+            _tried("columns", lambda: clusters_of(cohort.X), {}),
+            _tried("attributes", lambda: attributes_of(cohort), nothing),
+        )
 
 
 def explained(

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skvae._compat import take_rows
 from skvae.study.input_blocks import SelectBlock
-from skvae.study.input_parts import is_plain
+from skvae.study.input_parts import names_files
 
 __all__ = ["TrainedNetwork", "trained_networks", "without_reading"]
 
@@ -77,15 +77,11 @@ def without_reading(fitted: Any, X: Any) -> tuple[Any, Any, str | None]:
     if not isinstance(fitted, Pipeline):
         return fitted, X, block
     steps = list(fitted.steps)
-    while len(steps) > 1 and (isinstance(steps[0][1], SelectBlock) or _names_files(X)):
+    while len(steps) > 1 and (isinstance(steps[0][1], SelectBlock) or names_files(X)):
         _, step = steps.pop(0)
         X = step.transform(X)
         block = getattr(step, "block", block)
     return (Pipeline(steps) if len(steps) < len(fitted.steps) else fitted), X, block
-
-
-def _names_files(X: Any) -> bool:
-    return isinstance(X, list) or (hasattr(X, "columns") and not is_plain(X))
 
 
 def _walk(

@@ -18,7 +18,7 @@ from skvae.statistics.grouping import numbered
 from skvae.study.aggregation import PatientPredictor, by_patient
 from skvae.study.exchanged_rows import Copy, donor_rows, stacked_copies
 from skvae.study.fitted_networks import without_reading
-from skvae.study.input_blocks import SelectBlock
+from skvae.study.input_blocks import Blocks, SelectBlock
 from skvae.study.input_parts import as_parts, parts_of
 from skvae.study.quick_auc import AUC, has_all_classes, quick_auc
 
@@ -168,10 +168,16 @@ def without_files(judged: Judged) -> tuple[Judged, str | None]:
         The block that they selected, if any.
     """
     rest, X, name = without_reading(judged.fitted, judged.X)
-    if isinstance(X, LazyRows):
-        X = np.asarray(X)
+    if isinstance(X, Blocks):
+        X = Blocks({block: _read(X[block]) for block in X.names})
+    X = _read(X)
     columns = (judged.y, judged.patients, judged.strata, judged.scoring, judged.aggregate)
     return Judged(rest, X, *columns), name
+
+
+def _read(block: Any) -> Any:
+    """Return rows that lie in a file as an array."""
+    return np.asarray(block) if isinstance(block, LazyRows) else block
 
 
 def _taken(judged: Judged) -> set[str | None]:

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skvae.datasets.lazy_rows import LazyRows
 from skvae.extras import import_extra
 from skvae.statistics.column_clusters import correlated_columns
 from skvae.study.input_blocks import Blocks
 
-__all__ = ["InputPart", "as_parts", "clusters_of", "is_plain", "is_table", "parts_of"]
+__all__ = [
+    "InputPart",
+    "as_parts",
+    "clusters_of",
+    "is_plain",
+    "is_table",
+    "names_files",
+    "parts_of",
+]
 
 # Cells of the grid of regions along each axis. An odd number in volumes, whose crops have
 # the lesion in the middle, and few: each cell costs a prediction of all rows.
@@ -79,8 +86,24 @@ def is_table(part: Any) -> bool:
         Whether it is a DataFrame or an array of two axes.
     """
     if hasattr(part, "columns"):
-        return "Image" not in part.columns
-    return isinstance(part, np.ndarray) and part.ndim == 2
+        return hasattr(part, "iloc") and not names_files(part)
+    return isinstance(part, np.ndarray) and part.ndim == 2 and part.dtype.kind in "biuf"
+
+
+def names_files(part: Any) -> bool:
+    """Tell whether rows name what is to be read.
+
+    Parameters
+    ----------
+    part : object
+        Rows.
+
+    Returns
+    -------
+    bool
+        Whether it is a list, or has a column of images.
+    """
+    return isinstance(part, list) or "Image" in getattr(part, "columns", ())
 
 
 def is_plain(part: Any) -> bool:
@@ -96,8 +119,8 @@ def is_plain(part: Any) -> bool:
     bool
         Whether it is a table, or an array of images.
     """
-    is_array = isinstance(part, np.ndarray | LazyRows) and part.ndim > 1
-    return is_table(part) or is_array
+    is_array = isinstance(part, np.ndarray) and part.dtype.kind in "biuf"
+    return is_table(part) or (is_array and part.ndim > 2)
 
 
 def clusters_of(X: Any) -> dict[str | None, list[NDArray[np.intp]]]:
@@ -174,7 +197,7 @@ def _within(
             listed = ", ".join(names[place] for place in places)
             whole = tuple(int(place) for place in places)
             yield InputPart(short, listed, len(places), name, whole)
-    elif is_plain(part) and part.ndim > 2:
+    elif is_plain(part) and np.ndim(part) > 2:
         for region in _regions(part.shape[2:]):
             where = _named_region(region, part.ndim - 2)
             n = int(part.shape[1] * np.prod([r.stop - r.start for r in region]))

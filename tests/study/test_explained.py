@@ -17,6 +17,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skvae import AttriVAE, Autoencoder, AutoencoderClassifier, VAEFeatureExtractor
+from skvae.datasets import LazyRows
 from skvae.study import RepeatedStratifiedGroupKFold, SelectBlock, nested_cv
 from skvae.study.arm_features import flatten
 from skvae.study.exchanged_rows import donor_rows, stacked_copies
@@ -140,7 +141,7 @@ def test_copies_differ_in_the_exchanged_part_alone():
     frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None], "c": [0.1, 0.2, 0.3]})
     frame["d"] = pd.Categorical(["u", "v", "u"])
     images = np.arange(3 * 4.0).reshape(3, 1, 2, 2)
-    X = Blocks({"table": frame, "images": images})
+    X = Blocks({"table": frame, "images": images, "other": frame[["a"]]})
     donors, same = np.array([2, 0, 1]), np.arange(3)
     copies = [
         (None, same),
@@ -150,10 +151,13 @@ def test_copies_differ_in_the_exchanged_part_alone():
             donors,
         ),
         (InputPart("all", "all", 4, "images"), donors),
+        (InputPart("all", "all", 1, "other"), donors),
     ]
     stacked = stacked_copies(X, copies)
-    assert len(stacked) == 12
-    for k in (0, 2, 3):
+    assert len(stacked) == 15
+    assert list(stacked["other"]["a"]) == 4 * [1, 2, 3] + [3, 1, 2]
+    assert list(stacked["other"].index) == 5 * [0, 1, 2]
+    for k in (0, 2, 3, 4):
         copy = stacked["table"].iloc[3 * k : 3 * k + 3]
         pd.testing.assert_frame_equal(copy, frame)
     changed = stacked["table"].iloc[3:6]
@@ -161,7 +165,7 @@ def test_copies_differ_in_the_exchanged_part_alone():
     assert list(changed["d"]) == ["u", "u", "v"]
     assert list(changed["a"]) == [1, 2, 3]
     assert changed.dtypes.equals(frame.dtypes)
-    parts = stacked["images"].reshape(4, *images.shape)
+    parts = stacked["images"].reshape(5, *images.shape)
     assert np.array_equal(parts[0], images)
     assert np.array_equal(parts[3], images[donors])
     moved = images.copy()
@@ -340,6 +344,28 @@ def test_names_of_files_are_read_before_regions_are_exchanged():
     assert len(mean_drops(result, "raw")) == 16
     # Where they are not read first, they are exchanged as they are.
     assert [part.name for part in parts_of(names, {}, {None})] == ["all inputs"]
+
+
+def test_rows_in_files_and_odd_tables_are_exchanged_too(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    X = rng.normal(size=(40, 1, 8, 8))
+    X[y == 1, :, :2, :2] += 2.0
+    np.save(tmp_path / "X.npy", X)
+    text = np.array([["a", "b"]] * 40, dtype=object)
+    blocks = {"images": LazyRows(tmp_path / "X.npy"), "text": text}
+    read = FunctionTransformer(lambda block: np.asarray(block).reshape(len(block), -1))
+    pixels = make_pipeline(SelectBlock("images"), read)
+    words = make_pipeline(SelectBlock("text"), FunctionTransformer(lambda t: t == "a"))
+    united = FeatureUnion([("pixels", pixels), ("words", words)])
+    arms = {"raw": make_pipeline(pixels, LogisticRegression())}
+    arms["both"] = make_pipeline(united, LogisticRegression())
+    result = nested_cv(arms, blocks, y, **OPTIONS, explain=True)
+    for arm in arms:
+        assert mean_drops(result, arm).drop("all of images", errors="ignore").index[0] == (
+            "images: y 0–1, x 0–1"
+        )
+    assert mean_drops(result, "both")["all of text"] == 0
 
 
 @pytest.mark.parametrize("kind", ["classes", "number", "event"])
