@@ -127,7 +127,8 @@ def main() -> None:
         page = paths[0].stat().st_size / 1e6
         largest = max(p.stat().st_size for p in paths if p.suffix == ".svg") / 1e6
     print(
-        f"{arguments.patients} patients x {arguments.arms} arms x {arguments.repeats} repeats"
+        f"{arguments.patients} patients x {arguments.arms} arms x {arguments.repeats} "
+        "repeats"
     )
     print(f"report.html {page:.2f} MB, largest figure {largest:.2f} MB, {len(paths)} files")
     print(f"{seconds:.1f} s ({used:.1f} s of processor)")

@@ -146,5 +146,5 @@ def _draw(
     place.ax.set_ylim(-0.25 * panel.prevalence, 1.15 * panel.prevalence)
     place.ax.set_xlim(0, first.threshold[-1])
     place.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    place.ax.set_box_aspect(1)
+    place.ax.set_box_aspect(None if place.below is None else 1)
     place.name_axes("threshold of the risk (from which on to treat)", "net benefit")

@@ -134,10 +134,8 @@ def counted(result: Any) -> str:
         rows = f", {result.n_samples} rows"
     n_folds = len(result.fold_scores(result.reference))
     n_repeats = result.scores["repeat"].nunique()
-    folds = f"{n_folds} outer folds"
-    if n_repeats > 1:
-        folds += f" in {n_repeats} repeats"
-    return f"{result.n_groups} patients{rows}, {folds}"
+    folds = f"{n_folds}" if n_repeats == 1 else f"{n_folds // n_repeats} x {n_repeats}"
+    return f"{result.n_groups} patients{rows}, {folds} outer folds"
 
 
 def row_word(result: Any, capital: bool = False) -> str:

@@ -72,7 +72,12 @@ def external_figure(result: Any, *, confidence: float = 0.95) -> "Figure":
         text += "" if np.isnan(p) else f"   {p_words(p)}"
         _draw(ax, place + 0.16, estimate, colour, "s", text)
     _finish(ax, result, list(inside.index))
-    n = int(outside["n"].iloc[0])
+    rows = result.external_predictions
+    rows = rows[rows["arm"] == result.reference]
+    n_patients = rows["group"].nunique()
+    external = f"{n_patients} patients"
+    if len(rows) != n_patients:
+        external += f", {len(rows)} rows"
     test = (
         f"square: external cohort, DeLong's {100 * confidence:g} % interval, and p of his "
         f"test against {result.reference}, after Holm"
@@ -81,7 +86,7 @@ def external_figure(result: Any, *, confidence: float = 0.95) -> "Figure":
     )
     words(
         figure,
-        f"Inside: {counted(result)}. External: {n} rows",
+        f"Inside: {counted(result)}. External: {external}",
         "Circle: mean over the outer folds, Nadeau-Bengio corrected "
         f"{100 * confidence:g} % interval; {test}. Models of the external scores are "
         "fitted on all rows inside.",

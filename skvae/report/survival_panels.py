@@ -28,6 +28,10 @@ _THIRDS = (
     ("middle", "#7A5C00", (0, (1.2, 1.2))),
     ("high", "#D55E00", "-"),
 )
+# More marks than these are drawn as pixels, in a vector file too.
+_MOST_MARKS = 50
+# A smaller step is less than a pixel.
+_FINEST = 0.003
 
 
 def survival_figure(result: Any, arms: list[str], unit: str, confidence: float) -> "Figure":
@@ -116,6 +120,11 @@ def _draw_curve(
         return
     time, event = rows["time"].to_numpy(), rows["event"].to_numpy(dtype=bool)
     at, share, low, high = product_limit(time, event, confidence)
+    censored = time[~event]
+    heights = share[np.searchsorted(at, censored, side="right") - 1]
+    # Where nothing happens that could be seen, no point is needed, but for the last.
+    steps = np.append(np.diff(np.ceil(share / _FINEST), prepend=np.inf)[:-1] != 0, True)
+    at, share, low, high = at[steps], share[steps], low[steps], high[steps]
     ax.fill_between(at, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
     ax.plot(
         at,
@@ -127,9 +136,8 @@ def _draw_curve(
         label=f"{name} risk",
         gid=name,
     )
-    censored = time[~event]
-    heights = share[np.searchsorted(at, censored, side="right") - 1]
-    ax.plot(censored, heights, "|", color=colour, markersize=4, markeredgewidth=0.8)
+    mark = {"color": colour, "markersize": 4, "markeredgewidth": 0.8}
+    ax.plot(censored, heights, "|", rasterized=len(censored) > _MOST_MARKS, **mark)
 
 
 def _ticks(end: float) -> NDArray[np.float64]:

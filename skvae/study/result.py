@@ -50,10 +50,6 @@ def _no_rows() -> "DataFrame":
     return import_extra("pandas").DataFrame()
 
 
-def _no_rows() -> "DataFrame":
-    return import_extra("pandas").DataFrame()
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class NestedCVResult:
     """Scores and out-of-fold predictions of a nested cross-validation.
