@@ -31,8 +31,8 @@ from skvae.statistics.multiplicity import holm
 from skvae.statistics.sample_size import riley_sample_size
 from skvae.statistics.thresholds import choose_threshold, threshold_metrics
 from skvae.study.default_arms import default_arms
+from skvae.study.inner_scores import layer_map
 from skvae.study.input_blocks import Blocks, SelectBlock
-from skvae.study.layer_map import layer_map
 from skvae.study.learning_curve import learning_curve
 from skvae.study.nested_cv import nested_cv
 from skvae.study.permutation_null import permutation_null

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from skvae.study.configuration import StudyConfig
-from skvae.study.layer_map import has_layers, layer_map
+from skvae.study.inner_scores import has_layers, layer_map
 from skvae.study.learning_curve import learning_curve
 from skvae.study.permutation_null import permutation_null
 from skvae.study.run_study import checked_cohort, n_jobs, rule, settled, study_arms
