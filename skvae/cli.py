@@ -10,6 +10,8 @@ from typing import Any
 from skvae.manifest_command import add_manifest
 from skvae.model_commands import add_apply
 from skvae.model_commands import fit as fit_model
+from skvae.study_command import add_study
+from skvae.study_command import study as study_of
 
 __all__ = ["main"]
 
@@ -91,26 +93,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_plan(command, compares=command is not fit)
     add_apply(commands)
     add_manifest(commands)
-    study.add_argument(
-        "--output", default="skvae-study", metavar="FOLDER", help="default: skvae-study"
-    )
-    study.add_argument(
-        "--no-explain",
-        action="store_true",
-        help="leave out what the arms have learned: loss curves, what drives the score, "
-        "reconstructions",
-    )
-    going = study.add_mutually_exclusive_group()
-    going.add_argument(
-        "--resume", action="store_true", help="go on with the unfinished study in FOLDER"
-    )
-    going.add_argument(
-        "--restart", action="store_true", help="forget the unfinished study in FOLDER"
-    )
+    add_study(study)
     fit.add_argument(
         "--out", required=True, metavar="FILE", help="the model, which ends in .skvae"
     )
-    study.set_defaults(run=_study)
+    study.set_defaults(run=lambda arguments: study_of(arguments, _configured(arguments)))
     fit.set_defaults(run=lambda arguments: fit_model(arguments, _configured(arguments)))
     check.set_defaults(run=_check)
     return parser
@@ -207,7 +194,7 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
         ("outer", "FxR", _folds, "outer folds and repeats; default: 5x5"),
         ("inner", "F", int, "inner folds; default: 3"),
         ("reference", "ARM", str, "the arm that others are compared with; default: pca"),
-        ("threshold", "RULE", str, "choose one in each fold: youden, sensitivity, ..."),
+        ("threshold", "RULE", str, "chosen in each fold: youden (default), ..., or none"),
         ("aggregate", "HOW", str, "one prediction a patient: mean or max of the rows'"),
         ("seed", "N", int, "of folds and arms; default: 0"),
         (
@@ -241,7 +228,8 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
         "--full",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="all nodules and epochs; takes hours on a CPU",
+        help="all nodules and epochs, and the sections layer_map and learning_curve of the "
+        "report; takes hours on a CPU",
     )
 
 
@@ -289,41 +277,6 @@ def _configured(arguments: argparse.Namespace) -> Any:
         file=arguments.config,
         quick=arguments.quick,
     )
-
-
-def _study(arguments: argparse.Namespace) -> int:
-    # Here, so that --help and --version answer at once.
-    from rich.console import Console
-
-    from skvae.files import writable_folder
-    from skvae.study.report import external_table, summary_table, verdict, write_report
-    from skvae.study.run_study import run_study
-    from skvae.study.study_inputs import study_inputs
-
-    config = _configured(arguments)
-    inputs = study_inputs(config)
-    folder = writable_folder(arguments.output)
-    left_out = [f"{what}: {which}" for what, which in inputs.left_out().items()]
-    for note in [*inputs.notes, *left_out]:
-        print(f"skvae: {note}", file=sys.stderr)
-    result = run_study(
-        config,
-        inputs,
-        folder,
-        resume=arguments.resume,
-        restart=arguments.restart,
-        verbose=True,
-        explain=not arguments.no_explain,
-    )
-    paths = write_report(result, folder, left_out=(inputs.dropped, inputs.failed))
-    console = Console()
-    console.print(summary_table(result))
-    outside = external_table(result)
-    if outside is not None:
-        console.print(outside)
-    console.print(verdict(result), highlight=False, soft_wrap=True)
-    console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
-    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -5,11 +5,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skvae import cli
+from skvae.report.figure_calls import FigureCall
 from skvae.study import run_study
 
 
@@ -27,6 +29,8 @@ def quick_arms(monkeypatch):
         }
 
     monkeypatch.setattr(run_study, "default_arms", arms)
+    # Figures take seconds; tests/report draws them.
+    monkeypatch.setattr(FigureCall, "draw", lambda self, *arguments: Figure((1, 1)))
     return asked
 
 
@@ -53,10 +57,17 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
         "predictions.csv",
         "summary.csv",
         "timings.csv",
-        "importance.csv",
-        "comparison.png",
         "study.toml",
         "checkpoints",
+        "report.html",
+        "figures",
+        "methods.md",
+        "provenance.json",
+        "clear.md",
+        "metrics.md",
+        "tripod_ai.md",
+        "importance.csv",
+        "learning_curve.csv",
     }
     assert len(pd.read_csv(output / "results.csv")) == 50
     assert len(pd.read_csv(output / "predictions.csv")) == 800

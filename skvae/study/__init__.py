@@ -8,9 +8,15 @@ from skvae.report.comparison import comparison_figure
 from skvae.report.confusion_panels import confusion_figure
 from skvae.report.decoded_pictures import reconstruction_figure, traversal_figure
 from skvae.report.external_scores import external_figure
+from skvae.report.flow import Flow, flow_figure
 from skvae.report.fold_differences import difference_figure
 from skvae.report.observed_outcomes import observed_figure
 from skvae.report.rank_curves import precision_recall_figure, roc_figure
+from skvae.report.study_figures import (
+    layer_map_figure,
+    learning_curve_figure,
+    permutation_null_figure,
+)
 from skvae.report.training_curves import loss_figure
 from skvae.report.unit_attributes import attribute_figure
 from skvae.statistics.averaged_curves import averaged_curve
@@ -25,6 +31,7 @@ from skvae.statistics.multiplicity import holm
 from skvae.statistics.sample_size import riley_sample_size
 from skvae.statistics.thresholds import choose_threshold, threshold_metrics
 from skvae.study.default_arms import default_arms
+from skvae.study.inner_scores import layer_map
 from skvae.study.input_blocks import Blocks, SelectBlock
 from skvae.study.learning_curve import learning_curve
 from skvae.study.nested_cv import nested_cv
@@ -34,6 +41,7 @@ from skvae.study.splits import RepeatedStratifiedGroupKFold
 
 __all__ = [
     "Blocks",
+    "Flow",
     "NestedCVResult",
     "RepeatedStratifiedGroupKFold",
     "SelectBlock",
@@ -56,14 +64,19 @@ __all__ = [
     "delong_test",
     "difference_figure",
     "external_figure",
+    "flow_figure",
     "holm",
     "importance_figure",
     "intraclass_correlation",
+    "layer_map",
+    "layer_map_figure",
     "learning_curve",
+    "learning_curve_figure",
     "loss_figure",
     "nested_cv",
     "observed_figure",
     "permutation_null",
+    "permutation_null_figure",
     "precision_recall_figure",
     "reconstruction_figure",
     "riley_sample_size",

@@ -43,7 +43,8 @@ class StudyConfig:
     reference : str
         The arm that the others are compared with; empty for `pca`, or the first.
     threshold, aggregate : str
-        Rules; empty for none.
+        Rules; empty for the default, `youden` where there are two classes and none; `none`
+        for none.
     external : str
         Another table or npz file; empty for none.
     spacing_mm, window, crop, size, mask_mode

@@ -18,7 +18,7 @@ from skvae.study.cohort import Cohort
 from skvae.study.input_blocks import Blocks
 from skvae.training.data import update_with
 
-__all__ = ["study_identity"]
+__all__ = ["hashes_of_rows", "study_identity"]
 
 
 def study_identity(
@@ -45,16 +45,30 @@ def study_identity(
     """
     identity = {f"arms[{arm.name!r}]": _hash_of_arm(arm) for arm in arms}
     identity["the order of the arms"] = ", ".join(arm.name for arm in arms)
-    identity |= _cohort_identity("", cohort)
+    identity |= hashes_of_rows("", cohort)
     if external is not None:
-        identity |= _cohort_identity("external ", external)
+        identity |= hashes_of_rows("external ", external)
     for name, value in settings.items():
         plain = isinstance(value, str | int | float | bool | tuple) or value is None
         identity[name] = repr(value) if plain else _hash(value)
     return identity
 
 
-def _cohort_identity(prefix: str, cohort: Cohort) -> dict[str, str]:
+def hashes_of_rows(prefix: str, cohort: Cohort) -> dict[str, str]:
+    """Hash the rows of a cohort: their values, not how they lie in memory.
+
+    Parameters
+    ----------
+    prefix : str
+        Before each name.
+    cohort : Cohort
+        The rows.
+
+    Returns
+    -------
+    dict of str to str
+        Hashes of inputs, outcome, patients and metadata.
+    """
     if isinstance(cohort.X, Blocks):
         found = {
             f"{prefix}X[{name!r}]": _hash_of_rows(cohort.X[name]) for name in cohort.X.names

@@ -7,9 +7,16 @@ from numpy.typing import NDArray
 
 from skvae.datasets import load_lidc_nodules
 
-__all__ = ["QUICK_NODULES", "lidc_cohort", "some_rows"]
+__all__ = ["ABOUT", "QUICK_NODULES", "lidc_cohort", "some_rows"]
 
 QUICK_NODULES = 600
+ABOUT = (
+    "The rows are lung nodules of LIDC-IDRI as binary masks: what at least half of the "
+    "radiologists outlined, interpolated linearly on a grid of 32 x 32 x 32 voxels of "
+    "1.25 mm around the nodule; masks of fewer than 4 voxels are left out. The class is 1 "
+    "where the radiologists' mean rating of malignancy is above 3, and 0 where it is "
+    "below: an opinion, not a diagnosis."
+)
 
 
 def lidc_cohort(

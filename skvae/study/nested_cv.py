@@ -17,6 +17,7 @@ from skvae.study.aggregation import AGGREGATES
 from skvae.study.arm import Arm, named_arms
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cohort import Cohort
+from skvae.study.design import describe_design
 from skvae.study.evaluate import Task
 from skvae.study.explained import Explanation
 from skvae.study.external import checked_external
@@ -197,16 +198,16 @@ def nested_cv(
         for fold in folds
     ]
     checkpoints = None if folder is None else Checkpoints(folder)
+    settings = {
+        "outer": tuple(outer),
+        "inner": inner,
+        "scoring": scorings,
+        "threshold": threshold,
+        "aggregate": aggregate,
+        "n_threads": n_threads,
+        "random_state": random_state,
+    } | ({"explain": True} if explain else {})
     if checkpoints is not None:
-        settings = {
-            "outer": tuple(outer),
-            "inner": inner,
-            "scoring": scorings,
-            "threshold": threshold,
-            "aggregate": aggregate,
-            "n_threads": n_threads,
-            "random_state": random_state,
-        } | ({"explain": True} if explain else {})
         identity = study_identity(checked, cohort, other, settings)
         checkpoints.begin(identity, resume=resume, n_tasks=len(tasks))
     headline = next(iter(scorings))
@@ -228,6 +229,7 @@ def nested_cv(
         reference=reference,
         positive=cohort.outcome.positive,
         kind=cohort.outcome.kind,
+        design=describe_design(checked, cohort, other, settings),
     )
 
 

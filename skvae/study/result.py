@@ -1,6 +1,6 @@
 """What a nested cross-validation found: rows of scores, predictions and a summary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,9 @@ import numpy as np
 
 from skvae.extras import import_extra
 from skvae.files import written_whole
+from skvae.report.headline import headline_table
+from skvae.report.number_format import bounds
+from skvae.report.record import Record
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.corrected_resampling import (
     Interval,
@@ -20,9 +23,10 @@ from skvae.statistics.multiplicity import holm
 from skvae.study.explained import FRAMES, explained_frames
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
-__all__ = ["NestedCVResult", "bounds", "score_interval"]
+__all__ = ["NestedCVResult", "score_interval"]
 
 # Between 0 and 1, so that an interval must stay there: on the scale of the logit.
 _SHARES = (
@@ -77,6 +81,9 @@ class NestedCVResult:
         Kind of outcome: `"classes"`, `"number"` or `"event"`.
     external_scores, external_predictions : DataFrame
         The same of the external cohort; without rows if there was none.
+    design : dict of str to object, default={}
+        What was done, in plain values: `settings`, `cohort`, `external`, the steps and
+        grids of the `arms`, `versions`, and `hashes` of the rows.
     training : DataFrame
         With ``nested_cv(..., explain=True)``, like all that follows: one row for each epoch
         of each network of the chosen configuration, on each fold of the first repeat:
@@ -116,6 +123,7 @@ class NestedCVResult:
     kind: str
     external_scores: "DataFrame"
     external_predictions: "DataFrame"
+    design: dict[str, Any] = field(default_factory=dict)
     training: "DataFrame" = field(default_factory=_no_rows)
     units: "DataFrame" = field(default_factory=_no_rows)
     importance: "DataFrame" = field(default_factory=_no_rows)
@@ -131,6 +139,7 @@ class NestedCVResult:
         reference: str,
         positive: Any,
         kind: str,
+        design: dict[str, Any] | None = None,
     ) -> "NestedCVResult":
         """Build the frames.
 
@@ -146,6 +155,8 @@ class NestedCVResult:
             The positive class.
         kind : str
             Kind of outcome.
+        design : dict of str to object, default=None
+            What was done.
 
         Returns
         -------
@@ -170,6 +181,7 @@ class NestedCVResult:
             kind,
             pd.DataFrame([f.row for f in outside]),
             joined(outside),
+            design=design or {},
             **explained_frames(inside),
         )
 
@@ -315,6 +327,92 @@ class NestedCVResult:
                 frame.to_csv(unfinished, index=False)
         return [folder / name for name in frames]
 
+    def table(self) -> "DataFrame":
+        """Return the first table of the report, in texts.
+
+        Returns
+        -------
+        DataFrame
+            One row for each arm: mean and difference with their intervals, p-values, Brier
+            score, sensitivity and specificity at the thresholds of the folds, and the
+            price: configurations tried, networks trained, seconds. Columns that no arm has
+            anything in are left out.
+
+        See Also
+        --------
+        summary : The numbers.
+        """
+        return headline_table(Record(self))
+
+    def plot(self, *, confidence: float = 0.95) -> "Figure":
+        """Draw the score of each arm, and its paired difference to the reference.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Coverage of the intervals.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure, free of pyplot's state; `savefig` writes it.
+        """
+        from skvae.report.comparison import comparison_figure
+
+        return comparison_figure(self, confidence=confidence)
+
+    def report(
+        self,
+        folder: str | Path,
+        *,
+        sections: Sequence[str] | None = None,
+        inputs: Any = None,
+        further: "Mapping[str, DataFrame] | None" = None,
+        provenance: Mapping[str, Any] | None = None,
+        command: str = "",
+    ) -> list[Path]:
+        """Write a page for readers, its figures and tables, and lists for reviewers.
+
+        `report.html` is one file, which loads nothing and runs nothing. Beside it are the
+        figures as SVG and as PNG of 300 dpi, the csv files, `methods.md`, `provenance.json`
+        and the lists CLEAR, METRICS and TRIPOD+AI, filled in with what the report has. The
+        same result has the same bytes.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to; made if it does not exist.
+        sections : sequence of str, default=None
+            Keys of the sections that are made, such as `"calibration"`; the others say that
+            they were not run. None for all.
+        inputs : DataFrame, default=None
+            Columns that may confound, such as volume, age and site, by the names of the
+            rows; scores are correlated with them.
+        further : mapping of str to DataFrame, default=None
+            What takes more fits than the study: of `layer_map`, `learning_curve`,
+            `permutation_null` and `stability` what the functions of these names return.
+        provenance : mapping of str to object, default=None
+            What is known of the run, such as its date.
+        command : str, default=""
+            How the study is run again.
+
+        Returns
+        -------
+        list of Path
+            The files, the page first.
+        """
+        from skvae.study.reporting import report
+
+        return report(
+            self,
+            folder,
+            sections=sections,
+            inputs=inputs,
+            further=further,
+            provenance=provenance,
+            command=command,
+        )
+
     def __repr__(self) -> str:
         frame = self.summary()
         width = frame["arm"].str.len().max()
@@ -386,22 +484,6 @@ class NestedCVResult:
                 **bayesian_correlated_ttest(paired, *sizes, rope=rope)._asdict(),
             }
         return summary
-
-
-def bounds(low: float, high: float) -> str:
-    """Return an interval in brackets, or that there is none.
-
-    Parameters
-    ----------
-    low, high : float
-        Its bounds.
-
-    Returns
-    -------
-    str
-        With three digits each.
-    """
-    return "[no interval]" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
 def _known(scores: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":

@@ -20,7 +20,7 @@ from skvae.study.nested_cv import nested_cv
 from skvae.study.result import NestedCVResult
 from skvae.study.study_inputs import StudyInputs
 
-__all__ = ["checked_cohort", "n_jobs", "run_study", "settled", "study_arms"]
+__all__ = ["checked_cohort", "n_jobs", "rule", "run_study", "settled", "study_arms"]
 
 _MOST_JOBS = 8
 _NETWORKS = {"autoencoder", "vae", "attri_vae"}
@@ -82,8 +82,8 @@ def run_study(
             reference=config.reference,
             positive=inputs.positive,
             outcome=config.outcome or None,
-            threshold=config.threshold or None,
-            aggregate=config.aggregate or None,
+            threshold=rule(config.threshold),
+            aggregate=rule(config.aggregate),
             external=inputs.external,
             params=inputs.params,
             n_jobs=n_jobs(config),
@@ -112,6 +112,22 @@ def n_jobs(config: StudyConfig) -> int:
     if config.cluster:
         return config.jobs or -1
     return config.jobs or min(cpu_count(), _MOST_JOBS)
+
+
+def rule(name: str) -> str | None:
+    """Return the rule of a name, or None where there is none.
+
+    Parameters
+    ----------
+    name : str
+        As a configuration has it: empty, or `"none"`, for none.
+
+    Returns
+    -------
+    str or None
+        The rule.
+    """
+    return None if name in ("", "none") else name
 
 
 def checked_cohort(config: StudyConfig, inputs: StudyInputs) -> Cohort:
@@ -229,4 +245,14 @@ def settled(config: StudyConfig, arms: list[str], cohort: Cohort) -> StudyConfig
     """
     reference = config.reference or next((a for a in arms if a.startswith("pca")), arms[0])
     scoring = tuple(cohort.outcome.scorings(list(config.scoring) or None))
-    return replace(config, arms=tuple(arms), reference=reference, scoring=scoring)
+    # A table of calls and the sensitivity of an arm are what readers ask for.
+    threshold = config.threshold or (
+        "none" if cohort.outcome.positive is None else "youden"
+    )
+    return replace(
+        config,
+        arms=tuple(arms),
+        reference=reference,
+        scoring=scoring,
+        threshold=threshold,
+    )

@@ -25,7 +25,7 @@ from skvae.study.input_blocks import Blocks
 from skvae.study.leak_guards import leak_signs
 from skvae.study.nested_cv import check_options
 from skvae.study.progress import duration
-from skvae.study.run_study import checked_cohort, n_jobs, settled, study_arms
+from skvae.study.run_study import checked_cohort, n_jobs, rule, settled, study_arms
 from skvae.study.study_inputs import StudyInputs
 
 __all__ = ["StudyCheck", "check_study"]
@@ -76,7 +76,7 @@ def check_study(config: StudyConfig, inputs: StudyInputs) -> StudyCheck:
         What was found.
     """
     cohort = checked_cohort(config, inputs)
-    check_options(config.threshold or None, config.aggregate or None, None, False, 0)
+    check_options(rule(config.threshold), rule(config.aggregate), None, False, 0)
     if config.aggregate:
         cohort.check_patients()
     if inputs.external is not None:

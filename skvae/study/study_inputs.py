@@ -9,7 +9,7 @@ import numpy as np
 from skvae.datasets import read_features
 from skvae.extras import import_extra
 from skvae.study.configuration import StudyConfig
-from skvae.study.lidc_cohort import lidc_cohort
+from skvae.study.lidc_cohort import ABOUT, lidc_cohort
 from skvae.study.npz_cohort import npz_cohort
 from skvae.study.scan_tables import names_scans, read_scans
 
@@ -41,6 +41,8 @@ class StudyInputs:
         Columns and rows that are left out, each with the reason.
     notes : list of str
         What was read.
+    about : str
+        What the inputs are, where that is known of a data set.
     """
 
     X: Any
@@ -52,6 +54,7 @@ class StudyInputs:
     dropped: "DataFrame | None" = None
     failed: "DataFrame | None" = None
     notes: list[str] = field(default_factory=list)
+    about: str = ""
 
     def left_out(self) -> dict[str, str]:
         """Say which columns and rows are left out, and why.
@@ -108,7 +111,8 @@ def study_inputs(config: StudyConfig) -> StudyInputs:
                     f"table, but data={config.data!r}."
                 )
     if config.data == "lidc":
-        return StudyInputs(*lidc_cohort(full=config.full, random_state=config.seed))
+        rows = lidc_cohort(full=config.full, random_state=config.seed)
+        return StudyInputs(*rows, about=ABOUT)
     return _table(config) if is_table else _arrays(config)
 
 

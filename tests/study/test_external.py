@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skvae.report.terminal import external_table
 from skvae.study import delong_interval, delong_test, holm, nested_cv
-from skvae.study.report import external_table
 
 GRID = {"logisticregression__C": [0.01, 1.0]}
 

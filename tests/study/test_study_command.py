@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from skvae import cli
+from skvae.report.figure_calls import FigureCall
 from skvae.study import arm_features
 
 N = 36
@@ -36,7 +37,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["skvae.study.default_arms"], "STRENGTHS", (1.0,))
     monkeypatch.setattr(arm_features, "TABLE_LAYERS", ())
     monkeypatch.setattr("os.fsync", lambda file: None)
-    monkeypatch.setattr("skvae.study.report.comparison_figure", lambda result: Figure())
+    # Figures take seconds; tests/report draws them.
+    monkeypatch.setattr(FigureCall, "draw", lambda self, *arguments: Figure((1, 1)))
     monkeypatch.chdir(tmp_path)
     frame.to_csv("table.csv", index=False)
     other = frame.assign(case="E" + frame["case"], patient=frame["patient"] + 100)

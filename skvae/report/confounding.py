@@ -1,0 +1,139 @@
+"""Whether the scores of a study are volume, age or site in another coat."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skvae.extras import import_extra
+from skvae.report.number_format import amount, p_value
+from skvae.report.record import Record
+from skvae.statistics.correlation import attribute_correlation
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["confounding_table", "largest", "mean_scores"]
+
+_MOST_COLUMNS = 20
+_FEWEST_ROWS = 5
+
+
+def mean_scores(record: Record) -> "DataFrame":
+    """Return the out-of-fold scores of each sample, the mean over the repeats.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Returns
+    -------
+    DataFrame
+        A column for each arm that ranks samples by one number, by sample.
+    """
+    frame = record.result.predictions
+    column = "prediction" if record.result.kind == "number" else "score"
+    if column not in frame:
+        return import_extra("pandas").DataFrame()
+    means = frame.groupby(["sample", "arm"], sort=False)[column].mean().unstack("arm")
+    known = [arm for arm in record.result.arms if arm in means and means[arm].notna().all()]
+    return means[known]
+
+
+def confounding_table(record: Record) -> "DataFrame | None":
+    """Correlate the scores of each arm with the columns that may confound.
+
+    Rank correlations; of three or more classes without order the correlation ratio of
+    ranks. Where patients have several rows, the patients' means.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Returns
+    -------
+    DataFrame or None
+        A row for each arm and column, in texts; None where nothing can be compared.
+    """
+    scores = mean_scores(record)
+    if record.covariates is None or scores.empty:
+        return None
+    groups = _patients(record, scores.index)
+    covariates = record.covariates.reindex(scores.index)
+    covariates = covariates[_usable(covariates, groups)]
+    varying = scores[[arm for arm in scores if scores[arm].nunique() > 1]]
+    if covariates.empty or varying.empty:
+        return None
+    found = attribute_correlation(
+        varying, covariates, groups=groups, method="auto", correction="holm"
+    ).table()
+    return (
+        import_extra("pandas")
+        .DataFrame(
+            {
+                "arm": found["unit"],
+                "column": found["attribute"],
+                "n": found["n"],
+                "correlation [95 % CI]": [
+                    f"{value:+.2f}"
+                    if np.isnan(low)
+                    else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+                    for value, low, high in zip(
+                        found["statistic"], found["low"], found["high"], strict=True
+                    )
+                ],
+                "p": [p_value(p) for p in found["p"]],
+                "Holm p": [p_value(p) for p in found["p_corrected"]],
+            }
+        )
+        .reset_index(drop=True)
+    )
+
+
+def _usable(covariates: Any, groups: Any) -> list[Any]:
+    """Return columns of numbers, or of few classes that are the patient's, which vary."""
+    is_number = import_extra("pandas").api.types.is_numeric_dtype
+
+    def usable(column: Any) -> bool:
+        values = column.dropna()
+        n_values = values.nunique()
+        if len(values) < _FEWEST_ROWS or n_values < 2:
+            return False
+        if is_number(column):
+            return True
+        of_patient = groups is None or (column.groupby(groups).nunique() <= 1).all()
+        return bool(of_patient and n_values <= max(2, len(values) // _FEWEST_ROWS))
+
+    return [c for c in covariates if usable(covariates[c])][:_MOST_COLUMNS]
+
+
+def _patients(record: Record, samples: Any) -> Any:
+    """Return the patient of each sample, or None where each is its own."""
+    frame = record.result.predictions
+    groups = frame.drop_duplicates("sample").set_index("sample")["group"].reindex(samples)
+    return None if groups.is_unique else groups.to_numpy()
+
+
+def largest(table: "DataFrame | None") -> str:
+    """Say which correlation is the strongest.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        As of `confounding_table`.
+
+    Returns
+    -------
+    str
+        A sentence; empty where there is no table.
+    """
+    if table is None:
+        return ""
+    sizes = table["correlation [95 % CI]"].str.split(" ").str[0].astype(float).abs()
+    row = table.loc[sizes.idxmax()]
+    return (
+        f"The strongest: {row['arm']} with {row['column']}, "
+        f"{row['correlation [95 % CI]']} (Holm p {row['Holm p']}, "
+        f"n = {amount(row['n'], 0)})."
+    )

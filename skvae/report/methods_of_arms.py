@@ -1,0 +1,253 @@
+"""What the pipelines of a study do, in the sentences of its methods."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from skvae.report.headline import score_name
+from skvae.report.record import Record
+from skvae.report.steps_in_words import arm_in_words, grid_in_words, kinds_of_steps
+from skvae.statistics.sample_size import riley_sample_size
+
+__all__ = ["Sentences", "arms", "networks", "rarest_share", "tuning", "within_folds"]
+
+_LEAST_PER_FEATURE = 10
+Sentences: TypeAlias = Iterator[tuple[str, str]]
+
+
+def arms(record: Record) -> Sentences:
+    """Name the pipelines, step by step.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Yields
+    ------
+    (str, str)
+        Anchor and text of a paragraph.
+    """
+    listed = ". ".join(f"{name}: {arm_in_words(arm)}" for name, arm in record.arms.items())
+    yield "arms", f"The pipelines, step by step. {listed}."
+    kinds = kinds_of_steps(record.steps)
+    if record.result.reference in record.arms:
+        yield "reference", f"The others were compared with {record.result.reference}."
+    yield from _simple_arms(record)
+    if "baseline" in kinds:
+        yield "baseline", "One pipeline predicts the same for all rows: what chance scores."
+
+
+def _simple_arms(record: Record) -> Sentences:
+    """Name the pipelines that reviewers want to see beside the others."""
+    found: dict[str, list[str]] = {
+        "simple": [],
+        "volume": [],
+        "clinical": [],
+        "combined": [],
+    }
+    for name, arm in record.arms.items():
+        for kind in _kinds_of_arm(name, arm):
+            found[kind].append(name)
+    words = {
+        "simple": "Classical models of simple features, without a network: {}.",
+        "volume": "Volume alone: {}.",
+        "clinical": "Clinical columns alone: {}.",
+        "combined": "Clinical columns with others: {}.",
+    }
+    for kind, names in found.items():
+        if names:
+            yield kind, words[kind].format(", ".join(names))
+
+
+def _kinds_of_arm(name: str, arm: Mapping[str, Any]) -> Iterator[str]:
+    steps = arm["steps"]
+    kinds = kinds_of_steps(steps)
+    if "classical" in kinds and "network" not in kinds:
+        yield "simple"
+    if name == "volume" or any(
+        s["params"].get("func") == "log_volume" for s in _full(steps)
+    ):
+        yield "volume"
+    blocks = {s["params"].get("block") for s in _full(steps) if s["class"] == "SelectBlock"}
+    if "clinical" in blocks:
+        yield "clinical" if len(blocks) == 1 else "combined"
+
+
+def _full(steps: Any) -> list[Mapping[str, Any]]:
+    return [step for step in steps if "params" in step]
+
+
+def within_folds(record: Record) -> Sentences:
+    """Say what was learned within the folds.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Yields
+    ------
+    (str, str)
+        Anchor and text of a paragraph.
+    """
+    kinds = kinds_of_steps(record.steps)
+    n_missing = [b.get("n_missing") for b in record.cohort["inputs"].values()]
+    known = [n for n in n_missing if n is not None]
+    if "missing" in kinds and any(known):
+        yield (
+            "missing",
+            f"{sum(known):,} values were missing; {', '.join(kinds['missing'])} filled "
+            "them within each fold.",
+        )
+    elif len(known) == len(n_missing) and known and not any(known):
+        yield "missing", "No value of the inputs was missing."
+    if "scaling" in kinds:
+        names = ", ".join(kinds["scaling"])
+        yield "scaling", f"Columns were scaled within each fold ({names})."
+    reduced = kinds.get("reduction", []) + kinds.get("network", [])
+    if reduced:
+        yield (
+            "reduction",
+            f"Dimensions were reduced within each fold by {', '.join(reduced)}, which "
+            "learn few features of many columns or voxels.",
+        )
+    yield from _dimension(record)
+    if "loading" in kinds:
+        yield (
+            "loading",
+            "Scans were read and prepared by the step ImageLoader, as said above.",
+        )
+
+
+def _dimension(record: Record) -> Sentences:
+    """Compare the number of patients with that of features, where both are known."""
+    n_features = _most_features(record)
+    if n_features is None or len(record.cohort.get("classes", {})) != 2:
+        return
+    n_rarest = min(_patients_of_classes(record))
+    needed = riley_sample_size(n_features, rarest_share(record.cohort))
+    is_enough = n_rarest >= _LEAST_PER_FEATURE * n_features
+    yield (
+        "dimension" if is_enough else "size",
+        f"A model saw {n_features} features at the most, for each of which there were "
+        f"{n_rarest / n_features:.1f} patients of the rarer class; {needed:,} patients "
+        "are the least that is advised for so many predictors (Riley et al. 2020).",
+    )
+
+
+def _most_features(record: Record) -> int | None:
+    """Return the most features that a model saw; None where that is not known of an arm."""
+    sizes = [_n_features(record, name) for name in record.arms]
+    known = [n for n in sizes if n is not None]
+    return max(known) if known and len(known) == len(sizes) else None
+
+
+def _n_features(record: Record, arm: str) -> int | None:
+    described = record.arms[arm]
+    kinds = kinds_of_steps(described["steps"])
+    if "baseline" in kinds:
+        return 0
+    if any(s["params"].get("func") == "log_volume" for s in _full(described["steps"])):
+        return 1
+    if "network" in kinds:
+        units = record.frame("units")
+        of_arm = [] if units is None else units.loc[units["arm"] == arm, "n_units"]
+        return int(max(of_arm)) if len(of_arm) else None
+    sizes = [s["params"].get("n_components") for s in _full(described["steps"])]
+    for grid in described["grid"]:
+        for key, values in grid.items():
+            is_size = key.rpartition("__")[2] in ("n_components", "k")
+            sizes += values if is_size else []
+    whole = [n for n in sizes if isinstance(n, int)]
+    if whole:
+        return max(whole)
+    inputs = list(record.cohort["inputs"].values())
+    shape = inputs[0]["shape"]
+    return int(shape[0]) if len(inputs) == 1 and len(shape) == 1 else None
+
+
+def _patients_of_classes(record: Record) -> Any:
+    frame = record.predicted_by(record.result.reference)
+    return frame.groupby("y")["group"].nunique()
+
+
+def networks(record: Record) -> Sentences:
+    """Name the networks and their settings.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Yields
+    ------
+    (str, str)
+        Anchor and text of a paragraph.
+    """
+    networks = {
+        f"{name}: {step['class']}": step["changed"]
+        for name, arm in record.arms.items()
+        for step in arm["steps"]
+        if step.get("stages")
+    }
+    if not networks:
+        yield "no-networks", "No pipeline has a step of this package that trains a network."
+        return
+    listed = ". ".join(
+        f"{name} with {', '.join(f'{k} {_short(v)}' for k, v in changed.items())}"
+        for name, changed in networks.items()
+    )
+    yield (
+        "networks",
+        f"Networks. {listed}. All other settings were the defaults of skvae "
+        f"{record.design['versions'].get('skvae', '')}; all settings are in "
+        "provenance.json.",
+    )
+
+
+def _short(value: Any) -> str:
+    return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def tuning(record: Record) -> Sentences:
+    """Say what was searched.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Yields
+    ------
+    (str, str)
+        Anchor and text of a paragraph.
+    """
+    score = next(iter(record.settings["scoring"]))
+    searched: dict[str, list[str]] = {}
+    for name, arm in record.arms.items():
+        if arm["grid"]:
+            searched.setdefault(grid_in_words(arm), []).append(name)
+    listed = ". ".join(f"{', '.join(n)}, {words}" for words, n in searched.items())
+    if listed:
+        yield (
+            "tuning",
+            "In each outer fold, the configuration of the highest mean "
+            f"{score_name(score)} over the inner folds was fitted on the whole training "
+            f"part, and predicted the test part once. What was searched: {listed}.",
+        )
+
+
+def rarest_share(cohort: Mapping[str, Any]) -> float:
+    """Return the share of the rarest class.
+
+    Parameters
+    ----------
+    cohort : mapping of str to object
+        What is known of the rows.
+
+    Returns
+    -------
+    float
+        Of the rows.
+    """
+    return float(min(cohort["classes"].values()) / cohort["n_samples"])

@@ -1,0 +1,255 @@
+"""The methods of a study in sentences, each made of what its record holds, or absent."""
+
+from collections.abc import Callable
+
+from skvae.report import methods_of_arms
+from skvae.report.headline import score_name
+from skvae.report.literature import LITERATURE
+from skvae.report.methods_of_arms import Sentences, rarest_share
+from skvae.report.number_format import count
+from skvae.report.record import Record
+
+__all__ = ["methods_markdown", "methods_sentences"]
+
+_RULES = {
+    "youden": "the largest sum of sensitivity and specificity (Youden)",
+    "sensitivity": "a wanted sensitivity",
+    "specificity": "a wanted specificity",
+}
+
+
+def methods_sentences(record: Record) -> list[tuple[str, str]]:
+    """Return the methods, paragraph by paragraph.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Returns
+    -------
+    list of (str, str)
+        The anchor of each paragraph, such as `methods-splits`, and its text; nothing of
+        what the record does not hold.
+    """
+    if not record.design:
+        return []
+    writers: tuple[Callable[[Record], Sentences], ...] = (
+        _design,
+        _inputs,
+        methods_of_arms.arms,
+        methods_of_arms.within_folds,
+        methods_of_arms.networks,
+        methods_of_arms.tuning,
+        _scores,
+        _thresholds,
+        _curves,
+        _external,
+        _confounders,
+        _software,
+    )
+    return [(f"methods-{key}", text) for writer in writers for key, text in writer(record)]
+
+
+def _design(record: Record) -> Sentences:
+    settings, cohort, result = record.settings, record.cohort, record.result
+    n_folds, n_repeats = settings["outer"]
+    times = "" if n_repeats == 1 else f", repeated {n_repeats} times with other folds"
+    yield (
+        "design",
+        f"{count(len(record.arms), 'pipeline')} ({', '.join(record.arms)}) were compared "
+        f"by nested cross-validation (Varma and Simon 2006) on "
+        f"{count(cohort['n_samples'], 'row')} of {count(cohort['n_patients'], 'patient')}.",
+    )
+    by = {"classes": "class", "number": "quarter of the outcome", "event": "event"}
+    together = (
+        "All rows of a patient were on the same side of every split, outer and inner."
+        if cohort["has_groups"]
+        else "Each row counted as a patient of its own."
+    )
+    yield (
+        "splits",
+        f"There were {n_folds} outer folds{times}, and {settings['inner']} inner folds "
+        f"within the training part of each; folds were stratified by {by[result.kind]}, "
+        f"and were the same for all pipelines. {together} The seed of the folds was "
+        f"{settings['random_state']}.",
+    )
+    if cohort["has_groups"]:
+        yield (
+            "leaks",
+            "Every step that learns was fitted on the training part of a fold alone. The "
+            "test part of an outer fold took no part in any choice.",
+        )
+
+
+def _inputs(record: Record) -> Sentences:
+    cohort = record.cohort
+    parts = [
+        f"{name} ({_shaped(block['shape'])})"
+        for name, block in cohort["inputs"].items()
+        if not block.get("names_files")
+    ]
+    parts += [
+        f"{name} (scans in files)"
+        for name, block in cohort["inputs"].items()
+        if block.get("names_files")
+    ]
+    yield "inputs", f"The inputs of a row were {'; '.join(parts)}."
+    if "classes" in cohort:
+        counts = ", ".join(f"{label}: {n}" for label, n in cohort["classes"].items())
+        positive = cohort["positive"]
+        which = f" Probabilities are of the class {positive}." if positive else ""
+        yield "outcome", f"The outcome was a class ({counts}).{which}"
+        yield (
+            "imbalance",
+            f"The rarest class had {100 * rarest_share(cohort):.0f} % of the rows; "
+            f"{_weighting(record)}{_resampling(record)}.",
+        )
+    elif "n_events" in cohort:
+        yield (
+            "outcome",
+            f"The outcome was the time to an event ({cohort['n_events']} events).",
+        )
+    else:
+        yield "outcome", "The outcome was a number."
+    images = [b["shape"] for b in cohort["inputs"].values() if len(b["shape"]) > 2]
+    if len(images) == 1 and images[0][0] == 1:
+        yield "one-image", "There was one type of image, with one channel."
+    if record.about:
+        yield "about", record.about
+    if record.notes:
+        yield "read", f"What was read: {'; '.join(record.notes)}."
+
+
+def _shaped(shape: list[int]) -> str:
+    if len(shape) == 1:
+        return count(shape[0], "column")
+    return f"{' x '.join(map(str, shape))} values"
+
+
+def _weighting(record: Record) -> str:
+    weighted = {
+        step["class"]
+        for step in record.steps
+        if step.get("params", {}).get("class_weight") is not None
+    }
+    if not weighted:
+        return "classes were not weighted"
+    return f"classes were weighted in {', '.join(sorted(weighted))}"
+
+
+def _resampling(record: Record) -> str:
+    """Say what drew rows, where that is known: not of pipelines within other objects."""
+    drawn = {s["class"] for s in record.steps if s.get("module") == "imblearn"}
+    return f", rows were drawn by {', '.join(sorted(drawn))} in each fold" if drawn else ""
+
+
+def _scores(record: Record) -> Sentences:
+    names = [score_name(name) for name in record.settings["scoring"]]
+    further = f" Further scores: {', '.join(names[1:])}." if names[1:] else ""
+    how = record.settings["aggregate"]
+    by_patient = f" The {how} of a patient's rows was his prediction." if how else ""
+    yield (
+        "scores",
+        f"The score was {names[0]}, the mean over the outer folds.{further}{by_patient}",
+    )
+    yield (
+        "intervals",
+        "95 % intervals of means and of differences, and p-values, are those of the "
+        "resampled t test with the correction for overlapping training parts (Nadeau and "
+        "Bengio 2003), with patients as the units; intervals of shares are computed on the "
+        "scale of the logit.",
+    )
+    if len(record.arms) > 1:
+        yield (
+            "comparison",
+            "Differences are paired by fold; p-values are given before and after Holm's "
+            "correction for the number of comparisons (Holm 1979). Worse, equal and better "
+            "are probabilities of the correlated Bayesian t test, with differences up to "
+            ".02 counted as equal (Benavoli et al. 2017).",
+        )
+
+
+def _thresholds(record: Record) -> Sentences:
+    rule = record.settings["threshold"]
+    if rule and record.has_thresholds:
+        yield (
+            "threshold",
+            f"The threshold of each fold was chosen by {_RULES.get(rule, rule)} on "
+            "predictions of its inner folds, before its test part was predicted; intervals "
+            f"of sensitivity and specificity are {_interval_of_shares(record)}.",
+        )
+
+
+def _interval_of_shares(record: Record) -> str:
+    rows = record.predicted_by(record.result.reference)
+    once = not rows.duplicated(["repeat", "group"]).any()
+    return "Wilson's (Wilson 1927)" if once else "from a bootstrap of whole patients"
+
+
+def _curves(record: Record) -> Sentences:
+    if not record.has_probabilities:
+        return
+    yield (
+        "calibration",
+        "Calibration (curve, slope, intercept) and Brier scores are of the out-of-fold "
+        "probabilities (Van Calster et al. 2019).",
+    )
+    yield (
+        "decision",
+        "Net benefit is that of decision curves (Vickers and Elkin 2006) of the same "
+        "probabilities.",
+    )
+
+
+def _external(record: Record) -> Sentences:
+    outside = record.design.get("external")
+    if outside is None or record.result.external_scores.empty:
+        return
+    text = (
+        f"Each pipeline was searched and fitted once more on all rows, and predicted "
+        f"{count(outside['n_samples'], 'row')} of "
+        f"{count(outside['n_patients'], 'patient')} of another cohort once."
+    )
+    if "ci_low" in record.result.external():
+        text += " Intervals and tests there are DeLong's (DeLong et al. 1988)."
+    yield "external", text
+
+
+def _confounders(record: Record) -> Sentences:
+    if record.covariates is None:
+        return
+    names = ", ".join(map(str, record.covariates.columns))
+    yield (
+        "confounders",
+        f"Out-of-fold scores, their mean over the repeats, were correlated by rank with "
+        f"{names}, patient by patient, with intervals of Fisher's transformation (Bonett "
+        "and Wright 2000) and Holm's correction.",
+    )
+
+
+def _software(record: Record) -> Sentences:
+    versions = ", ".join(f"{k} {v}" for k, v in record.design["versions"].items())
+    again = f" `{record.command}` runs it again." if record.command else ""
+    yield "software", f"Software: {versions}.{again}"
+
+
+def methods_markdown(record: Record) -> str:
+    """Return the methods for a manuscript, with the literature that they name.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    sentences = methods_sentences(record)
+    if not sentences:
+        return "# Methods\n\nThis result does not say how it was made.\n"
+    text = "\n\n".join(paragraph for _, paragraph in sentences)
+    cited = [f"- {whole}" for name, whole in LITERATURE.items() if name in text]
+    return "\n\n".join(["# Methods", text, "## References", "\n".join(cited)]) + "\n"

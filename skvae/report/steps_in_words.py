@@ -1,0 +1,180 @@
+"""The steps of pipelines in words, as far as they are known; else by their names."""
+
+from collections.abc import Callable, Mapping
+from itertools import groupby, pairwise
+from typing import Any
+
+__all__ = ["arm_in_words", "grid_in_words", "kinds_of_steps"]
+
+Params = Mapping[str, Any]
+
+
+def _impute(p: Params) -> str:
+    how = {"most_frequent": "most frequent value", "constant": "constant"}
+    strategy = str(p.get("strategy", "mean"))
+    return f"missing values replaced by the {how.get(strategy, strategy)}"
+
+
+def _scale(p: Params) -> str:
+    if p.get("with_std", True) is False:
+        return "columns centred"
+    return "columns centred and scaled to unit variance"
+
+
+def _sized(what: str, key: str) -> Callable[[Params], str]:
+    def words(p: Params) -> str:
+        return f"{what} ({key} {p[key]})" if p.get(key) is not None else what
+
+    return words
+
+
+def _function(p: Params) -> str:
+    names = {"log_volume": "the logarithm of the number of voxels of the mask"}
+    name = p.get("func")
+    known = names | {"flatten": "voxels as columns", "log1p": "the logarithm of 1 + x"}
+    return known.get(str(name), f"the function {name}")
+
+
+_WORDS: Mapping[str, Callable[[Params], str]] = {
+    "SelectBlock": lambda p: f"the input {p.get('block')}",
+    "SimpleImputer": _impute,
+    "StandardScaler": _scale,
+    "FunctionTransformer": _function,
+    "OneHotEncoder": lambda p: "classes as columns of 0 and 1",
+    "VarianceThreshold": lambda p: "constant columns dropped",
+    "SelectKBest": _sized("the best columns by an F test", "k"),
+    "PCA": _sized("principal components", "n_components"),
+    "ImagePCA": _sized("principal components of the voxels", "n_components"),
+    "Autoencoder": _sized("an autoencoder", "n_components"),
+    "VAEFeatureExtractor": _sized("a variational autoencoder", "n_components"),
+    "AttriVAE": _sized("an attribute-regularised variational autoencoder", "n_components"),
+    "ImageLoader": lambda p: _loader(p),
+    "LogisticRegression": _sized("logistic regression", "C"),
+    "Ridge": _sized("ridge regression", "alpha"),
+    "DummyClassifier": lambda p: "the shares of the classes for every row",
+    "DummyRegressor": lambda p: "the mean for every row",
+}
+_KINDS = {
+    "missing": {"SimpleImputer", "KNNImputer", "IterativeImputer"},
+    "scaling": {"StandardScaler", "MinMaxScaler", "RobustScaler", "QuantileTransformer"},
+    "reduction": {"PCA", "ImagePCA", "SelectKBest", "VarianceThreshold"},
+    "loading": {"ImageLoader"},
+    "baseline": {"DummyClassifier", "DummyRegressor"},
+    "classical": {
+        "LogisticRegression",
+        "Ridge",
+        "LinearRegression",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "SVC",
+        "SVR",
+    },
+}
+
+
+def _loader(p: Params) -> str:
+    parts = []
+    if p.get("spacing_mm"):
+        parts.append(f"resampled to a spacing of {p['spacing_mm']} mm (z, y, x)")
+    if p.get("window"):
+        parts.append(f"intensities cut to {p['window']}")
+    if p.get("normalize"):
+        parts.append(f"normalised by {p['normalize']}")
+    if p.get("crop"):
+        parts.append(f"cropped around the {p['crop']} to {p.get('size')} voxels")
+    if p.get("mask_mode") not in (None, "none"):
+        parts.append(f"mask as {p['mask_mode']}")
+    return f"scans read from their files ({'; '.join(parts) or 'as they are'})"
+
+
+def step_in_words(step: Mapping[str, Any]) -> str:
+    """Say what a step does.
+
+    Parameters
+    ----------
+    step : mapping
+        Its `class` and `params`.
+
+    Returns
+    -------
+    str
+        In words where the class is known, else with what was changed of its defaults.
+    """
+    kind = step["class"]
+    params = step.get("params", {})
+    if kind in _WORDS:
+        return _WORDS[kind](params)
+    changed = ", ".join(f"{k}={v!r}" for k, v in step.get("changed", {}).items())
+    return f"{kind}({changed})"
+
+
+def arm_in_words(arm: Mapping[str, Any]) -> str:
+    """Say what an arm does, step by step.
+
+    Parameters
+    ----------
+    arm : mapping
+        Its `steps`.
+
+    Returns
+    -------
+    str
+        The steps in order; those of a union beside one another.
+    """
+    parts = [
+        (branch, ", then ".join(map(step_in_words, steps)))
+        for branch, steps in groupby(arm["steps"], lambda step: step.get("branch", ""))
+    ]
+    text = parts[0][1] if parts else ""
+    for (before, _), (branch, words) in pairwise(parts):
+        text += f"; beside it {words}" if before and branch else f"; then {words}"
+    return text
+
+
+def grid_in_words(arm: Mapping[str, Any]) -> str:
+    """Say what is searched in an arm.
+
+    Parameters
+    ----------
+    arm : mapping
+        Its `grid` and `n_configurations`.
+
+    Returns
+    -------
+    str
+        Parameters with their values.
+    """
+    if not arm["grid"]:
+        return "nothing is searched"
+    parts = [
+        "; ".join(f"{key} of {', '.join(map(str, values))}" for key, values in grid.items())
+        for grid in arm["grid"]
+    ]
+    n = arm["n_configurations"]
+    return f"{n} configurations: {' or '.join(parts)}"
+
+
+def kinds_of_steps(steps: Any) -> dict[str, list[str]]:
+    """Sort the classes of steps by what they do.
+
+    Parameters
+    ----------
+    steps : iterable of mapping
+        Steps.
+
+    Returns
+    -------
+    dict of str to list of str
+        Names of classes by `missing`, `scaling`, `reduction`, `loading`, `baseline`,
+        `classical` and `network`; kinds that are not there are left out.
+    """
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        kinds = [kind for kind, classes in _KINDS.items() if step["class"] in classes]
+        if step.get("stages"):
+            kinds.append("network")
+        for kind in kinds:
+            names = found.setdefault(kind, [])
+            if step["class"] not in names:
+                names.append(step["class"])
+    return found

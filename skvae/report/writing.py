@@ -1,0 +1,132 @@
+"""A report in a folder: the page, its figures, its tables, its texts."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skvae.files import writable_folder, written_whole
+from skvae.report.checklists import CHECKLISTS, answered, markdown
+from skvae.report.methods_text import methods_markdown
+from skvae.report.page import Drafted, draft, page_html
+from skvae.report.record import Record
+from skvae.report.sections import check_sections
+from skvae.report.vector_graphics import png_bytes
+
+__all__ = ["evidence_of", "write_record"]
+
+PAGE = "report.html"
+# Further files that a study leaves in the folder, and a reader wants to find.
+_BESIDE = ("study.toml",)
+
+
+def write_record(record: Record, folder: str | Path) -> list[Path]:
+    """Write a report.
+
+    Parameters
+    ----------
+    record : Record
+        What it is made of.
+    folder : str or Path
+        Where to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files, the page first.
+    """
+    check_sections(record.sections)
+    folder = writable_folder(folder, "folder")
+    tables = [*record.result.to_csv(folder), *_further_tables(record, folder)]
+    drafted = draft(record)
+    figures = _write_figures(drafted, folder / "figures")
+    methods = _write(folder / "methods.md", methods_markdown(record))
+    known = [folder / name for name in _BESIDE if (folder / name).is_file()]
+    provenance = _write(folder / "provenance.json", _provenance(record, [*tables, *known]))
+    lists = [folder / f"{checklist.key}.md" for checklist in CHECKLISTS]
+    beside = [*tables, *known, methods, provenance]
+    # The lists themselves are evidence that there are lists.
+    evidence = evidence_of(folder, drafted.anchors) | {f"file:{p.name}" for p in lists}
+    answers = {c.key: answered(c.key, evidence) for c in CHECKLISTS}
+    for checklist, path in zip(CHECKLISTS, lists, strict=True):
+        _write(path, markdown(checklist, answers[checklist.key], PAGE))
+    names = [p.relative_to(folder).as_posix() for p in (*beside, *lists)]
+    page = _write(folder / PAGE, page_html(record, drafted, answers, names))
+    return [page, *beside, *lists, *figures]
+
+
+def evidence_of(folder: Path, anchors: set[str]) -> set[str]:
+    """Return the parts that are really there: figures with their files, and files.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the report.
+    anchors : set of str
+        Ids of the page.
+
+    Returns
+    -------
+    set of str
+        Ids, and files as `file:NAME`.
+    """
+    drawn = {p.stem for p in (folder / "figures").glob("*.svg") if p.stat().st_size}
+    kept = {
+        a
+        for a in anchors
+        if not a.startswith("figure-") or a.removeprefix("figure-") in drawn
+    }
+    files = {f"file:{p.name}" for p in folder.iterdir() if p.is_file()}
+    return kept | files
+
+
+def _further_tables(record: Record, folder: Path) -> list[Path]:
+    frames = {
+        "dropped_columns": record.dropped,
+        "excluded_rows": record.excluded,
+        **record.further,
+    }
+    return [
+        _written(folder / f"{name}.csv", lambda path, f=frame: f.to_csv(path, index=False))
+        for name, frame in frames.items()
+        if frame is not None and len(frame)
+    ]
+
+
+def _write_figures(drafted: Drafted, folder: Path) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for picture in drafted.pictures:
+        svg, figure = picture.svg, picture.figure
+        paths += [
+            _write(folder / f"{picture.name}.svg", svg),
+            _written(
+                folder / f"{picture.name}.png",
+                lambda path, f=figure: path.write_bytes(png_bytes(f)),
+            ),
+        ]
+    return paths
+
+
+def _provenance(record: Record, files: list[Path]) -> str:
+    said: dict[str, Any] = {
+        **record.design,
+        "run": dict(record.provenance),
+        "command": record.command,
+        "files": {
+            path.name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+            for path in files
+        },
+    }
+    return json.dumps(said, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _write(path: Path, text: str) -> Path:
+    return _written(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+
+
+def _written(path: Path, write: Callable[[Path], Any]) -> Path:
+    with written_whole(path) as unfinished:
+        write(unfinished)
+    return path
