@@ -1,7 +1,21 @@
 """The page as a browser shows it, which asks for nothing."""
 
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
 import pytest
 from browser import Browser, find_chromium
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skvae import VAEFeatureExtractor
+from skvae.exceptions import PosteriorCollapseWarning
+from skvae.study import nested_cv
+from skvae.study.arm_features import flatten
 
 HIDDEN = """
 [...document.querySelectorAll('figure svg[role=img], figure img')].filter(picture => {
@@ -44,18 +58,62 @@ def browser(tmp_path_factory):
     opened.close()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_it_is_shown_whole(written, browser, width, height, dark):
-    browser.open(written / "report.html", width, height, dark)
+@pytest.fixture(scope="module")
+def of_volumes(tmp_path_factory):
+    """Return the folder of a report on volumes."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    X = rng.normal(size=(40, 1, 8, 12, 12)).astype(np.float32)
+    X[y == 1, :, 2:6, 4:8, 4:8] += 1
+    options = {"max_iter": 2, "channels": (4,), "random_state": 0}
+    arms = {
+        "pca": make_pipeline(FunctionTransformer(flatten), PCA(2), LogisticRegression()),
+        "vae": make_pipeline(VAEFeatureExtractor(3, **options), LogisticRegression()),
+    }
+    how = {"outer": (2, 1), "inner": 2, "threshold": "youden", "explain": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PosteriorCollapseWarning)
+        result = nested_cv(arms, X, y, **how)
+    folder = tmp_path_factory.mktemp("volumes")
+    result.report(folder)
+    return folder
+
+
+def check_page(browser, page, width, height, dark):
+    """Check that a page asks for nothing, hides nothing and can be read."""
+    browser.open(page, width, height, dark)
     assert browser.ask("innerWidth") == width
     assert browser.complaints() == []
     asked = [url for url in browser.requested() if not url.startswith("data:")]
-    assert asked == [(written / "report.html").as_uri()]
-    assert browser.ask(N_PICTURES) > 12
+    assert asked == [page.as_uri()]
+    assert browser.ask(N_PICTURES) >= 12
     assert browser.ask(HIDDEN) == 0
     assert browser.ask(OVERFLOW) <= 0
     assert browser.ask(CONTRAST) >= 4.5
+
+
+SIZES = pytest.mark.parametrize(
+    ("width", "height", "dark"),
+    [(1280, 900, False), (1280, 900, True), (390, 844, False), (390, 844, True)],
+    ids=["desktop", "desktop, dark", "phone", "phone, dark"],
+)
+
+
+@SIZES
+@pytest.mark.parametrize("kind", ["written", "of_volumes"], ids=["table", "volumes"])
+def test_it_is_shown_whole(kind, request, browser, width, height, dark):
+    page = request.getfixturevalue(kind) / "report.html"
+    check_page(browser, page, width, height, dark)
+
+
+@SIZES
+def test_pages_of_whole_studies_are_shown_whole(browser, width, height, dark):
+    """Open the pages that SKVAE_REPORTS names, as of `make study` and `study-images`."""
+    pages = os.environ.get("SKVAE_REPORTS", "").split(os.pathsep)
+    if pages == [""]:
+        pytest.skip("SKVAE_REPORTS names no pages of studies")
+    for page in pages:
+        check_page(browser, Path(page).resolve(), width, height, dark)
 
 
 def test_it_can_be_printed(written, browser, tmp_path):
