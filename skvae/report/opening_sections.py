@@ -14,7 +14,7 @@ from skvae.report.record import Record
 from skvae.report.verdict import verdict
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 __all__ = ["flow", "methods", "provenance", "splits", "summary"]
 
@@ -152,7 +152,29 @@ def _sizes_of_folds(record: Record) -> "DataFrame":
         "n_test": "rows tested",
         "n_test_groups": "patients tested",
     }
-    return rows[list(names)].rename(columns=names).reset_index(drop=True)
+    table = rows[list(names)].rename(columns=names).reset_index(drop=True)
+    counted = _events_by_fold(record)
+    if counted is not None:
+        places = ["repeat", "fold"]
+        table = table.merge(counted.rename("tested with the event"), on=places, how="left")
+        whole = counted.groupby("repeat").sum()
+        table["with the event to train on"] = (
+            table["repeat"].map(whole) - table["tested with the event"]
+        )
+    return table
+
+
+def _events_by_fold(record: Record) -> "Series | None":
+    """Count rows of the positive class, or with the event, in each test part."""
+    predictions = record.result.predictions
+    frame = predictions[predictions["arm"] == record.result.reference]
+    if "event" in frame:
+        events = frame["event"].astype(bool)
+    elif record.result.positive is not None:
+        events = frame["y"] == record.result.positive
+    else:
+        return None
+    return events.groupby([frame["repeat"], frame["fold"]]).sum().astype(int)
 
 
 def methods(record: Record) -> Iterator[Part]:

@@ -100,3 +100,16 @@ def test_figures_of_many_points_stay_small():
     many.subplots().plot(x[0].reshape(1500, 20))
     text = svg_text(many)
     assert inline_svg(text, many, "many", "many").startswith("<img src=")
+
+
+def test_folds_are_listed_with_their_events(result):
+    from skvae.report.opening_sections import splits
+
+    _, table = splits(record_of(result))
+    frame = table.frame
+    came = result.predictions.query("arm == 'pca' and y == 'malignant'")
+    for row in frame.to_dict("records"):
+        n = ((came["repeat"] == row["repeat"]) & (came["fold"] == row["fold"])).sum()
+        assert row["tested with the event"] == n > 0
+        assert row["with the event to train on"] == 40 - n
+        assert n < row["rows tested"]
