@@ -36,6 +36,7 @@ def calibration_section(record: Record) -> Iterator[Part]:
             "calibration",
             _calibration_table(record),
             "Slope 1 and intercept 0 are perfect; the smaller the Brier score, the better. "
+            "There is no slope where a probability is exactly 0 or 1. "
             "95 % intervals by a bootstrap of patients.",
         )
     yield from pictures("calibration", record)
