@@ -19,18 +19,7 @@ __all__ = ["calibration_section", "confounders", "external", "training"]
 
 
 def calibration_section(record: Record) -> Iterator[Part]:
-    """Show whether probabilities come true.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show whether probabilities come true."""
     if record.has_probabilities:
         yield Tabular(
             "calibration",
@@ -72,18 +61,7 @@ def _calibration_table(record: Record) -> "DataFrame":
 
 
 def training(record: Record) -> Iterator[Part]:
-    """Show how the losses fell, and how many units networks used.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show how the losses fell, and how many units networks used."""
     yield from pictures("training", record)
     units = record.frame("units")
     if units is not None:
@@ -109,18 +87,7 @@ def _span(low: float, high: float) -> str:
 
 
 def confounders(record: Record) -> Iterator[Part]:
-    """Show how the scores go with volume, age, site and the like.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show how the scores go with volume, age, site and the like."""
     table = confounding_table(record)
     if table is None:
         yield NotRun(
@@ -138,18 +105,7 @@ def confounders(record: Record) -> Iterator[Part]:
 
 
 def external(record: Record) -> Iterator[Part]:
-    """Show the scores on another cohort.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show the scores on another cohort."""
     result = record.result
     if result.external_scores.empty:
         yield NotRun("There was no external cohort.", "skvae study --external FILE")

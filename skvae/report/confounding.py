@@ -19,18 +19,7 @@ _FEWEST_ROWS = 5
 
 
 def mean_scores(record: Record) -> "DataFrame":
-    """Return the out-of-fold scores of each sample, the mean over the repeats.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    DataFrame
-        A column for each arm that ranks samples by one number, by sample.
-    """
+    """Return the out-of-fold scores of each sample, the mean over the repeats."""
     frame = record.result.predictions
     column = "prediction" if record.result.kind == "number" else "score"
     if column not in frame:
@@ -45,16 +34,6 @@ def confounding_table(record: Record) -> "DataFrame | None":
 
     Rank correlations; of three or more classes without order the correlation ratio of
     ranks. Where patients have several rows, the patients' means.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    DataFrame or None
-        A row for each arm and column, in texts; None where nothing can be compared.
     """
     scores = mean_scores(record)
     if record.covariates is None or scores.empty:

@@ -33,18 +33,7 @@ def score_name(scoring: str) -> str:
 
 
 def headline_table(record: Record) -> "DataFrame":
-    """Lay the comparison out in texts, a row for each arm.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    DataFrame
-        Columns that no arm has anything in are left out.
-    """
+    """Lay the comparison out in texts, a row for each arm, without columns of nothing."""
     result = record.result
     rows = []
     for row in result.summary().itertuples(name="Row"):

@@ -15,18 +15,7 @@ Sentences: TypeAlias = Iterator[tuple[str, str]]
 
 
 def arms(record: Record) -> Sentences:
-    """Name the pipelines, step by step.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    (str, str)
-        Anchor and text of a paragraph.
-    """
+    """Name the pipelines, step by step."""
     listed = ". ".join(f"{name}: {arm_in_words(arm)}" for name, arm in record.arms.items())
     yield "arms", f"The pipelines, step by step. {listed}."
     kinds = kinds_of_steps(record.steps)
@@ -78,18 +67,7 @@ def _full(steps: Any) -> list[Mapping[str, Any]]:
 
 
 def within_folds(record: Record) -> Sentences:
-    """Say what was learned within the folds.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    (str, str)
-        Anchor and text of a paragraph.
-    """
+    """Say what was learned within the folds."""
     kinds = kinds_of_steps(record.steps)
     n_missing = [b.get("n_missing") for b in record.cohort["inputs"].values()]
     known = [n for n in n_missing if n is not None]
@@ -172,18 +150,7 @@ def _patients_of_classes(record: Record) -> Any:
 
 
 def networks(record: Record) -> Sentences:
-    """Name the networks and their settings.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    (str, str)
-        Anchor and text of a paragraph.
-    """
+    """Name the networks and their settings."""
     networks = {
         f"{name}: {step['class']}": step["changed"]
         for name, arm in record.arms.items()
@@ -210,18 +177,7 @@ def _short(value: Any) -> str:
 
 
 def tuning(record: Record) -> Sentences:
-    """Say what was searched.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    (str, str)
-        Anchor and text of a paragraph.
-    """
+    """Say what was searched."""
     score = next(iter(record.settings["scoring"]))
     searched: dict[str, list[str]] = {}
     for name, arm in record.arms.items():

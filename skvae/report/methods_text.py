@@ -19,18 +19,9 @@ _RULES = {
 
 
 def methods_sentences(record: Record) -> list[tuple[str, str]]:
-    """Return the methods, paragraph by paragraph.
+    """Return the methods by paragraph: its anchor, such as `methods-splits`, and its text.
 
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    list of (str, str)
-        The anchor of each paragraph, such as `methods-splits`, and its text; nothing of
-        what the record does not hold.
+    Of what the record does not hold, nothing is said.
     """
     if not record.design:
         return []
@@ -235,18 +226,7 @@ def _software(record: Record) -> Sentences:
 
 
 def methods_markdown(record: Record) -> str:
-    """Return the methods for a manuscript, with the literature that they name.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return the methods for a manuscript, with the literature that they name."""
     sentences = methods_sentences(record)
     if not sentences:
         return "# Methods\n\nThis result does not say how it was made.\n"

@@ -31,18 +31,7 @@ _MOST_ROWS = 100  # of a table in the page; all are in the csv file
 
 
 def summary(record: Record) -> Iterator[Part]:
-    """Say what was found, in a sentence, a table and a figure.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Say what was found, in a sentence, a table and a figure."""
     yield Paragraph(verdict(record.result), "verdict", is_main=True)
     table = headline_table(record)
     calls = [c for c in table if c.partition(" [")[0] in _CALLS]
@@ -62,18 +51,7 @@ def summary(record: Record) -> Iterator[Part]:
 
 
 def flow(record: Record) -> Iterator[Part]:
-    """Show how many patients came in, were left out and were predicted.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show how many patients came in, were left out and were predicted."""
     chart = Flow.of(record)
     text = " ".join(
         box.replace("\n", ": ", 1).replace("\n", ", ") + "." for box in chart.boxes
@@ -89,18 +67,7 @@ def flow(record: Record) -> Iterator[Part]:
 
 
 def splits(record: Record) -> Iterator[Part]:
-    """Show the sizes of the folds, and what keeps patients apart.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Show the sizes of the folds, and what keeps patients apart."""
     yield Listed(_guards(record))
     yield Tabular(
         "splits",
@@ -178,18 +145,7 @@ def _events_by_fold(record: Record) -> "Series | None":
 
 
 def methods(record: Record) -> Iterator[Part]:
-    """Say how the study was done, as in methods.md.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Say how the study was done, as in methods.md."""
     sentences = methods_sentences(record)
     if not sentences:
         yield NotRun("This result does not say how it was made.")
@@ -200,18 +156,7 @@ def methods(record: Record) -> Iterator[Part]:
 
 
 def provenance(record: Record) -> Iterator[Part]:
-    """Name versions, seed and hashes.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Yields
-    ------
-    Part
-        The parts of the section.
-    """
+    """Name versions, seed and hashes."""
     for key, value in record.provenance.items():
         yield Paragraph(f"{key}: {value}", f"provenance-{key}")
     if record.command:

@@ -63,18 +63,7 @@ def anchors_in(text: str) -> set[str]:
 
 
 def draft(record: Record) -> Drafted:
-    """Make all sections.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    Drafted
-        The sections.
-    """
+    """Make all sections."""
     sections = [(plan, parts_of(plan, record)) for plan in SECTIONS]
     return Drafted(sections, [_section(plan, parts) for plan, parts in sections])
 
