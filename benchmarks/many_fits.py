@@ -3,7 +3,8 @@
     python benchmarks/many_fits.py [fits] [searches] [studies --before ROOT]
 
 `fits` takes K fits of one architecture, `searches` a grid over beta on five folds against
-scikit-learn's own search, `studies` the nested cross-validation of a table by this checkout
+scikit-learn's own search and against the loops of skorch and, where it is installed,
+pythae, `studies` the nested cross-validation of a table by this checkout
 and by another, each in an interpreter of its own, with a memory as `skvae study` has one.
 CPU seconds of one thread. Peak memory is that of a process that does only this.
 """
@@ -119,6 +120,30 @@ def search(n_rows, n_columns):
     }
 
 
+def peers(n_rows, n_columns):
+    """Return the times of the search's networks by the loops of others, one by one."""
+    from importlib.util import find_spec
+
+    import pythae_peer
+    import skorch_peer
+    import torch
+    from sklearn.model_selection import KFold
+
+    torch.set_num_threads(1)
+    X, _ = table(n_rows, n_columns)
+    X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+    parts = [X[rows] for rows, _ in KFold(5).split(X)]
+    trains = {"skorch": skorch_peer.train}
+    if find_spec("pythae"):
+        trains["pythae"] = pythae_peer.train
+    found = {}
+    for name, train in trains.items():
+        train(X, HIDDEN, 16, 32, 1)
+        seconds, _ = timed(lambda t=train: [t(x, HIDDEN, 16, 32, N_EPOCHS) for x in parts])
+        found[name] = 4 * seconds  # for each of four beta
+    return found
+
+
 def study(n_rows, n_columns, n_repeats):
     """Return the CPU seconds of a nested cross-validation, and the mean of each arm."""
     from skvae.study import default_arms, nested_cv
@@ -139,7 +164,8 @@ def elsewhere(root, what, *numbers):
         f"import runpy, json; f = runpy.run_path({__file__!r})[{what!r}]; "
         f"print(json.dumps(f(*{numbers!r})))"
     )
-    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(root)}
+    paths = [str(root), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         env=environment,
@@ -167,6 +193,10 @@ def main():
         print_table(rows)
     if "searches" in given.what:
         rows = [elsewhere(here, "search", *shape) for shape in SHAPES]
+        for row, shape in zip(rows, SHAPES, strict=True):
+            for name, seconds in elsewhere(here, "peers", *shape).items():
+                row[f"seconds_{name}"] = round(seconds, 1)
+                row[f"share_of_{name}"] = round(row["seconds_stacked"] / seconds, 3)
         write_csv("many_fits_searches", rows)
         print_table(rows)
     if "studies" in given.what:

@@ -7,13 +7,24 @@ import contextlib
 import io
 import logging
 import tempfile
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor, nn
 
 
+def dense(sizes: tuple[int, ...]) -> nn.Sequential:
+    """Linear layers of these sizes, each with a rectifier behind it."""
+    layers = [(nn.Linear(*pair), nn.ReLU()) for pair in pairwise(sizes)]
+    return nn.Sequential(*(layer for pair in layers for layer in pair))
+
+
 def train(
-    X: np.ndarray, n_hidden: int, n_components: int, batch_size: int, n_epochs: int
+    X: np.ndarray,
+    hidden: tuple[int, ...],
+    n_components: int,
+    batch_size: int,
+    n_epochs: int,
 ) -> None:
     """Train a dense VAE; its files go to a temporary folder, its messages nowhere."""
     from pythae.models import VAE, VAEConfig
@@ -27,9 +38,9 @@ def train(
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
-            self.hidden = nn.Sequential(nn.Linear(n_features, n_hidden), nn.ReLU())
-            self.mean = nn.Linear(n_hidden, n_components)
-            self.log_var = nn.Linear(n_hidden, n_components)
+            self.hidden = dense((n_features, *hidden))
+            self.mean = nn.Linear(hidden[-1], n_components)
+            self.log_var = nn.Linear(hidden[-1], n_components)
 
         def forward(self, x: Tensor) -> ModelOutput:
             x = self.hidden(x)
@@ -39,9 +50,7 @@ def train(
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.Sequential(
-                nn.Linear(n_components, n_hidden),
-                nn.ReLU(),
-                nn.Linear(n_hidden, n_features),
+                *dense((n_components, *hidden[::-1])), nn.Linear(hidden[0], n_features)
             )
 
         def forward(self, z: Tensor) -> ModelOutput:

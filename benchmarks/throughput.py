@@ -127,7 +127,7 @@ def training(s: Scenario, X: np.ndarray) -> dict[str, Callable]:
         FIT: lambda: extractor(s).fit(X),
     }
     if X.ndim == 2 and find_spec("pythae"):
-        sizes = (s.n_hidden, s.n_components, s.batch_size, s.n_epochs)
+        sizes = ((s.n_hidden,), s.n_components, s.batch_size, s.n_epochs)
         competitors[PYTHAE] = partial(pythae_peer.train, X, *sizes)
     return competitors
 
