@@ -38,6 +38,7 @@ def cached_arrays(
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "squares.npz")
     ...     first = cached_arrays(path, lambda: {"squares": np.arange(4) ** 2})

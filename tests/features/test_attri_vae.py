@@ -54,7 +54,8 @@ def small(**parameters):
 def fitted(sprites, labels):
     X, A = sprites
     train = slice(N_TRAIN)
-    return small(max_iter=30).fit(X[train], labels[train], attributes=A[train])
+    fit = small(max_iter=30, random_state=1).fit
+    return fit(X[train], labels[train], attributes=A[train])
 
 
 def own_unit_correlation(estimator, X, A):
@@ -107,11 +108,17 @@ def test_samples_have_the_attributes_that_were_asked_for(fitted):
     assert spearmanr(centre, wanted)[0] > 0.9
     # A centre of mass covers the middle half of the image: eight pixels.
     assert np.polyfit(wanted, centre, 1)[0] == pytest.approx(8, abs=3)
-    small, large = (
-        fitted.sample(attributes=[scale, 0.5, 0.5], random_state=0)
-        for scale in (0.55, 0.95)
-    )
-    assert large.sum() / small.sum() == pytest.approx((0.95 / 0.55) ** 2, rel=0.25)
+    # What units without an attribute do to the ink differs from sample to sample.
+    growth = [
+        np.divide(
+            *(
+                fitted.sample(attributes=[scale, 0.5, 0.5], random_state=k).sum()
+                for scale in (0.95, 0.55)
+            )
+        )
+        for k in range(20)
+    ]
+    assert np.median(growth) == pytest.approx((0.95 / 0.55) ** 2, rel=0.25)
     with pytest.raises(ValueError, match=r"Got scale=3, but training saw 0\.5"):
         fitted.sample(attributes={"scale": 3})
 
