@@ -167,7 +167,8 @@ def elsewhere(root, what, *numbers):
     paths = [str(root), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
+        # The folder that this runs in may have a package of its own.
+        [sys.executable, "-P", "-W", "ignore", "-c", code],
         env=environment,
         check=True,
         capture_output=True,

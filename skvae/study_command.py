@@ -93,7 +93,9 @@ def study(arguments: argparse.Namespace, config: Any) -> int:
     if outside is not None:
         console.print(outside)
     console.print(verdict(result), highlight=False, soft_wrap=True)
-    known = {"inputs": inputs, "command": "skvae study --config study.toml"}
+    command = "skvae study --config study.toml"
+    command += " --no-explain" if arguments.no_explain else ""
+    known = {"inputs": inputs, "command": command}
     paths = result.report(folder, **known)
     if further:  # which may take as long again: the report is there before
         found = further_results(config, inputs, further)

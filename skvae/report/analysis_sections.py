@@ -33,7 +33,7 @@ def calibration_section(record: Record) -> Iterator[Part]:
 
 def _calibration_table(record: Record) -> "DataFrame":
     rows = []
-    for arm in record.result.arms:
+    for arm in filter(record.gives_probabilities, record.result.arms):
         frame = record.predicted_by(arm)
         row = {"arm": arm, "slope": "–", "intercept": "–", "Brier": ""}
         row["Brier"] = amount(brier_score(record, arm))

@@ -62,10 +62,16 @@ _CLEAR = {
     ],
     "22": [_part("methods-loading", "Add the spacing of the scans as they were.")],
     "24": [_part("methods-inputs", "Name the types of images and filters.")],
-    "25": [_yes("methods-arms table-versions methods-networks")],
+    "25": [
+        _yes("methods-learned-from-images methods-arms table-versions methods-networks"),
+        _part("methods-arms", "Add what extracted the columns of the table."),
+    ],
     "26": [_part("methods-arms", "Name the classes of hand-crafted features.")],
     "27": [_yes("methods-inputs methods-arms methods-tuning")],
-    "28": [_yes("methods-networks file:provenance.json")],
+    "28": [
+        _yes("methods-learned-from-images methods-networks file:provenance.json"),
+        _part("file:provenance.json", "Add the settings of the extraction."),
+    ],
     "29": [_yes("methods-missing")],
     "30": [_yes("methods-imbalance")],
     "31": [_part("table-stability", "Say who drew the masks or made the repeated scans.")],
@@ -80,10 +86,14 @@ _CLEAR = {
     "40": [_yes("table-headline methods-intervals")],
     "41": [_yes("table-headline methods-comparison")],
     "42": [
-        _yes("methods-combined methods-clinical table-headline"),
-        _part("methods-clinical table-headline", "Compare with both together."),
+        _yes("methods-combined methods-clinical methods-comparison table-headline"),
         _part(
-            "methods-volume table-headline", "Compare with clinical data, and with both."
+            "methods-clinical methods-comparison table-headline",
+            "Compare with both together.",
+        ),
+        _part(
+            "methods-volume methods-comparison table-headline",
+            "Compare with clinical data, and with both.",
         ),
     ],
     "43": [
@@ -94,10 +104,14 @@ _CLEAR = {
     "46": [_part("figure-chosen", "Add statistics of the features.")],
     "47": [_yes("table-headline figure-roc"), _yes("table-headline figure-observed")],
     "48": [
-        _yes("methods-combined methods-clinical table-headline"),
-        _part("methods-clinical table-headline", "Compare with both together."),
+        _yes("methods-combined methods-clinical methods-comparison table-headline"),
         _part(
-            "methods-volume table-headline", "Compare with clinical data, and with both."
+            "methods-clinical methods-comparison table-headline",
+            "Compare with both together.",
+        ),
+        _part(
+            "methods-volume methods-comparison table-headline",
+            "Compare with clinical data, and with both.",
         ),
     ],
     "55": [_part("file:study.toml", _PUBLISH), _part("file:provenance.json", _PUBLISH)],
@@ -110,9 +124,12 @@ _METRICS = {
         _yes("methods-loading"),
         _part("methods-about", "Add what was done to the images before, and why."),
     ],
-    "13": [_yes("methods-networks methods-arms file:provenance.json")],
+    "13": [
+        _yes("methods-learned-from-images methods-networks file:provenance.json"),
+        _part("methods-arms", "Add how the columns of the table were extracted."),
+    ],
     "14": [_part("table-stability", "Say which features were left out for it.")],
-    "15": [_yes("methods-reduction")],
+    "15": [_part("methods-reduction", "Say how columns that say the same were removed.")],
     "16": [
         _yes("methods-dimension"),
         _part("methods-size", "Say what keeps so many features from overfitting."),
@@ -132,10 +149,13 @@ _METRICS = {
     "22": [_yes("figure-calibration table-calibration")],
     "23": [_part("methods-one-image", "Say that there is no other type of image.")],
     "24": [
-        _yes("methods-clinical table-headline"),
-        _part("methods-volume table-headline", "Compare with clinical data."),
+        _yes("methods-clinical methods-comparison table-headline"),
+        _part(
+            "methods-volume methods-comparison table-headline",
+            "Compare with clinical data.",
+        ),
     ],
-    "25": [_yes("methods-simple table-headline")],
+    "25": [_yes("methods-simple methods-comparison table-headline")],
     "26": [
         _part(
             "table-headline methods-splits",

@@ -113,7 +113,7 @@ def brier_score(record: Record, arm: str) -> float:
     float
         The mean over the rows of all repeats; NaN without probabilities of two classes.
     """
-    if not record.has_probabilities:
+    if not record.gives_probabilities(arm):
         return float("nan")
     rows = record.predicted_by(arm)
     came: Series = rows["y"] == record.result.positive

@@ -5,7 +5,12 @@ from typing import Any, TypeAlias
 
 from skvae.report.headline import score_name
 from skvae.report.record import Record
-from skvae.report.steps_in_words import arm_in_words, grid_in_words, kinds_of_steps
+from skvae.report.steps_in_words import (
+    KINDS,
+    arm_in_words,
+    grid_in_words,
+    kinds_of_steps,
+)
 from skvae.statistics.sample_size import riley_sample_size
 
 __all__ = ["Sentences", "arms", "networks", "rarest_share", "tuning", "within_folds"]
@@ -53,9 +58,9 @@ def _kinds_of_arm(name: str, arm: Mapping[str, Any]) -> Iterator[str]:
     kinds = kinds_of_steps(steps)
     if "classical" in kinds and "network" not in kinds:
         yield "simple"
-    if name == "volume" or any(
-        s["params"].get("func") == "log_volume" for s in _full(steps)
-    ):
+    alone = not any(step.get("branch") for step in steps)
+    of_masks = any(s["params"].get("func") == "log_volume" for s in _full(steps))
+    if alone and (of_masks or name == "volume"):
         yield "volume"
     blocks = {s["params"].get("block") for s in _full(steps) if s["class"] == "SelectBlock"}
     if "clinical" in blocks:
@@ -87,7 +92,7 @@ def within_folds(record: Record) -> Sentences:
         yield (
             "reduction",
             f"Dimensions were reduced within each fold by {', '.join(reduced)}, which "
-            "learn few features of many columns or voxels.",
+            "keep few features of many columns or voxels.",
         )
     yield from _dimension(record)
     if "loading" in kinds:
@@ -105,6 +110,7 @@ def _dimension(record: Record) -> Sentences:
     n_rarest = min(_patients_of_classes(record))
     needed = riley_sample_size(n_features, rarest_share(record.cohort))
     is_enough = n_rarest >= _LEAST_PER_FEATURE * n_features
+    is_enough &= record.cohort["n_patients"] >= needed
     yield (
         "dimension" if is_enough else "size",
         f"A model saw {n_features} features at the most, for each of which there were "
@@ -122,6 +128,8 @@ def _most_features(record: Record) -> int | None:
 
 def _n_features(record: Record, arm: str) -> int | None:
     described = record.arms[arm]
+    if any(s.get("branch") or s["class"] == "OneHotEncoder" for s in described["steps"]):
+        return None  # several parts side by side, of which each has its own
     kinds = kinds_of_steps(described["steps"])
     if "baseline" in kinds:
         return 0
@@ -158,7 +166,11 @@ def networks(record: Record) -> Sentences:
         if step.get("stages")
     }
     if not networks:
-        yield "no-networks", "No pipeline has a step of this package that trains a network."
+        timings = record.result.timings
+        n_trained = timings["n_trainings"].sum() if "n_trainings" in timings else 1
+        last = {arm["steps"][-1]["class"] for arm in record.arms.values() if arm["steps"]}
+        if not n_trained and last <= KINDS["classical"] | KINDS["baseline"]:
+            yield "no-networks", "No pipeline trains a network."
         return
     listed = ". ".join(
         f"{name} with {', '.join(f'{k} {_short(v)}' for k, v in changed.items())}"

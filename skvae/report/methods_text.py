@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from skvae.report import methods_of_arms
+from skvae.report.confounding import confounding_table
 from skvae.report.headline import score_name
 from skvae.report.literature import LITERATURE
 from skvae.report.methods_of_arms import Sentences, rarest_share
 from skvae.report.number_format import count
-from skvae.report.record import Record
+from skvae.report.record import POSSIBLE_LEAK, Record
 
 __all__ = ["methods_markdown", "methods_sentences"]
 
@@ -53,11 +54,17 @@ def _design(record: Record) -> Sentences:
         f"{count(cohort['n_samples'], 'row')} of {count(cohort['n_patients'], 'patient')}.",
     )
     by = {"classes": "class", "number": "quarter of the outcome", "event": "event"}
+    blind = [name for name, arm in record.arms.items() if arm.get("blind_cv")]
     together = (
         "All rows of a patient were on the same side of every split, outer and inner."
         if cohort["has_groups"]
         else "Each row counted as a patient of its own."
     )
+    if cohort["has_groups"] and blind:
+        together = (
+            "All rows of a patient were on the same side of every outer split, and of the "
+            f"inner ones but within {', '.join(blind)}, which split rows."
+        )
     yield (
         "splits",
         f"There were {n_folds} outer folds{times}, and {settings['inner']} inner folds "
@@ -65,11 +72,12 @@ def _design(record: Record) -> Sentences:
         f"and were the same for all pipelines. {together} The seed of the folds was "
         f"{settings['random_state']}.",
     )
-    if cohort["has_groups"]:
+    suspected = any(note.startswith(POSSIBLE_LEAK) for note in record.notes)
+    if cohort["has_groups"] and not blind and not suspected:
         yield (
             "leaks",
-            "Every step that learns was fitted on the training part of a fold alone. The "
-            "test part of an outer fold took no part in any choice.",
+            "Every step of a pipeline that learns was fitted on the training part of a "
+            "fold alone. The test part of an outer fold took no part in any choice.",
         )
 
 
@@ -106,6 +114,9 @@ def _inputs(record: Record) -> Sentences:
     images = [b["shape"] for b in cohort["inputs"].values() if len(b["shape"]) > 2]
     if len(images) == 1 and images[0][0] == 1:
         yield "one-image", "There was one type of image, with one channel."
+    features = [b for name, b in cohort["inputs"].items() if name != "clinical"]
+    if features and all(len(b["shape"]) > 2 or b.get("names_files") for b in features):
+        yield "learned-from-images", "All features but clinical ones are of the images."
     if record.about:
         yield "about", record.about
     if record.notes:
@@ -124,8 +135,11 @@ def _weighting(record: Record) -> str:
         for step in record.steps
         if step.get("params", {}).get("class_weight") is not None
     }
+    keys = {key for arm in record.arms.values() for part in arm["grid"] for key in part}
+    if any(key.endswith(("class_weight", "sample_weight")) for key in keys):
+        return "class weights were searched, as said below"
     if not weighted:
-        return "classes were not weighted"
+        return "no step was given class weights"
     return f"classes were weighted in {', '.join(sorted(weighted))}"
 
 
@@ -208,9 +222,10 @@ def _external(record: Record) -> Sentences:
 
 
 def _confounders(record: Record) -> Sentences:
-    if record.covariates is None:
+    table = confounding_table(record)
+    if table is None:
         return
-    names = ", ".join(map(str, record.covariates.columns))
+    names = ", ".join(dict.fromkeys(table["column"]))
     yield (
         "confounders",
         f"Out-of-fold scores, their mean over the repeats, were correlated by rank with "

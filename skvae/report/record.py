@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Record"]
+__all__ = ["POSSIBLE_LEAK", "Record"]
+
+# How a note begins that tells of one.
+POSSIBLE_LEAK = "a possible leak"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +78,23 @@ class Record:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether there are two classes, and scores that are probabilities of one."""
-        frame = self.result.predictions
+        """Whether some arm gives probabilities of one of two classes."""
+        return any(self.gives_probabilities(arm) for arm in self.result.arms)
+
+    def gives_probabilities(self, arm: str) -> bool:
+        """Tell whether the scores of an arm are probabilities of one of two classes.
+
+        Parameters
+        ----------
+        arm : str
+            Its name.
+
+        Returns
+        -------
+        bool
+            Whether they are.
+        """
+        frame = self.predicted_by(arm)
         if self.result.positive is None or "score" not in frame:
             return False
         known = frame["score"].dropna()

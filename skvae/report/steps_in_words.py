@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import groupby, pairwise
 from typing import Any
 
-__all__ = ["arm_in_words", "grid_in_words", "kinds_of_steps"]
+__all__ = ["KINDS", "arm_in_words", "grid_in_words", "kinds_of_steps"]
 
 Params = Mapping[str, Any]
 
@@ -54,10 +54,10 @@ _WORDS: Mapping[str, Callable[[Params], str]] = {
     "DummyClassifier": lambda p: "the shares of the classes for every row",
     "DummyRegressor": lambda p: "the mean for every row",
 }
-_KINDS = {
+KINDS = {
     "missing": {"SimpleImputer", "KNNImputer", "IterativeImputer"},
     "scaling": {"StandardScaler", "MinMaxScaler", "RobustScaler", "QuantileTransformer"},
-    "reduction": {"PCA", "ImagePCA", "SelectKBest", "VarianceThreshold"},
+    "reduction": {"PCA", "ImagePCA", "SelectKBest"},
     "loading": {"ImageLoader"},
     "baseline": {"DummyClassifier", "DummyRegressor"},
     "classical": {
@@ -170,7 +170,7 @@ def kinds_of_steps(steps: Any) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for step in steps:
-        kinds = [kind for kind, classes in _KINDS.items() if step["class"] in classes]
+        kinds = [kind for kind, classes in KINDS.items() if step["class"] in classes]
         if step.get("stages"):
             kinds.append("network")
         for kind in kinds:

@@ -13,14 +13,22 @@ from skvae.report.study_figures import (
     permutation_null_figure,
 )
 
-__all__ = ["how_to_run", "layer_map", "learning_curve", "permutation_null", "stability"]
+__all__ = [
+    "TAKE_MORE_FITS",
+    "how_to_run",
+    "layer_map",
+    "learning_curve",
+    "permutation_null",
+    "stability",
+]
 
 _HOW = {
     "layer_map": "skvae.study.layer_map(arms, X, y)",
     "learning_curve": "skvae.study.learning_curve(arms, X, y)",
     "permutation_null": "skvae.study.permutation_null(arms, X, y)",
-    "stability": "skvae.study.intraclass_correlation(ratings)",
+    "stability": "a table of skvae.study.intraclass_correlation, a row for each feature",
 }
+TAKE_MORE_FITS = tuple(_HOW)
 
 
 def how_to_run(record: Record, key: str) -> str:
@@ -42,7 +50,10 @@ def how_to_run(record: Record, key: str) -> str:
         return f"result.report(folder, sections=[..., {key!r}])"
     if record.command and key != "stability":
         return f"{record.command} --resume --sections {key}"
-    return f"result.report(folder, further={{{key!r}: {_HOW[key]}}})"
+    # Without them, a call of one's own would split patients.
+    groups = ", groups=groups)" if record.cohort.get("has_groups") else ")"
+    how = _HOW[key].removesuffix(")") + groups if key != "stability" else _HOW[key]
+    return f"result.report(folder, further={{{key!r}: {how}}})"
 
 
 def _section(

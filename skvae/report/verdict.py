@@ -49,8 +49,9 @@ def verdict(result: Any, alpha: float = 0.05) -> str:
             if np.isfinite(bounds).any()
             else "no interval can be given"
         )
+        first = "No arm is surely better than chance and" if len(unsure) else "No arm"
         return (
-            f"No arm differs from {result.reference} beyond chance (Holm-corrected p >= "
+            f"{first} differs from {result.reference} beyond chance (Holm-corrected p >= "
             f"{alpha:g}); that is no proof of equality: {remain}.{doubt}"
         )
     parts = [
@@ -59,7 +60,9 @@ def verdict(result: Any, alpha: float = 0.05) -> str:
         for row in found.itertuples(name="Row")
     ]
     rest = (
-        "" if len(significant) == len(others) else "; the other arms do not differ from it"
+        ""
+        if len(significant) == len(others)
+        else "; of the others no difference is shown, which is no proof of equality"
     )
     return f"At Holm-corrected p < {alpha:g}, {', and '.join(parts)}{rest}.{doubt}"
 
@@ -68,6 +71,8 @@ def _above_chance(rows: "DataFrame", result: Any) -> "Series":
     """Say whether the interval of each arm lies above what guessing scores."""
     if result.scoring.startswith("roc_auc") or result.scoring == "concordance":
         return rows["ci_low"] > _CHANCE
+    if result.scoring == "r2":
+        return rows["ci_low"] > 0
     return rows["mean"].notna()
 
 

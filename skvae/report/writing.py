@@ -12,6 +12,7 @@ from skvae.report.methods_text import methods_markdown
 from skvae.report.page import Drafted, draft, page_html
 from skvae.report.record import Record
 from skvae.report.sections import check_sections
+from skvae.report.study_sections import TAKE_MORE_FITS
 from skvae.report.vector_graphics import png_bytes
 
 __all__ = ["evidence_of", "write_record"]
@@ -37,6 +38,7 @@ def write_record(record: Record, folder: str | Path) -> list[Path]:
         The files, the page first.
     """
     check_sections(record.sections)
+    _check_further(record)
     folder = writable_folder(folder, "folder")
     tables = [*record.result.to_csv(folder), *_further_tables(record, folder)]
     drafted = draft(record)
@@ -81,6 +83,23 @@ def evidence_of(folder: Path, anchors: set[str]) -> set[str]:
     return kept | files
 
 
+def _check_further(record: Record) -> None:
+    """Refuse names that no section has, and what is no table.
+
+    Raises
+    ------
+    ValueError
+        In a sentence.
+    """
+    for name, frame in record.further.items():
+        if name not in TAKE_MORE_FITS:
+            raise ValueError(
+                f"Got further with {name!r}, expected {', '.join(TAKE_MORE_FITS)}."
+            )
+        if frame is not None and not hasattr(frame, "to_csv"):
+            raise ValueError(f"Got further with {name}={frame!r}, expected a DataFrame.")
+
+
 def _further_tables(record: Record, folder: Path) -> list[Path]:
     frames = {
         "dropped_columns": record.dropped,
@@ -119,7 +138,8 @@ def _provenance(record: Record, files: list[Path]) -> str:
             for path in files
         },
     }
-    return json.dumps(said, indent=1, ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(said, indent=1, ensure_ascii=False, default=str, allow_nan=False)
+    return text + "\n"
 
 
 def _write(path: Path, text: str) -> Path:

@@ -54,15 +54,28 @@ class Arm:
 
     def warn_of_blind_cv(self) -> None:
         """Warn of a cross-validation inside the arm that does not see the groups."""
-        for key, value in self.estimator.get_params().items():
-            if key != "cv" and not key.endswith("__cv"):
-                continue
-            if value != "prefit" and not _sees_groups(value):
-                warn_caller(
-                    f"Got arms[{self.name!r}] with {key}={value!r}, which splits patients: "
-                    "the study's groups do not reach it. Give (estimator, param_grid) "
-                    "for a search, or a splitter that uses groups.",
-                )
+        for key, value in self.blind_cv().items():
+            warn_caller(
+                f"Got arms[{self.name!r}] with {key}={value!r}, which splits patients: "
+                "the study's groups do not reach it. Give (estimator, param_grid) "
+                "for a search, or a splitter that uses groups.",
+            )
+
+    def blind_cv(self) -> dict[str, Any]:
+        """Return what splits rows inside of the arm, and does not see the groups.
+
+        Returns
+        -------
+        dict of str to object
+            By the names of the parameters.
+        """
+        return {
+            key: value
+            for key, value in self.estimator.get_params().items()
+            if (key == "cv" or key.endswith("__cv"))
+            and value != "prefit"
+            and not _sees_groups(value)
+        }
 
     def check_blocks(self, X: Any) -> None:
         """Raise where X is of blocks and the arm takes none, or one that is not there.

@@ -1,6 +1,7 @@
 """What a study did, in plain values: its rows, its folds, the steps of its arms."""
 
 import inspect
+import math
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skvae.datasets.lazy_rows import LazyRows
+from skvae.extras import import_extra
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
 from skvae.study.identity import hashes_of_rows
@@ -102,8 +104,9 @@ def _block(block: Any) -> dict[str, Any]:
     if isinstance(block, LazyRows | list):
         return found
     values = np.asarray(block)
-    is_float = values.dtype.kind == "f"
-    found["n_missing"] = int(np.isnan(values).sum()) if is_float else 0
+    may_lack = values.dtype.kind in "fcOmM"
+    isna = import_extra("pandas").isna
+    found["n_missing"] = int(isna(values).sum()) if may_lack else 0
     if values.ndim > 2:
         first = values[: max(1, 10**6 // max(1, values[0].size))]
         found["is_mask"] = len(np.unique(first)) == 2
@@ -116,6 +119,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
         "steps": list(_steps("", "", arm.estimator)),
         "grid": [{key: _plain(list(v)) for key, v in part.items()} for part in grid],
         "n_configurations": arm.n_configurations,
+        "blind_cv": sorted(arm.blind_cv()),
     }
 
 
@@ -160,13 +164,16 @@ def _step(name: str, estimator: BaseEstimator) -> dict[str, Any]:
 
 def _stages(estimator: Any) -> bool:
     """Whether it is a network with layers, of this package."""
-    return hasattr(estimator, "layer") and hasattr(estimator, "max_iter")
+    has_layers = hasattr(estimator, "layer") and hasattr(estimator, "max_iter")
+    return has_layers or hasattr(estimator, "finetune_max_iter")
 
 
 def _plain(value: Any) -> Any:
     """Return what JSON writes: a function by its name, other things by their repr."""
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # JSON has no word for it
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple | np.ndarray):

@@ -62,6 +62,8 @@ def further_results(
         config = settled(config, list(arms), cohort)
         # Without layers there is no map, which is no reason to lose the rest.
         run = [name for name in names if name != "layer_map" or has_layers(arms)]
+        if rule(config.aggregate):  # they count rows, where the study counts patients
+            run = [name for name in run if name == "permutation_null"]
         return {name: FURTHER[name](arms, config, inputs) for name in run}
 
 

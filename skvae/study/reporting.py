@@ -78,9 +78,12 @@ def record_of(
     """
     settings = result.design.get("settings", {})
     by_patient = bool(settings.get("aggregate"))
+    covariates = covariates_of(inputs, by_patient=by_patient)
+    if covariates is inputs and inputs is not None:
+        check_names(inputs, result)
     return Record(
         result,
-        covariates=covariates_of(inputs, by_patient=by_patient),
+        covariates=covariates,
         dropped=getattr(inputs, "dropped", None),
         excluded=getattr(inputs, "failed", None),
         notes=tuple(getattr(inputs, "notes", ())),
@@ -90,3 +93,33 @@ def record_of(
         command=command,
         sections=sections,
     )
+
+
+def check_names(columns: "DataFrame", result: "NestedCVResult") -> None:
+    """Refuse columns whose rows are not those of the predictions, by their names.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        What may confound.
+    result : NestedCVResult
+        What was found; with `aggregate` its samples are patients.
+
+    Raises
+    ------
+    ValueError
+        If a name is missing or there twice, or rows were given where patients count.
+    """
+    settings, cohort = result.design.get("settings", {}), result.design.get("cohort", {})
+    samples = result.predictions["sample"]
+    counts = f"Got inputs of {len(columns)} rows"
+    if settings.get("aggregate") and len(columns) != cohort.get("n_patients"):
+        raise ValueError(
+            f"{counts}, but with aggregate= the study counts {cohort.get('n_patients')} "
+            "patients; expected one row for each, under the name that groups have for him."
+        )
+    if not columns.index.is_unique or not samples.isin(columns.index).all():
+        raise ValueError(
+            f"{counts} whose index is not that of the samples; expected each name of the "
+            "column `sample` of result.predictions once."
+        )

@@ -10,6 +10,7 @@ from joblib import cpu_count
 from skvae.exceptions import warn_caller
 from skvae.files import writable_folder
 from skvae.images.loader import ImageLoader
+from skvae.report.record import POSSIBLE_LEAK
 from skvae.study.checkpoints import Checkpoints
 from skvae.study.cluster import on_cluster
 from skvae.study.cohort import Cohort
@@ -67,6 +68,7 @@ def run_study(
     cohort = checked_cohort(config, inputs)
     for sign in leak_signs(cohort):
         warn_caller(f"A possible leak: {sign}.")
+        inputs.notes.append(f"{POSSIBLE_LEAK}: {sign}")
     arms = study_arms(config, inputs, cohort, memory=str(checkpoints.networks))
     config = settled(config, list(arms), cohort)
     config.write(folder / "study.toml")
