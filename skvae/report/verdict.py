@@ -49,7 +49,7 @@ def verdict(result: Any, alpha: float = 0.05) -> str:
             if np.isfinite(bounds).any()
             else "no interval can be given"
         )
-        first = "No arm is surely better than chance and" if len(unsure) else "No arm"
+        first = "No arm both is surely better than chance and" if len(unsure) else "No arm"
         return (
             f"{first} differs from {result.reference} beyond chance (Holm-corrected p >= "
             f"{alpha:g}); that is no proof of equality: {remain}.{doubt}"

@@ -117,7 +117,7 @@ def test_what_is_not_above_chance_is_not_better(result):
     scores.loc[scores["arm"] == "raw", "score"] = 0.5 + noise[::-1]
     scores.loc[scores["arm"] == "first", "score"] = 0.35 + noise[::-1]
     text = verdict(replace(result, scores=scores))
-    assert text.startswith("No arm differs from pca")
+    assert text.startswith("No arm both is surely better than chance and differs from pca")
     assert "raw differs from pca (p < .001), but neither is surely above chance" in text
 
 
