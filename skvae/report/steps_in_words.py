@@ -16,9 +16,9 @@ def _impute(p: Params) -> str:
 
 
 def _scale(p: Params) -> str:
-    if p.get("with_std", True) is False:
-        return "columns centred"
-    return "columns centred and scaled to unit variance"
+    done = [("with_mean", "centred"), ("with_std", "scaled to unit variance")]
+    words = [word for key, word in done if p.get(key, True)]
+    return f"columns {' and '.join(words) or 'as they are'}"
 
 
 def _sized(what: str, key: str) -> Callable[[Params], str]:
@@ -35,14 +35,31 @@ def _function(p: Params) -> str:
     return known.get(str(name), f"the function {name}")
 
 
+def _selected(p: Params) -> str:
+    by = str(p.get("score_func") or "f_classif")
+    test = "an F test" if by in ("f_classif", "f_regression") else by
+    return _sized(f"the best columns by {test}", "k")(p)
+
+
+def _varying(p: Params) -> str:
+    least = p.get("threshold") or 0
+    return f"columns of a variance up to {least} dropped" if least else "constants dropped"
+
+
+def _guess(p: Params) -> str:
+    if p.get("strategy", "prior") in ("prior", "most_frequent"):
+        return "the shares of the classes for every row"
+    return f"classes guessed ({p['strategy']})"
+
+
 _WORDS: Mapping[str, Callable[[Params], str]] = {
     "SelectBlock": lambda p: f"the input {p.get('block')}",
     "SimpleImputer": _impute,
     "StandardScaler": _scale,
     "FunctionTransformer": _function,
     "OneHotEncoder": lambda p: "classes as columns of 0 and 1",
-    "VarianceThreshold": lambda p: "constant columns dropped",
-    "SelectKBest": _sized("the best columns by an F test", "k"),
+    "VarianceThreshold": _varying,
+    "SelectKBest": _selected,
     "PCA": _sized("principal components", "n_components"),
     "ImagePCA": _sized("principal components of the voxels", "n_components"),
     "Autoencoder": _sized("an autoencoder", "n_components"),
@@ -51,8 +68,23 @@ _WORDS: Mapping[str, Callable[[Params], str]] = {
     "ImageLoader": lambda p: _loader(p),
     "LogisticRegression": _sized("logistic regression", "C"),
     "Ridge": _sized("ridge regression", "alpha"),
-    "DummyClassifier": lambda p: "the shares of the classes for every row",
+    "DummyClassifier": _guess,
     "DummyRegressor": lambda p: "the mean for every row",
+}
+# Parameters that these words tell, or that change nothing of what is said.
+_SAID = {
+    "SelectBlock": {"block"},
+    "SimpleImputer": {"strategy"},
+    "StandardScaler": {"with_mean", "with_std"},
+    "FunctionTransformer": {"func"},
+    "OneHotEncoder": {"handle_unknown", "sparse_output"},
+    "VarianceThreshold": {"threshold"},
+    "SelectKBest": {"k", "score_func"},
+    "PCA": {"n_components", "random_state", "svd_solver"},
+    "ImagePCA": {"n_components", "random_state"},
+    "LogisticRegression": {"C", "max_iter"},
+    "Ridge": {"alpha"},
+    "DummyClassifier": {"strategy"},
 }
 KINDS = {
     "missing": {"SimpleImputer", "KNNImputer", "IterativeImputer"},
@@ -103,7 +135,9 @@ def step_in_words(step: Mapping[str, Any]) -> str:
     kind = step["class"]
     params = step.get("params", {})
     if kind in _WORDS:
-        return _WORDS[kind](params)
+        changes = step.get("changed", {}) if kind in _SAID else {}
+        more = [f"{k} {v}" for k, v in changes.items() if k not in _SAID[kind]]
+        return " with ".join([_WORDS[kind](params), *([", ".join(more)] if more else [])])
     changed = ", ".join(f"{k}={v!r}" for k, v in step.get("changed", {}).items())
     return f"{kind}({changed})"
 

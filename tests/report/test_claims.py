@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
-from sklearn.feature_selection import SelectKBest
+from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from skvae import Autoencoder, AutoencoderClassifier
@@ -168,3 +168,15 @@ def test_what_the_verdict_does_not_show_is_no_equality():
     text = verdict(result)
     assert "noise is worse than pca" in text
     assert "no difference is shown, which is no proof of equality" in text
+
+
+def test_steps_say_what_was_changed_of_them():
+    steps = (
+        StandardScaler(with_mean=False),
+        SelectKBest(mutual_info_classif, k=3),
+        LogisticRegression(class_weight="balanced"),
+    )
+    words = said(study(make_pipeline(*steps)))["methods-arms"]
+    assert "columns scaled to unit variance, then" in words
+    assert "the best columns by mutual_info_classif (k 3)" in words
+    assert "logistic regression (C 1.0) with class_weight balanced" in words
