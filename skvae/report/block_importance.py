@@ -5,13 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.report.explained_axes import (
-    BLUE,
-    DARK,
-    explained,
-    new_figure,
-    plain,
-)
+from skvae.report.canvas import paper, plain
+from skvae.report.explained_axes import BLUE, DARK, explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,7 +52,7 @@ def importance_figure(result: Any, *, n_blocks: int = 10) -> "Figure":
     rows = list(_rows_of_panels(importance, n_blocks))
     heights = [len(names) for _, names in rows]
     n_columns = max(len(tables) for tables, _ in rows)
-    figure = new_figure(1.0 + sum(0.5 + 0.2 * height for height in heights))
+    figure = paper(1.0 + sum(0.5 + 0.2 * height for height in heights))
     grid = figure.subplots(
         len(rows), n_columns, squeeze=False, sharex="row", height_ratios=heights
     )

@@ -96,6 +96,15 @@ def paper(height: float, width: float = WIDTH) -> "Figure":
     )
 
 
+def plain(text: Any, longest: int = 60) -> str:
+    """Return a name as it is to be read: not as mathematics, in one line, not too long."""
+    line = " ".join(str(text).split())
+    if len(line) > longest:  # names of features differ at their end rather than before
+        first = longest // 3
+        line = f"{line[:first]}…{line[first + 1 - longest :]}"
+    return line.replace("$", r"\$")
+
+
 def grid_of_panels(
     figure: Any, n_panels: int, most_columns: int, **options: Any
 ) -> list[Any]:

@@ -12,7 +12,7 @@ from skvae.statistics.correlation import attribute_correlation
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["confounding_table", "largest", "mean_scores"]
+__all__ = ["compared_frames", "confounding_table", "largest", "mean_scores"]
 
 _MOST_COLUMNS = 20
 _FEWEST_ROWS = 5
@@ -35,15 +35,10 @@ def confounding_table(record: Record) -> "DataFrame | None":
     Rank correlations; of three or more classes without order the correlation ratio of
     ranks. Where patients have several rows, the patients' means.
     """
-    scores = mean_scores(record)
-    if record.covariates is None or scores.empty:
+    compared = compared_frames(record)
+    if compared is None:
         return None
-    groups = _patients(record, scores.index)
-    covariates = record.covariates.reindex(scores.index)
-    covariates = covariates[_usable(covariates, groups)]
-    varying = scores[[arm for arm in scores if scores[arm].nunique() > 1]]
-    if covariates.empty or varying.empty:
-        return None
+    varying, covariates, groups = compared
     found = attribute_correlation(
         varying, covariates, groups=groups, method="auto", correction="holm"
     ).table()
@@ -68,6 +63,18 @@ def confounding_table(record: Record) -> "DataFrame | None":
         )
         .reset_index(drop=True)
     )
+
+
+def compared_frames(record: Record) -> "tuple[DataFrame, DataFrame, Any] | None":
+    """Return the scores and the columns that are compared, and the patients of both."""
+    scores = mean_scores(record)
+    if record.covariates is None or scores.empty:
+        return None
+    groups = _patients(record, scores.index)
+    covariates = record.covariates.reindex(scores.index)
+    covariates = covariates[_usable(covariates, groups)]
+    varying = scores[[arm for arm in scores if scores[arm].nunique() > 1]]
+    return None if covariates.empty or varying.empty else (varying, covariates, groups)
 
 
 def _usable(covariates: Any, groups: Any) -> list[Any]:

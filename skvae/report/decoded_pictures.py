@@ -5,15 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.report.explained_axes import (
-    DARK,
-    ORANGE,
-    new_figure,
-    pictures_of,
-    plain,
-    show_tiles,
-    slice_note,
-)
+from skvae.report.canvas import paper, plain
+from skvae.report.explained_axes import DARK, ORANGE, pictures_of, show_tiles, slice_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +73,7 @@ def traversal_figure(result: Any, arm: str) -> "Figure":
 def _reconstructed_images(pictures: Any, arm: str) -> "Figure":
     n, height, width = pictures.inputs.shape
     tile = 5.9 / n * height / width
-    figure = new_figure(0.75 + 3 * tile + 0.25)
+    figure = paper(0.75 + 3 * tile + 0.25)
     rows = figure.subplots(3, 1)
     both = np.concatenate([pictures.inputs, pictures.reconstructions])
     limits = {"vmin": float(both.min()), "vmax": float(both.max())}
@@ -104,7 +97,7 @@ def _reconstructed_images(pictures: Any, arm: str) -> "Figure":
 
 def _reconstructed_signals(pictures: Any, arm: str) -> "Figure":
     n = len(pictures.inputs)
-    figure = new_figure(0.8 + 0.95 * n)
+    figure = paper(0.8 + 0.95 * n)
     rows = figure.subplots(n, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, given, made, name in zip(
         rows, pictures.inputs, pictures.reconstructions, pictures.samples, strict=True
@@ -128,7 +121,7 @@ def _reconstructed_columns(pictures: Any, arm: str) -> "Figure":
     if len(order) > 2 * N_COLUMNS:
         order = np.concatenate([order[:N_COLUMNS], order[-N_COLUMNS:]])
     shown = order[::-1]
-    figure = new_figure(1.15 + 0.21 * len(shown))
+    figure = paper(1.15 + 0.21 * len(shown))
     axes = figure.subplots()
     low = max(_LEAST, min(0.0, float(pictures.r2[shown].min())))
     places, shares = np.arange(len(shown)), pictures.r2[shown]
@@ -158,7 +151,7 @@ def _reconstructed_columns(pictures: Any, arm: str) -> "Figure":
 def _moved_images(pictures: Any, arm: str) -> "Figure":
     n_units, n_steps, height, width = pictures.traversals.shape
     tile = 5.9 / n_steps * height / width
-    figure = new_figure(0.7 + n_units * (tile + 0.3))
+    figure = paper(0.7 + n_units * (tile + 0.3))
     rows = figure.subplots(n_units, 1, squeeze=False)[:, 0]
     limits = {
         "vmin": float(pictures.traversals.min()),
@@ -177,7 +170,7 @@ def _moved_images(pictures: Any, arm: str) -> "Figure":
 
 def _moved_signals(pictures: Any, arm: str) -> "Figure":
     n_units = len(pictures.units)
-    figure = new_figure(0.8 + 1.6 * n_units)
+    figure = paper(0.8 + 1.6 * n_units)
     rows = figure.subplots(n_units, 1, sharex=True, squeeze=False)[:, 0]
     for axes, lines, name, values in zip(
         rows, pictures.traversals, pictures.units, pictures.values, strict=True
@@ -200,7 +193,7 @@ def _lines(axes: Any, lines: Any, values: Any) -> None:
 
 def _moved_columns(pictures: Any, arm: str) -> "Figure":
     n_units, _, n_moving = pictures.traversals.shape
-    figure = new_figure(0.8 + n_units * (0.5 + 0.19 * n_moving))
+    figure = paper(0.8 + n_units * (0.5 + 0.19 * n_moving))
     rows = figure.subplots(n_units, 1, squeeze=False)[:, 0]
     middle = pictures.traversals.shape[1] // 2
     change = pictures.traversals - pictures.traversals[:, middle : middle + 1]

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skvae.extras import import_extra
-
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = [
     "BLUE",
@@ -16,30 +14,11 @@ __all__ = [
     "GREY",
     "ORANGE",
     "explained",
-    "new_figure",
-    "plain",
     "show_tiles",
 ]
 
 # Blue and orange of Okabe and Ito, and a grey: distinct to colour-blind readers too.
 BLUE, DARK, ORANGE, GREY = "#56B4E9", "#0B3C5D", "#D55E00", "0.45"
-WIDTH = 7.0
-
-
-def new_figure(height: float) -> "Figure":
-    """Return a figure of the width of a page, free of pyplot's state."""
-    return import_extra("matplotlib.figure").Figure(
-        figsize=(WIDTH, height), layout="constrained"
-    )
-
-
-def plain(text: Any, longest: int = 60) -> str:
-    """Return a name as it is to be read: not as mathematics, in one line, not too long."""
-    line = " ".join(str(text).split())
-    if len(line) > longest:  # names of features differ at their end rather than before
-        first = longest // 3
-        line = f"{line[:first]}…{line[first + 1 - longest :]}"
-    return line.replace("$", r"\$")
 
 
 def explained(result: Any, name: str, what: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from skvae.report import methods_of_arms
-from skvae.report.confounding import confounding_table
+from skvae.report.confounding import compared_frames
 from skvae.report.headline import score_name
 from skvae.report.literature import LITERATURE
 from skvae.report.methods_of_arms import Sentences, rarest_share
@@ -222,10 +222,10 @@ def _external(record: Record) -> Sentences:
 
 
 def _confounders(record: Record) -> Sentences:
-    table = confounding_table(record)
-    if table is None:
+    compared = compared_frames(record)
+    if compared is None:
         return
-    names = ", ".join(dict.fromkeys(table["column"]))
+    names = ", ".join(map(str, compared[1].columns))
     yield (
         "confounders",
         f"Out-of-fold scores, their mean over the repeats, were correlated by rank with "

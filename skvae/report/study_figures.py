@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
+from skvae.report.canvas import COLOURS, REFERENCE, paper, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["layer_map_figure", "learning_curve_figure", "permutation_null_figure"]
 
-# Of Okabe and Ito, told apart by the markers too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _MARKERS = "osD^vP*X"
 
 
@@ -50,8 +49,8 @@ def learning_curve_figure(curve: "DataFrame", score: str = "score") -> "Figure":
             x,
             part["mean"],
             yerr=np.nan_to_num(np.array(errors, dtype=float)),
-            label=_plain(arm),
-            color=_COLOURS[i % len(_COLOURS)],
+            label=plain(arm),
+            color=COLOURS[i % len(COLOURS)],
             marker=_MARKERS[i % len(_MARKERS)],
             capsize=3,
         )
@@ -98,7 +97,7 @@ def permutation_null_figure(null: "DataFrame", score: str = "score") -> "Figure"
         capsize=4,
         label="permuted outcomes: mean, 5 % to 95 %",
     )
-    axes.plot(null["mean"], places, "D", color=_COLOURS[1], label="outcomes as they are")
+    axes.plot(null["mean"], places, "D", color=REFERENCE, label="outcomes as they are")
     for place, row in zip(places, null.itertuples(name="Row"), strict=True):
         axes.annotate(
             f"p = {row.p:.3f}",
@@ -108,7 +107,7 @@ def permutation_null_figure(null: "DataFrame", score: str = "score") -> "Figure"
             fontsize=8,
             ha="center",
         )
-    axes.set_yticks(places, [_plain(arm) for arm in null["arm"]])
+    axes.set_yticks(places, [plain(arm) for arm in null["arm"]])
     axes.set_ylim(-0.7, len(null) - 0.2)
     axes.set_xlabel(score)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.25))
@@ -159,22 +158,15 @@ def layer_map_figure(scores: "DataFrame", score: str = "score") -> "Figure":
         axes.set_xticks(range(values.shape[1]), [f"{c:g}" for c in values.columns])
         axes.set_yticks(range(len(layers)), layers)
         axes.set_xlabel("size of the code")
-        axes.set_title(_plain(arm), fontsize=10)
+        axes.set_title(plain(arm), fontsize=10)
     figure.colorbar(drawn, ax=list(every), label=score)
     return figure
 
 
 def _canvas(height: float) -> tuple["Figure", Any]:
-    figure = import_extra("matplotlib.figure").Figure(
-        figsize=(7, height), layout="constrained"
-    )
+    figure = paper(height)
     axes = figure.subplots()
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def _plain(name: Any) -> str:
-    """Return a name in which a dollar is a dollar."""
-    return str(name).replace("$", r"\$")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.report.explained_axes import DARK, GREY, ORANGE, explained, new_figure, plain
+from skvae.report.canvas import paper, plain
+from skvae.report.explained_axes import DARK, GREY, ORANGE, explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ def loss_figure(result: Any) -> "Figure":
     units = _active(result.units)
     n_columns = min(3, len(panels))
     n_rows = ceil(len(panels) / n_columns)
-    figure = new_figure(0.9 + 2.1 * n_rows)
+    figure = paper(0.9 + 2.1 * n_rows)
     grid = figure.subplots(n_rows, n_columns, squeeze=False)
     for axes, ((arm, network), rows) in zip(grid.flat, panels, strict=False):
         _draw(axes, rows)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.report.explained_axes import DARK, ORANGE, explained, new_figure, plain
+from skvae.report.canvas import paper, plain
+from skvae.report.explained_axes import DARK, ORANGE, explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def attribute_figure(result: Any, arm: str | None = None) -> "Figure":
             raise ValueError(f"Got arm={arm!r}, but there are attributes of {able} only.")
     panels = [(name, _shown(rows)) for name, rows in attributes.groupby("arm", sort=False)]
     heights = [len(shown) for _, shown in panels]
-    figure = new_figure(1.25 + sum(0.4 + 0.22 * height for height in heights))
+    figure = paper(1.25 + sum(0.4 + 0.22 * height for height in heights))
     grid = figure.subplots(
         len(panels), 1, squeeze=False, sharex=True, height_ratios=heights
     )

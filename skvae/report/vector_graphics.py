@@ -64,6 +64,8 @@ def _own_ids(text: str, name: str) -> str:
     def own(found: re.Match[str]) -> str:
         return f' id="{name}-{found.group(1)}"' if found.group(1) in pointed else ""
 
+    # Where a name has a double quote, matplotlib writes single ones.
+    text = re.sub(r"\sid='[^']+'", "", text)
     text = re.sub(r'\sid="([^"]+)"', own, text)
     return text.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
 

@@ -41,8 +41,8 @@ def study(arms, X=X, **options):
         return nested_cv(arms, X, Y, **options)
 
 
-def said(result, **known):
-    return dict(methods_sentences(record_of(result, **known)))
+def said(result):
+    return dict(methods_sentences(record_of(result)))
 
 
 def status(result, checklist, item):
