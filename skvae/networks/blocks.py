@@ -1,5 +1,6 @@
 """The small parts that networks are made of."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -26,11 +27,10 @@ TRANSPOSED_CONVOLUTIONS: dict[int, Any] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
-# Of few maps, several times as fast on a CPU as the path that torch takes by itself. For
-# training alone: what a fitted decoder makes of a code has the bits that it had.
-OF_FEW_MAPS: dict[int, Any] = {
-    2: torch.ops.aten.slow_conv_transpose2d,
-    3: torch.ops.aten.slow_conv_transpose3d,
+FUNCTIONS: dict[int, Any] = {
+    1: nn.functional.conv1d,
+    2: nn.functional.conv2d,
+    3: nn.functional.conv3d,
 }
 FEW_MAPS = 3
 INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -139,27 +139,53 @@ class UpConvolution(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._convolved(x)[self.crop]
-
-    def _convolved(self, x: Tensor) -> Tensor:
-        convolution, n_axes = self.convolution, x.ndim - 2
-        few = convolution.out_channels <= FEW_MAPS and n_axes in OF_FEW_MAPS
-        on_cpu = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-        y: Tensor
-        if not (few and on_cpu and torch.is_grad_enabled()):
-            y = convolution(x)
+        # For training alone: what a fitted decoder makes of a code keeps its last bits.
+        if not (torch.is_grad_enabled() and x.device.type == "cpu"):
+            y: Tensor = self.convolution(x)[self.crop]
             return y
-        y = OF_FEW_MAPS[n_axes](
-            x,
-            convolution.weight,
-            convolution.kernel_size,
-            convolution.bias,
-            convolution.stride,
-            convolution.padding,
-            convolution.output_padding,
-            convolution.dilation,
-        )
-        return y
+        few = self.convolution.out_channels <= FEW_MAPS
+        x = pixels_first(x)
+        y = of_phases(x, self.convolution) if few else self.convolution(x)
+        return y[self.crop]
+
+
+def pixels_first(x: Tensor) -> Tensor:
+    """Return the same maps with the channels of each pixel side by side.
+
+    As ``x.contiguous(memory_format=torch.channels_last)`` for any number of axes, and
+    where networks are mapped over.
+    """
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)
+
+
+def of_phases(x: Tensor, transposed: Any) -> Tensor:
+    """Return a transposed convolution whose kernel is twice its stride, or 1.
+
+    Pixels of one phase, that is, of one place within a stride, all read two neighbours
+    along an axis: each phase is a channel of one plain convolution, and the channels are
+    then laid out as pixels (Shi et al., 2016, Is the deconvolution layer the same as a
+    convolutional layer?). Of few maps, on a CPU, it takes a third of the time.
+    """
+    n_axes, stride, padding = x.ndim - 2, transposed.stride, transposed.padding
+    axes = range(n_axes)
+    reach = [k // s for k, s in zip(transposed.kernel_size, stride, strict=True)]
+    # (in, out, reach, phase, reach, phase, ...), then (out, phases, in, reaches)
+    taps = transposed.weight.unflatten(2, (reach[0], stride[0]))
+    for axis in axes[1:]:
+        taps = taps.unflatten(2 + 2 * axis, (reach[axis], stride[axis]))
+    taps = taps.flip([2 + 2 * axis for axis in axes])
+    taps = taps.permute(
+        1, *(3 + 2 * axis for axis in axes), 0, *(2 + 2 * axis for axis in axes)
+    )
+    kernel = taps.flatten(0, n_axes).contiguous()
+    bias = transposed.bias.repeat_interleave(math.prod(stride))
+    y = FUNCTIONS[n_axes](x, kernel, bias, padding=padding)
+    y = y.unflatten(1, (-1, *stride))
+    y = y.permute(0, 1, *(i + axis for axis in axes for i in (2 + n_axes, 2)))
+    for axis in axes:
+        y = y.flatten(2 + axis, 3 + axis)
+    # One pixel stands over at each end of an axis that grows.
+    return nn.functional.pad(y, [-p for p in reversed(padding) for _ in range(2)])
 
 
 class Bottleneck(nn.Module):
