@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, ProgressBar
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
@@ -31,6 +31,17 @@ __all__ = [
     "shown_with_documentation",
     "take_rows",
 ]
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Validate the parameters before a method runs, whose types stay known."""
+    wrap: Callable[[Method], Method] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return wrap
 
 
 def begin_fit(estimator: Any, n_epochs: int, X: Any) -> Callable[..., Any]:

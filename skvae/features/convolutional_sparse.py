@@ -1,7 +1,7 @@
 """The convolutional sparse autoencoder: maps of which few are active at a time."""
 
 import math
-from dataclasses import replace
+from dataclasses import field, replace
 from numbers import Real
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ from skvae.estimators.declared import (
     InnerShare,
     NonNegative,
     Sizes,
-    positional,
 )
 from skvae.estimators.settled import Fit
 from skvae.estimators.unequal_sizes import as_image, images_of
@@ -167,7 +166,7 @@ default="relu"
     (20, 24)
     """
 
-    n_components: int = positional(24)
+    n_components: int = field(default=24, kw_only=False)
     learning_rate_init: float = 0.02
     batch_size: int = 8
     layer: str | list[str] = "features"

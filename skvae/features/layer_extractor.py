@@ -1,6 +1,7 @@
 """Features from any layer of any torch module."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Annotated, Any, Self
 
@@ -25,7 +26,6 @@ from skvae.estimators.declared import (
     CountOrNone,
     DeclaredEstimator,
     SizesOrNone,
-    positional,
 )
 from skvae.estimators.inputs import as_array, check_new, check_rows, find_sample_shape
 from skvae.estimators.layers import listed
@@ -132,7 +132,7 @@ class LayerExtractor(TransformerMixin, DeclaredEstimator):
     2 ReLU (4, 6, 6) 4 False
     """
 
-    model: Any = positional(None)
+    model: Any = field(default=None, kw_only=False)
     layer: Annotated[str | Sequence[str] | None, str, list, tuple] = None
     preprocess: Annotated[
         str | Preprocess | None, StrOptions(set(PREPROCESSING)), callable, None

@@ -1,12 +1,13 @@
 """The sparse autoencoder: many code units, few of them busy."""
 
 from collections.abc import Callable
+from dataclasses import field
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from skvae._compat import StrOptions
-from skvae.estimators.declared import Count, InnerShare, NonNegative, positional
+from skvae.estimators.declared import Count, InnerShare, NonNegative
 from skvae.estimators.settled import Fit
 from skvae.features.base import BaseAutoencoder
 from skvae.networks.activity import ACTIVE_SIGMOID
@@ -163,7 +164,7 @@ class SparseAutoencoder(BaseAutoencoder):
     np.float64(5.0)
     """
 
-    n_components: int = positional(100)
+    n_components: int = field(default=100, kw_only=False)
     hidden_layer_sizes: tuple[int, ...] = ()
     sparsity: Annotated[str, StrOptions(set(SPARSITIES))] = "kl"
     sparsity_target: InnerShare = 0.05

