@@ -1,19 +1,22 @@
 """Sections with more than figures: calibration, networks, confounders, other cohorts."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from math import isfinite
 
 from skvae.extras import import_extra
-from skvae.report.confounding import confounding_table, largest
+from skvae.report.confounding import (
+    confounding_table,
+    correlations,
+    largest,
+    mean_scores,
+)
 from skvae.report.figure_calls import pictures
-from skvae.report.headline import brier_score, score_name
+from skvae.report.headline import brier_score
 from skvae.report.number_format import amount, bounds, count, p_value
 from skvae.report.parts import NotRun, Paragraph, Part, Tabular
 from skvae.report.record import Record
+from skvae.report.score_names import score_name
 from skvae.statistics.calibration import calibration
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 __all__ = ["calibration_section", "confounders", "external", "training"]
 
@@ -21,22 +24,29 @@ __all__ = ["calibration_section", "confounders", "external", "training"]
 def calibration_section(record: Record) -> Iterator[Part]:
     """Show whether probabilities come true."""
     if record.has_probabilities:
-        yield Tabular(
-            "calibration",
-            _calibration_table(record),
+        rows, reasons = _calibrations(record)
+        note = (
             "Slope 1 and intercept 0 are perfect; the smaller the Brier score, the better. "
-            "There is no slope where a probability is exactly 0 or 1. "
-            "95 % intervals by a bootstrap of patients.",
+            "95 % intervals by a bootstrap of patients."
         )
+        if any("∞" in row["slope"] for row in rows):
+            note += (
+                " ∞: in some samples of the bootstrap the probabilities separate the "
+                "classes, and the slope has no bound."
+            )
+        note += "".join(f" {arm}: {reason}" for arm, reason in reasons.items())
+        yield Tabular("calibration", import_extra("pandas").DataFrame(rows), note)
     yield from pictures("calibration", record)
 
 
-def _calibration_table(record: Record) -> "DataFrame":
-    rows = []
+def _calibrations(record: Record) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Return the rows of the table, and of arms without a slope the reason."""
+    rows, reasons = [], {}
     for arm in filter(record.gives_probabilities, record.result.arms):
         frame = record.predicted_by(arm)
         row = {"arm": arm, "slope": "–", "intercept": "–", "Brier": ""}
         row["Brier"] = amount(brier_score(record, arm))
+        rows.append(row)
         try:
             found = calibration(
                 frame["y"].to_numpy(),
@@ -46,18 +56,18 @@ def _calibration_table(record: Record) -> "DataFrame":
                 pos_label=record.result.positive,
             )
         except ValueError:  # of too few rows, such as a repeat without a class
-            rows.append(row)
             continue
+        if found.reason:
+            reasons[arm] = found.reason
         for key, name in (
             ("slope", "slope"),
             ("intercept", "intercept"),
             ("brier", "Brier"),
         ):
             value, low, high = getattr(found, key)
-            shown = amount(value) if low != low else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-            row[name] = shown
-        rows.append(row)
-    return import_extra("pandas").DataFrame(rows)
+            if isfinite(value):
+                row[name] = amount(value) + (f" {bounds(low, high)}" if low == low else "")
+    return rows, reasons
 
 
 def training(record: Record) -> Iterator[Part]:
@@ -77,8 +87,9 @@ def training(record: Record) -> Iterator[Part]:
         yield Tabular(
             "units",
             import_extra("pandas").DataFrame(rows, columns=columns),
-            "Units of the layer that was chosen, and those that differ from row to row, "
-            "over the outer folds.",
+            "Units of the code of each network, and of the layer that was chosen where "
+            "that is another; active ones differ from row to row. Outer folds of the first "
+            "repeat.",
         )
 
 
@@ -88,19 +99,32 @@ def _span(low: float, high: float) -> str:
 
 def confounders(record: Record) -> Iterator[Part]:
     """Show how the scores go with volume, age, site and the like."""
-    table = confounding_table(record)
-    if table is None:
-        yield NotRun(
-            "No columns of volume, age, sex or site were given.",
-            "skvae study --clinical age,sex,site or result.report(inputs=columns)",
-        )
+    found = correlations(record)
+    if found is None:
+        yield _no_confounders(record)
         return
-    yield Paragraph(largest(table), "largest-confounder")
+    yield Paragraph(largest(found), "largest-confounder")
     yield Tabular(
         "confounders",
-        table,
+        confounding_table(found),
         "Correlation of each arm's out-of-fold score with what may confound it: by rank; "
         "of three classes or more the correlation ratio of ranks. Holm's correction.",
+    )
+
+
+def _no_confounders(record: Record) -> NotRun:
+    if record.covariates is None:
+        return NotRun(
+            "No columns of volume, age, sex or site were given.",
+            "skvae study --clinical age,sex,site"
+            if record.command
+            else "result.report(folder, inputs=columns)",
+        )
+    if mean_scores(record).empty:
+        return NotRun("The arms have no single score that could go with a column.")
+    return NotRun(
+        "None of the columns that were given can be correlated: numbers, or few classes "
+        "that are the patient's, which vary over five rows at the least."
     )
 
 
@@ -108,7 +132,9 @@ def external(record: Record) -> Iterator[Part]:
     """Show the scores on another cohort."""
     result = record.result
     if result.external_scores.empty:
-        yield NotRun("There was no external cohort.", "skvae study --external FILE")
+        how = "nested_cv(..., external=(X, y))"
+        how = "skvae study --external FILE" if record.command else how
+        yield NotRun("There was no external cohort.", how)
         return
     found = result.external()
     name = score_name(result.scoring)

@@ -7,6 +7,7 @@ import numpy as np
 
 from skvae.report.canvas import paper, plain
 from skvae.report.explained_axes import BLUE, DARK, explained
+from skvae.report.score_names import score_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +85,7 @@ def _rows_of_panels(importance: Any, n_blocks: int) -> Iterator[tuple[dict[str, 
 
 
 def _say_what(figure: "Figure", result: Any, importance: Any) -> None:
-    score = result.scoring.replace("roc_auc", "ROC AUC").replace("_", " ")
+    score = score_name(result.scoring)
     counts = importance["n_repeats"]
     times = "–".join(str(n) for n in dict.fromkeys([counts.min(), counts.max()]))
     figure.supxlabel(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from skvae.extras import import_extra
+from skvae.report.number_format import bounds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,13 +154,6 @@ def row_word(result: Any, capital: bool = False) -> str:
     return word.capitalize() if capital else word
 
 
-def score_name(scoring: str) -> str:
-    """Return a score as people write it."""
-    known = {"roc_auc": "AUC", "r2": "R²", "concordance": "C index"}
-    name = known.get(scoring, scoring.replace("roc_auc", "AUC"))
-    return name.replace("_", " ")
-
-
 def named(result: Any, arm: str) -> str:
     """Return the name of an arm, and whether it is the reference."""
     return f"{arm} (reference)" if arm == result.reference else arm
@@ -169,11 +163,7 @@ def in_brackets(value: float, low: float, high: float, digits: int = 2) -> str:
     """Return a number with its interval, and what is missing as missing."""
     if not np.isfinite(value):
         return "undefined"
-    # Rounded first, so that no zero has a minus.
-    value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
-    if np.isnan(low) or np.isnan(high):
-        return f"{value:.{digits}f} [no interval]"
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{round(value, digits) + 0.0:.{digits}f} {bounds(low, high, digits)}"
 
 
 def p_words(p: float) -> str:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.report.canvas import counted, grid_of_panels, named, paper, shown_arms, words
+from skvae.report.canvas import (
+    counted,
+    grid_of_panels,
+    named,
+    paper,
+    plain,
+    shown_arms,
+    words,
+)
+from skvae.report.steps_in_words import in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,4 +157,4 @@ def _draw(ax: Any, table: "DataFrame", title: str) -> None:
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else plain(in_words(value), 24)

@@ -9,10 +9,10 @@ from skvae.report.canvas import (
     counted,
     p_words,
     paper,
-    score_name,
     spare,
     words,
 )
+from skvae.report.score_names import score_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,13 +50,18 @@ def comparison_figure(result: Any, *, confidence: float = 0.95) -> "Figure":
     """
     summary = result.summary(confidence)
     figure = paper(1.5 + 0.45 * len(summary))
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
+    if len(summary) == 1:  # which has nothing to differ from
+        left, right = figure.subplots(), None
+    else:
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
     reference = result.fold_scores(result.reference)
     for place, row in enumerate(summary.itertuples(name="Row")):
         scores = result.fold_scores(row.arm)
         is_reference = row.arm == result.reference
         colour = REFERENCE if is_reference else _MEAN
         _draw_arm(left, place, scores, (row.mean, row.ci_low, row.ci_high), colour)
+        if right is None:
+            continue
         if is_reference:
             right.plot(0, place, "D", color=colour, zorder=3)
         else:
@@ -97,23 +102,37 @@ def _finish(
     left.set_yticks(range(len(names)), names)
     left.set_ylim(len(names) - 0.4, -0.6)
     left.set_xlabel(f"{score} on the outer folds")
+    _trim(left)
+    title, note = "Mean score", "Dots: outer folds. Diamond: mean and "
+    tested = ""
+    if right is not None:
+        _name_differences(right, result, score)
+        title = "Mean scores and paired differences"
+        note = "Dots: outer folds, the same for all arms. Diamonds: means and "
+        tested = (
+            f"; p of the paired test, after Holm. Orange: the reference, {result.reference}"
+        )
+    words(
+        figure,
+        f"{title}: {counted(result)}",
+        f"{note}{100 * confidence:g} % intervals, Nadeau-Bengio corrected for shared "
+        f"training rows{tested}.",
+    )
+
+
+def _name_differences(right: Any, result: Any, score: str) -> None:
     right.axvline(0, color="0.35", linewidth=1.2, zorder=1)
     right.set_xlabel(f"difference in {score} to {result.reference}")
     right.text(
         1.02, 1.0, "Holm", transform=right.transAxes, va="bottom", fontsize=8, color="0.3"
     )
-    for axes in (left, right):
-        axes.grid(axis="x", color="0.93", linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.locator_params(axis="x", nbins=5)
-        spare(axes)
-        axes.tick_params(axis="y", length=0, labelsize=9)
-        axes.spines["left"].set_visible(False)
-    words(
-        figure,
-        f"Mean scores and paired differences: {counted(result)}",
-        "Dots: outer folds, the same for all arms. Diamonds: means and "
-        f"{100 * confidence:g} % intervals, Nadeau-Bengio corrected for shared training "
-        "rows; p of the paired test, after Holm. Orange: the reference, "
-        f"{result.reference}.",
-    )
+    _trim(right)
+
+
+def _trim(axes: Any) -> None:
+    axes.grid(axis="x", color="0.93", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.locator_params(axis="x", nbins=5)
+    spare(axes)
+    axes.tick_params(axis="y", length=0, labelsize=9)
+    axes.spines["left"].set_visible(False)

@@ -5,14 +5,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.extras import import_extra
-from skvae.report.number_format import amount, p_value
+from skvae.report.number_format import amount, bounds, p_value
 from skvae.report.record import Record
 from skvae.statistics.correlation import attribute_correlation
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["compared_frames", "confounding_table", "largest", "mean_scores"]
+__all__ = [
+    "compared_frames",
+    "confounding_table",
+    "correlations",
+    "largest",
+    "mean_scores",
+]
 
 _MOST_COLUMNS = 20
 _FEWEST_ROWS = 5
@@ -29,7 +35,7 @@ def mean_scores(record: Record) -> "DataFrame":
     return means[known]
 
 
-def confounding_table(record: Record) -> "DataFrame | None":
+def correlations(record: Record) -> "DataFrame | None":
     """Correlate the scores of each arm with the columns that may confound.
 
     Rank correlations; of three or more classes without order the correlation ratio of
@@ -39,9 +45,13 @@ def confounding_table(record: Record) -> "DataFrame | None":
     if compared is None:
         return None
     varying, covariates, groups = compared
-    found = attribute_correlation(
+    return attribute_correlation(
         varying, covariates, groups=groups, method="auto", correction="holm"
     ).table()
+
+
+def confounding_table(found: "DataFrame") -> "DataFrame":
+    """Lay correlations out in texts, a row for each arm and column."""
     return (
         import_extra("pandas")
         .DataFrame(
@@ -49,20 +59,19 @@ def confounding_table(record: Record) -> "DataFrame | None":
                 "arm": found["unit"],
                 "column": found["attribute"],
                 "n": found["n"],
-                "correlation [95 % CI]": [
-                    f"{value:+.2f}"
-                    if np.isnan(low)
-                    else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-                    for value, low, high in zip(
-                        found["statistic"], found["low"], found["high"], strict=True
-                    )
-                ],
+                "correlation [95 % CI]": list(map(_in_text, found.to_dict("records"))),
                 "p": [p_value(p) for p in found["p"]],
                 "Holm p": [p_value(p) for p in found["p_corrected"]],
             }
         )
         .reset_index(drop=True)
     )
+
+
+def _in_text(row: Any) -> str:
+    value, low, high = row["statistic"], row["low"], row["high"]
+    interval = "" if np.isnan(low) else f" {bounds(low, high, 2, sign='+')}"
+    return f"{value:+.2f}{interval}"
 
 
 def compared_frames(record: Record) -> "tuple[DataFrame, DataFrame, Any] | None":
@@ -101,25 +110,30 @@ def _patients(record: Record, samples: Any) -> Any:
     return None if groups.is_unique else groups.to_numpy()
 
 
-def largest(table: "DataFrame | None") -> str:
-    """Say which correlation is the strongest.
+def largest(found: "DataFrame", alpha: float = 0.05) -> str:
+    """Say which correlation is the surest: sizes of rho and of eta cannot be compared.
 
     Parameters
     ----------
-    table : DataFrame or None
-        As of `confounding_table`.
+    found : DataFrame
+        As of `correlations`.
+    alpha : float, default=0.05
+        Level of the tests after Holm's correction.
 
     Returns
     -------
     str
-        A sentence; empty where there is no table.
+        A sentence, which names the rule.
     """
-    if table is None:
-        return ""
-    sizes = table["correlation [95 % CI]"].str.split(" ").str[0].astype(float).abs()
-    row = table.loc[sizes.idxmax()]
+    sizes = found.assign(size=-found["statistic"].abs())
+    row = sizes.sort_values(["p_corrected", "p", "size"], kind="stable").iloc[0]
+    said = (
+        f"{row['unit']} with {row['attribute']}, {_in_text(row)} (Holm p "
+        f"{p_value(row['p_corrected'])}, n = {amount(row['n'], 0)})"
+    )
+    if row["p_corrected"] < alpha:
+        return f"The surest correlation, that of the smallest Holm-corrected p: {said}."
     return (
-        f"The strongest: {row['arm']} with {row['column']}, "
-        f"{row['correlation [95 % CI]']} (Holm p {row['Holm p']}, "
-        f"n = {amount(row['n'], 0)})."
+        f"No correlation has a Holm-corrected p below {alpha:g}, which is no proof of "
+        f"independence; that of the smallest: {said}."
     )

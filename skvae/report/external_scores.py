@@ -11,10 +11,10 @@ from skvae.report.canvas import (
     named,
     p_words,
     paper,
-    score_name,
     spare,
     words,
 )
+from skvae.report.score_names import score_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,10 +1,12 @@
 """Which functions draw the figures of which section: one table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from skvae.report import captions
+from skvae.report.not_drawn import why_not_drawn
 from skvae.report.parts import NotRun, Part, Picture
 from skvae.report.record import Record
 
@@ -21,8 +23,11 @@ class FigureCall:
         Name of the files.
     function : str
         Module and name, such as `skvae.report.flow.flow_figure`.
-    alt, caption : str
-        What it shows, and how that was computed.
+    alt : str
+        What it shows.
+    caption : str or callable
+        How that was computed; what depends on the study is a function of the record and
+        the arm.
     each_arm : bool
         Whether there is one for each arm, which is then its second argument.
     """
@@ -30,7 +35,7 @@ class FigureCall:
     name: str
     function: str
     alt: str
-    caption: str
+    caption: str | Callable[..., str]
     each_arm: bool = False
 
     def draw(self, *arguments: Any) -> Any:
@@ -49,16 +54,33 @@ class FigureCall:
         module, _, name = self.function.rpartition(".")
         return getattr(import_module(module), name)(*arguments)
 
+    def words(self, record: Record, arm: str | None) -> tuple[str, str]:
+        """Return what it shows and how that was computed.
+
+        Parameters
+        ----------
+        record : Record
+            What the report is made of.
+        arm : str or None
+            The arm, where there is a figure for each.
+
+        Returns
+        -------
+        (str, str)
+            For those who do not see it, and below it.
+        """
+        caption = self.caption
+        said = caption if isinstance(caption, str) else caption(record, arm)
+        return self.alt.replace("{arm}", str(arm)), said
+
 
 FIGURES: dict[str, tuple[FigureCall, ...]] = {
     "summary": (
         FigureCall(
             "comparison",
             "skvae.report.comparison.comparison_figure",
-            "Scores of each arm with their means and intervals, and differences to the "
-            "reference",
-            "Left: the score on each outer fold (dots), the mean and its 95 % interval. "
-            "Right: paired differences to the reference. Intervals: Nadeau-Bengio.",
+            "Scores of each arm on the outer folds, and what they differ by",
+            captions.comparison,
         ),
     ),
     "discrimination": (
@@ -66,15 +88,13 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "roc",
             "skvae.report.rank_curves.roc_figure",
             "Receiver operating characteristic curves of the arms",
-            "ROC curves of the out-of-fold scores, averaged over the repeats. Bands: 95 %, "
-            "bootstrap of patients.",
+            captions.roc,
         ),
         FigureCall(
             "precision-recall",
             "skvae.report.rank_curves.precision_recall_figure",
             "Precision against recall of the arms",
-            "Precision-recall curves of the out-of-fold scores. Bands: 95 %, bootstrap of "
-            "patients.",
+            captions.precision_recall,
         ),
     ),
     "calibration": (
@@ -107,7 +127,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "confusion",
             "skvae.report.confusion_panels.confusion_figure",
             "Confusion matrix of each arm",
-            "Calls and what was observed; the figure says at which threshold.",
+            captions.confusion,
         ),
     ),
     "observed": (
@@ -131,22 +151,23 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "loss",
             "skvae.report.training_curves.loss_figure",
             "Training and validation loss of each network by epoch",
-            "Losses of the chosen networks, a line for each outer fold.",
+            "Losses of the networks that were fitted on whole training parts, a line for "
+            "each outer fold of the first repeat.",
         ),
     ),
     "reconstructions": (
         FigureCall(
             "reconstruction",
             "skvae.report.decoded_pictures.reconstruction_figure",
-            "Held-out inputs and their reconstructions by {arm}",
-            "{arm}: held-out rows of the first fold and what the network makes of them.",
+            "What {arm} keeps of held-out inputs in its reconstructions",
+            captions.reconstruction,
             each_arm=True,
         ),
         FigureCall(
             "traversal",
             "skvae.report.decoded_pictures.traversal_figure",
-            "Decoded images along the most active units of {arm}",
-            "{arm}: what the decoder makes of the most active units at other values.",
+            "What {arm} decodes along its most active units",
+            captions.traversal,
             each_arm=True,
         ),
     ),
@@ -154,9 +175,9 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
         FigureCall(
             "importance",
             "skvae.report.block_importance.importance_figure",
-            "Loss of score when blocks of columns or regions are permuted",
-            "How much the score of held-out rows falls when a block of correlated columns, "
-            "or a region, is permuted among them.",
+            "Loss of score when parts of the inputs are exchanged between patients",
+            "How much the score of held-out rows falls when a block of columns that go "
+            "together, or a region of images, is exchanged between their patients.",
         ),
     ),
     "attributes": (
@@ -164,8 +185,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "attributes",
             "skvae.report.unit_attributes.attribute_figure",
             "Rank correlation of the units of {arm} with attributes",
-            "{arm}: rank correlation of units with attributes on held-out rows, alone and "
-            "with volume held constant.",
+            captions.attributes,
             each_arm=True,
         ),
     ),
@@ -174,14 +194,10 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "external",
             "skvae.report.external_scores.external_figure",
             "Scores of the arms on the external cohort beside the cross-validated ones",
-            "Cross-validated and external scores with 95 % intervals.",
+            captions.external,
         ),
     ),
 }
-
-
-# What arms have learned is looked at only when asked for.
-_EXPLAINED = ("training", "reconstructions", "importance", "attributes")
 
 
 def pictures(section: str, record: Record) -> Iterator[Part]:
@@ -199,19 +215,20 @@ def pictures(section: str, record: Record) -> Iterator[Part]:
     Picture or NotRun
         The figures; where none could be drawn, the reason.
     """
+    absent = why_not_drawn(section, record)
+    if absent is not None:
+        yield absent
+        return
     reasons, n_drawn = [], 0
     for call in FIGURES[section]:
         for number, arm in enumerate(record.result.arms if call.each_arm else [None]):
             try:
                 figure = call.draw(record.result, *([] if arm is None else [arm]))
-            except ValueError as error:
+            except ValueError as error:  # such as an arm without a decoder among others
                 reasons.append(str(error))
                 continue
             n_drawn += 1
             name = call.name if arm is None else f"{call.name}-{number + 1}"
-            texts = (text.replace("{arm}", str(arm)) for text in (call.alt, call.caption))
-            yield Picture(name, figure, *texts)
+            yield Picture(name, figure, *call.words(record, arm))
     if not n_drawn:
-        asked = record.settings.get("explain", False)
-        how = "" if asked or section not in _EXPLAINED else "nested_cv(..., explain=True)"
-        yield NotRun(reasons[0] if reasons else "There is nothing to draw.", how)
+        yield NotRun(f"The predictions do not allow it: {'; '.join(reasons)}")

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skvae.report.canvas import counted, looks, p_words, paper, score_name, spare, words
+from skvae.report.canvas import counted, looks, p_words, paper, spare, words
+from skvae.report.score_names import score_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,29 +7,13 @@ import numpy as np
 from skvae.extras import import_extra
 from skvae.report.number_format import amount, bounds, p_value, signed_bounds
 from skvae.report.record import Record
+from skvae.report.score_names import score_name
 from skvae.statistics.thresholds import threshold_metrics
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-__all__ = ["brier_score", "headline_table", "score_name"]
-
-
-def score_name(scoring: str) -> str:
-    """Return a score as readers call it.
-
-    Parameters
-    ----------
-    scoring : str
-        As scikit-learn calls it.
-
-    Returns
-    -------
-    str
-        Such as `AUC`.
-    """
-    names = {"roc_auc": "AUC", "roc_auc_ovr": "AUC (one against the rest)", "r2": "R²"}
-    return names.get(scoring, scoring.replace("_", " "))
+__all__ = ["brier_score", "headline_table"]
 
 
 def headline_table(record: Record) -> "DataFrame":

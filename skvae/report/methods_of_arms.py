@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from skvae.report.headline import score_name
+from skvae.report.number_format import count
 from skvae.report.record import Record
+from skvae.report.score_names import score_name
 from skvae.report.steps_in_words import (
     KINDS,
     arm_in_words,
     grid_in_words,
     kinds_of_steps,
+    searched_in,
 )
 from skvae.statistics.sample_size import riley_sample_size
 
@@ -23,12 +25,38 @@ def arms(record: Record) -> Sentences:
     """Name the pipelines, step by step."""
     listed = ". ".join(f"{name}: {arm_in_words(arm)}" for name, arm in record.arms.items())
     yield "arms", f"The pipelines, step by step. {listed}."
-    kinds = kinds_of_steps(record.steps)
-    if record.result.reference in record.arms:
-        yield "reference", f"The others were compared with {record.result.reference}."
+    others = [name for name in record.arms if name != record.result.reference]
+    if others:
+        were = "was" if len(others) == 1 else "were"
+        yield (
+            "reference",
+            f"{', '.join(others)} {were} compared with {record.result.reference}.",
+        )
     yield from _simple_arms(record)
-    if "baseline" in kinds:
-        yield "baseline", "One pipeline predicts the same for all rows: what chance scores."
+    blind = _arms_with(record, "baseline")
+    if blind:
+        yield (
+            "baseline",
+            f"Without a look at the inputs, for what chance scores: {', '.join(blind)}.",
+        )
+
+
+def _arms_with(record: Record, kind: str) -> list[str]:
+    arms = record.arms.items()
+    return [name for name, arm in arms if kind in kinds_of_steps(arm["steps"])]
+
+
+def _by_class(record: Record, *kinds: str) -> str:
+    """Name the classes of steps of some kinds, and whose they are if not all arms'."""
+    found: dict[str, list[str]] = {}
+    for name, arm in record.arms.items():
+        sorted_steps = kinds_of_steps(arm["steps"])
+        for step in dict.fromkeys(c for kind in kinds for c in sorted_steps.get(kind, [])):
+            found.setdefault(step, []).append(name)
+    return ", ".join(
+        step if len(names) == len(record.arms) else f"{step} ({', '.join(names)})"
+        for step, names in found.items()
+    )
 
 
 def _simple_arms(record: Record) -> Sentences:
@@ -79,20 +107,19 @@ def within_folds(record: Record) -> Sentences:
     if "missing" in kinds and any(known):
         yield (
             "missing",
-            f"{sum(known):,} values were missing; {', '.join(kinds['missing'])} filled "
+            f"{sum(known):,} values were missing; {_by_class(record, 'missing')} filled "
             "them within each fold.",
         )
     elif len(known) == len(n_missing) and known and not any(known):
         yield "missing", "No value of the inputs was missing."
     if "scaling" in kinds:
-        names = ", ".join(kinds["scaling"])
-        yield "scaling", f"Columns were scaled within each fold ({names})."
-    reduced = kinds.get("reduction", []) + kinds.get("network", [])
-    if reduced:
+        names = _by_class(record, "scaling")
+        yield "scaling", f"Columns were scaled within each fold by {names}."
+    learned = _by_class(record, "reduction", "network")
+    if learned:
         yield (
             "reduction",
-            f"Dimensions were reduced within each fold by {', '.join(reduced)}, which "
-            "keep few features of many columns or voxels.",
+            f"Features were selected or learned within each fold by {learned}.",
         )
     yield from _dimension(record)
     if "loading" in kinds:
@@ -107,15 +134,16 @@ def _dimension(record: Record) -> Sentences:
     n_features = _most_features(record)
     if n_features is None or len(record.cohort.get("classes", {})) != 2:
         return
-    n_rarest = min(_patients_of_classes(record))
+    n_rarest = _rarest_in_training(record)
     needed = riley_sample_size(n_features, rarest_share(record.cohort))
     is_enough = n_rarest >= _LEAST_PER_FEATURE * n_features
     is_enough &= record.cohort["n_patients"] >= needed
     yield (
         "dimension" if is_enough else "size",
-        f"A model saw {n_features} features at the most, for each of which there were "
-        f"{n_rarest / n_features:.1f} patients of the rarer class; {needed:,} patients "
-        "are the least that is advised for so many predictors (Riley et al. 2020).",
+        f"A model saw {n_features} features at the most. The smallest training part had "
+        f"{count(n_rarest, 'patient')} of the rarer class, {n_rarest / n_features:.1f} for "
+        f"each of them; {needed:,} patients are the least that is advised for so many "
+        "predictors (Riley et al. 2020).",
     )
 
 
@@ -152,15 +180,18 @@ def _n_features(record: Record, arm: str) -> int | None:
     return int(shape[0]) if len(inputs) == 1 and len(shape) == 1 else None
 
 
-def _patients_of_classes(record: Record) -> Any:
+def _rarest_in_training(record: Record) -> int:
+    """Return the fewest patients of a class that a training part has."""
     frame = record.predicted_by(record.result.reference)
-    return frame.groupby("y")["group"].nunique()
+    whole = frame.groupby("y")["group"].nunique()
+    tested = frame.groupby(["repeat", "fold", "y"])["group"].nunique().unstack(fill_value=0)
+    return int((whole - tested).to_numpy().min())
 
 
 def networks(record: Record) -> Sentences:
     """Name the networks and their settings."""
     networks = {
-        f"{name}: {step['class']}": step["changed"]
+        f"{name}: {step['class']}": _settings(arm, step)
         for name, arm in record.arms.items()
         for step in arm["steps"]
         if step.get("stages")
@@ -172,16 +203,21 @@ def networks(record: Record) -> Sentences:
         if not n_trained and last <= KINDS["classical"] | KINDS["baseline"]:
             yield "no-networks", "No pipeline trains a network."
         return
-    listed = ". ".join(
-        f"{name} with {', '.join(f'{k} {_short(v)}' for k, v in changed.items())}"
-        for name, changed in networks.items()
-    )
+    listed = ". ".join(f"{name} with {words}" for name, words in networks.items())
     yield (
         "networks",
         f"Networks. {listed}. All other settings were the defaults of skvae "
         f"{record.design['versions'].get('skvae', '')}; all settings are in "
         "provenance.json.",
     )
+
+
+def _settings(arm: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """Return what was changed of the defaults of a step, and what was searched in it."""
+    searched = searched_in(arm, step)
+    changed = {k: _short(v) for k, v in step["changed"].items() if k not in searched}
+    changed |= dict.fromkeys(searched, "searched")
+    return ", ".join(f"{k} {v}" for k, v in changed.items()) or "its defaults"
 
 
 def _short(value: Any) -> str:
@@ -195,14 +231,17 @@ def tuning(record: Record) -> Sentences:
     for name, arm in record.arms.items():
         if arm["grid"]:
             searched.setdefault(grid_in_words(arm), []).append(name)
+    if not searched:
+        return
     listed = ". ".join(f"{', '.join(n)}, {words}" for words, n in searched.items())
-    if listed:
-        yield (
-            "tuning",
-            "In each outer fold, the configuration of the highest mean "
-            f"{score_name(score)} over the inner folds was fitted on the whole training "
-            f"part, and predicted the test part once. What was searched: {listed}.",
-        )
+    as_is = [name for name, arm in record.arms.items() if not arm["grid"]]
+    rest = f" Fitted as given, without a search: {', '.join(as_is)}." if as_is else ""
+    yield (
+        "tuning",
+        "In each outer fold, the configuration of the highest mean "
+        f"{score_name(score)} over the inner folds was fitted on the whole training "
+        f"part, and predicted the test part once. What was searched: {listed}.{rest}",
+    )
 
 
 def rarest_share(cohort: Mapping[str, Any]) -> float:

@@ -1,14 +1,17 @@
 """The methods of a study in sentences, each made of what its record holds, or absent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from skvae.report import methods_of_arms
+from skvae.report.captions import averaged
 from skvae.report.confounding import compared_frames
-from skvae.report.headline import score_name
 from skvae.report.literature import LITERATURE
 from skvae.report.methods_of_arms import Sentences, rarest_share
 from skvae.report.number_format import count
 from skvae.report.record import POSSIBLE_LEAK, Record
+from skvae.report.score_names import is_share, score_name
+from skvae.statistics.columns import attribute_columns
 
 __all__ = ["methods_markdown", "methods_sentences"]
 
@@ -46,32 +49,26 @@ def methods_sentences(record: Record) -> list[tuple[str, str]]:
 def _design(record: Record) -> Sentences:
     settings, cohort, result = record.settings, record.cohort, record.result
     n_folds, n_repeats = settings["outer"]
-    times = "" if n_repeats == 1 else f", repeated {n_repeats} times with other folds"
+    several = len(record.arms) > 1
+    how = "nested cross-validation (Varma and Simon 2006)"
     yield (
         "design",
-        f"{count(len(record.arms), 'pipeline')} ({', '.join(record.arms)}) were compared "
-        f"by nested cross-validation (Varma and Simon 2006) on "
+        f"{count(len(record.arms), 'pipeline')} ({', '.join(record.arms)}) "
+        f"{'were compared' if several else 'was judged'} by "
+        f"{how if record.is_nested else 'cross-validation'} on "
         f"{count(cohort['n_samples'], 'row')} of {count(cohort['n_patients'], 'patient')}.",
     )
     by = {"classes": "class", "number": "quarter of the outcome", "event": "event"}
-    blind = [name for name, arm in record.arms.items() if arm.get("blind_cv")]
-    together = (
-        "All rows of a patient were on the same side of every split, outer and inner."
-        if cohort["has_groups"]
-        else "Each row counted as a patient of its own."
-    )
-    if cohort["has_groups"] and blind:
-        together = (
-            "All rows of a patient were on the same side of every outer split, and of the "
-            f"inner ones but within {', '.join(blind)}, which split rows."
-        )
+    times = "" if n_repeats == 1 else f", repeated {n_repeats} times with other folds"
+    within = f"; {settings['inner']} inner folds were drawn in the training part of each"
     yield (
         "splits",
-        f"There were {n_folds} outer folds{times}, and {settings['inner']} inner folds "
-        f"within the training part of each; folds were stratified by {by[result.kind]}, "
-        f"and were the same for all pipelines. {together} The seed of the folds was "
-        f"{settings['random_state']}.",
+        f"There were {n_folds} outer folds{times}{within if record.has_inner_folds else ''}"
+        f". Folds were stratified by {by[result.kind]}"
+        f"{', and were the same for all pipelines' if several else ''}. "
+        f"{_together(record)} The seed of the folds was {settings['random_state']}.",
     )
+    blind = any(arm.get("blind_cv") for arm in record.arms.values())
     suspected = any(note.startswith(POSSIBLE_LEAK) for note in record.notes)
     if cohort["has_groups"] and not blind and not suspected:
         yield (
@@ -79,6 +76,19 @@ def _design(record: Record) -> Sentences:
             "Every step of a pipeline that learns was fitted on the training part of a "
             "fold alone. The test part of an outer fold took no part in any choice.",
         )
+
+
+def _together(record: Record) -> str:
+    """Say which splits keep the rows of a patient on one side."""
+    if not record.cohort["has_groups"]:
+        return "Each row counted as a patient of its own."
+    blind = [name for name, arm in record.arms.items() if arm.get("blind_cv")]
+    splits = "every split, outer and inner" if record.has_inner_folds else "every split"
+    if blind:
+        splits = "every outer split"
+        splits += ", and of the inner ones" if record.has_inner_folds else ""
+        splits += f", but not within {', '.join(blind)}, which split rows"
+    return f"All rows of a patient were on the same side of {splits}."
 
 
 def _inputs(record: Record) -> Sentences:
@@ -95,19 +105,17 @@ def _inputs(record: Record) -> Sentences:
     ]
     yield "inputs", f"The inputs of a row were {'; '.join(parts)}."
     if "classes" in cohort:
-        counts = ", ".join(f"{label}: {n}" for label, n in cohort["classes"].items())
         positive = cohort["positive"]
         which = f" Probabilities are of the class {positive}." if positive else ""
-        yield "outcome", f"The outcome was a class ({counts}).{which}"
+        yield "outcome", f"The outcome was a class ({_of_classes(cohort)}).{which}"
         yield (
             "imbalance",
-            f"The rarest class had {100 * rarest_share(cohort):.0f} % of the rows; "
-            f"{_weighting(record)}{_resampling(record)}.",
+            f"{_imbalance(cohort)}; {_weighting(record)}{_resampling(record)}.",
         )
     elif "n_events" in cohort:
         yield (
             "outcome",
-            f"The outcome was the time to an event ({cohort['n_events']} events).",
+            f"The outcome was the time to an event ({count(cohort['n_events'], 'event')}).",
         )
     else:
         yield "outcome", "The outcome was a number."
@@ -121,6 +129,18 @@ def _inputs(record: Record) -> Sentences:
         yield "about", record.about
     if record.notes:
         yield "read", f"What was read: {'; '.join(record.notes)}."
+
+
+def _of_classes(cohort: Mapping[str, Any]) -> str:
+    """Return how many rows each class has."""
+    counts = ", ".join(f"{label}: {n:,}" for label, n in cohort["classes"].items())
+    return f"{counts} rows"
+
+
+def _imbalance(cohort: Mapping[str, Any]) -> str:
+    share = f"{100 * rarest_share(cohort):.0f} % of the rows"
+    alike = len(set(cohort["classes"].values())) == 1
+    return f"Each class had {share}" if alike else f"The rarest class had {share}"
 
 
 def _shaped(shape: list[int]) -> str:
@@ -152,20 +172,26 @@ def _resampling(record: Record) -> str:
 def _scores(record: Record) -> Sentences:
     names = [score_name(name) for name in record.settings["scoring"]]
     further = f" Further scores: {', '.join(names[1:])}." if names[1:] else ""
-    how = record.settings["aggregate"]
-    by_patient = f" The {how} of a patient's rows was his prediction." if how else ""
+    how = {
+        "mean": " A patient's prediction was the mean of those of his or her rows.",
+        "max": " A patient's prediction was that of the most suspicious row.",
+    }
+    by_patient = how.get(record.settings["aggregate"], "")
     yield (
         "scores",
-        f"The score was {names[0]}, the mean over the outer folds.{further}{by_patient}",
+        f"The score was the {names[0]}, its mean over the outer folds.{further}"
+        f"{by_patient}",
     )
+    several = len(record.arms) > 1
+    what = "means and of differences, and p-values," if several else "means"
+    scale = "; those of means are computed on the scale of the logit"
     yield (
         "intervals",
-        "95 % intervals of means and of differences, and p-values, are those of the "
-        "resampled t test with the correction for overlapping training parts (Nadeau and "
-        "Bengio 2003), with patients as the units; intervals of shares are computed on the "
-        "scale of the logit.",
+        f"95 % intervals of {what} are those of the resampled t test with the correction "
+        "for overlapping training parts (Nadeau and Bengio 2003), with patients as the "
+        f"units{scale if is_share(record.result.scoring) else ''}.",
     )
-    if len(record.arms) > 1:
+    if several:
         yield (
             "comparison",
             "Differences are paired by fold; p-values are given before and after Holm's "
@@ -181,8 +207,8 @@ def _thresholds(record: Record) -> Sentences:
         yield (
             "threshold",
             f"The threshold of each fold was chosen by {_RULES.get(rule, rule)} on "
-            "predictions of its inner folds, before its test part was predicted; intervals "
-            f"of sensitivity and specificity are {_interval_of_shares(record)}.",
+            "predictions of its inner folds, without its test part; intervals of "
+            f"sensitivity and specificity are {_interval_of_shares(record)}.",
         )
 
 
@@ -211,11 +237,17 @@ def _external(record: Record) -> Sentences:
     outside = record.design.get("external")
     if outside is None or record.result.external_scores.empty:
         return
+    searched = "searched and fitted" if record.is_searched else "fitted"
     text = (
-        f"Each pipeline was searched and fitted once more on all rows, and predicted "
+        f"Each pipeline was {searched} once more on all rows, and predicted "
         f"{count(outside['n_samples'], 'row')} of "
-        f"{count(outside['n_patients'], 'patient')} of another cohort once."
+        f"{count(outside['n_patients'], 'patient')} of another cohort once"
     )
+    if "classes" in outside:
+        text += f" ({_of_classes(outside)})"
+    elif "n_events" in outside:
+        text += f" ({count(outside['n_events'], 'event')})"
+    text += "."
     if "ci_low" in record.result.external():
         text += " Intervals and tests there are DeLong's (DeLong et al. 1988)."
     yield "external", text
@@ -225,12 +257,23 @@ def _confounders(record: Record) -> Sentences:
     compared = compared_frames(record)
     if compared is None:
         return
-    names = ", ".join(map(str, compared[1].columns))
+    _, covariates, _ = compared
+    unordered = attribute_columns(covariates, len(covariates)).is_class
+    parts = []
+    if (~unordered).any():
+        names = ", ".join(map(str, covariates.columns[~unordered]))
+        parts.append(
+            f"by rank with {names}, with intervals of Fisher's transformation (Bonett and "
+            "Wright 2000)"
+        )
+    if unordered.any():
+        names = ", ".join(map(str, covariates.columns[unordered]))
+        parts.append(f"by the correlation ratio of ranks with {names}")
+    over = averaged(record).replace("averaged", "their mean").removeprefix(", ")
     yield (
         "confounders",
-        f"Out-of-fold scores, their mean over the repeats, were correlated by rank with "
-        f"{names}, patient by patient, with intervals of Fisher's transformation (Bonett "
-        "and Wright 2000) and Holm's correction.",
+        f"Out-of-fold scores{f', {over},' if over else ''} were correlated, patient by "
+        f"patient, {' and '.join(parts)}; p-values are after Holm's correction.",
     )
 
 

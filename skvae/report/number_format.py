@@ -6,20 +6,36 @@ from typing import Any
 __all__ = ["amount", "bounds", "count", "p_value", "signed_bounds"]
 
 
-def bounds(low: float, high: float) -> str:
+def bounds(low: float, high: float, digits: int = 3, sign: str = "") -> str:
     """Return an interval in brackets, or that there is none.
 
     Parameters
     ----------
     low, high : float
-        Its bounds.
+        Its bounds; one that is infinite is open, and has a round bracket.
+    digits : int, default=3
+        Behind the point.
+    sign : str, default=""
+        `"+"` where positive numbers have a sign too.
 
     Returns
     -------
     str
-        With three digits each.
+        Such as `[0.512, 2.069]` or `[0.512, ∞)`.
+
+    Examples
+    --------
+    >>> from skvae.report.number_format import bounds
+    >>> bounds(0.5, float("inf"), digits=1)
+    '[0.5, ∞)'
     """
-    return "[no interval]" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+    if math.isnan(low) or math.isnan(high):
+        return "[no interval]"
+    # Rounded first, so that no zero has a minus.
+    first, last = (f"{round(b, digits) + 0.0:{sign}.{digits}f}" for b in (low, high))
+    left = "(−∞" if math.isinf(low) else f"[{first}"
+    right = "∞)" if math.isinf(high) else f"{last}]"
+    return f"{left}, {right}"
 
 
 def signed_bounds(low: float, high: float) -> str:
@@ -35,7 +51,7 @@ def signed_bounds(low: float, high: float) -> str:
     str
         With three digits and a sign each.
     """
-    return "[no interval]" if math.isnan(low) else f"[{low:+.3f}, {high:+.3f}]"
+    return bounds(low, high, sign="+")
 
 
 def p_value(p: float) -> str:

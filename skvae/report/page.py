@@ -7,11 +7,11 @@ from html import escape
 from importlib import resources
 
 from skvae.report.checklists import CHECKLISTS, Answer, link, tally
-from skvae.report.headline import score_name
 from skvae.report.markup import part_html
 from skvae.report.number_format import count
 from skvae.report.parts import NotRun, Part, Picture
 from skvae.report.record import Record
+from skvae.report.score_names import score_name
 from skvae.report.sections import SECTIONS, SectionPlan, parts_of
 
 __all__ = ["Drafted", "anchors_in", "draft", "page_html"]

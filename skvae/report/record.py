@@ -77,6 +77,22 @@ class Record:
         return [step for arm in self.arms.values() for step in arm["steps"]]
 
     @property
+    def is_searched(self) -> bool:
+        """Whether the inner folds choose the configuration of some arm."""
+        return any(arm["grid"] for arm in self.arms.values())
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether there is a search within the outer folds: of the study, or an arm's."""
+        own = any(step["class"].endswith("SearchCV") for step in self.steps)
+        return self.is_searched or own
+
+    @property
+    def has_inner_folds(self) -> bool:
+        """Whether anything was chosen by the inner folds."""
+        return self.is_searched or self.has_thresholds
+
+    @property
     def has_probabilities(self) -> bool:
         """Whether some arm gives probabilities of one of two classes."""
         return any(self.gives_probabilities(arm) for arm in self.result.arms)

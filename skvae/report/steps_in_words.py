@@ -1,6 +1,7 @@
 """The steps of pipelines in words, as far as they are known; else by their names."""
 
-from collections.abc import Callable, Mapping
+from ast import literal_eval
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -86,6 +87,8 @@ _SAID = {
     "Ridge": {"alpha"},
     "DummyClassifier": {"strategy"},
 }
+# What words tell as a number behind them, and leave out where there is none.
+_SIZES = {"C", "alpha", "n_components", "k"}
 KINDS = {
     "missing": {"SimpleImputer", "KNNImputer", "IterativeImputer"},
     "scaling": {"StandardScaler", "MinMaxScaler", "RobustScaler", "QuantileTransformer"},
@@ -119,13 +122,15 @@ def _loader(p: Params) -> str:
     return f"scans read from their files ({'; '.join(parts) or 'as they are'})"
 
 
-def step_in_words(step: Mapping[str, Any]) -> str:
+def step_in_words(step: Mapping[str, Any], searched: Sequence[str] = ()) -> str:
     """Say what a step does.
 
     Parameters
     ----------
     step : mapping
         Its `class` and `params`.
+    searched : sequence of str, default=()
+        Parameters that were searched: their values are those of no fold.
 
     Returns
     -------
@@ -133,13 +138,38 @@ def step_in_words(step: Mapping[str, Any]) -> str:
         In words where the class is known, else with what was changed of its defaults.
     """
     kind = step["class"]
-    params = step.get("params", {})
-    if kind in _WORDS:
-        changes = step.get("changed", {}) if kind in _SAID else {}
-        more = [f"{k} {v}" for k, v in changes.items() if k not in _SAID[kind]]
-        return " with ".join([_WORDS[kind](params), *([", ".join(more)] if more else [])])
-    changed = ", ".join(f"{k}={v!r}" for k, v in step.get("changed", {}).items())
-    return f"{kind}({changed})"
+    said = _SAID.get(kind, set())
+    # Words that would tell the value of something else than a size say too much.
+    if kind not in _WORDS or (set(searched) & said) - _SIZES:
+        changes = {k: f"{k}={v!r}" for k, v in step.get("changed", {}).items()}
+        changes |= {k: f"{k} searched" for k in searched}
+        return f"{kind}({', '.join(changes.values())})"
+    params = {k: v for k, v in step.get("params", {}).items() if k not in searched}
+    changes = step.get("changed", {}) if kind in _SAID else {}
+    more = [f"{k} {v}" for k, v in changes.items() if k not in said | set(searched)]
+    more += [f"{k} searched" for k in searched]
+    return " with ".join([_WORDS[kind](params), *([", ".join(more)] if more else [])])
+
+
+def searched_in(arm: Mapping[str, Any], step: Mapping[str, Any]) -> list[str]:
+    """Return which parameters of a step the grid of its arm searches.
+
+    Parameters
+    ----------
+    arm : mapping
+        Its `grid`.
+    step : mapping
+        Its `name` and `params`.
+
+    Returns
+    -------
+    list of str
+        Their names, in the order of the grid.
+    """
+    prefix = f"{step['name']}__" if step.get("name") else ""
+    keys = dict.fromkeys(key for part in arm["grid"] or [] for key in part)
+    mine = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
+    return [key for key in mine if key.partition("__")[0] in step.get("params", {})]
 
 
 def arm_in_words(arm: Mapping[str, Any]) -> str:
@@ -148,21 +178,28 @@ def arm_in_words(arm: Mapping[str, Any]) -> str:
     Parameters
     ----------
     arm : mapping
-        Its `steps`.
+        Its `steps` and `grid`.
 
     Returns
     -------
     str
         The steps in order; those of a union beside one another.
     """
+    arm = {"grid": []} | dict(arm)
     parts = [
-        (branch, ", then ".join(map(step_in_words, steps)))
+        (branch, ", then ".join(_of_arm(arm, step) for step in steps))
         for branch, steps in groupby(arm["steps"], lambda step: step.get("branch", ""))
     ]
     text = parts[0][1] if parts else ""
     for (before, _), (branch, words) in pairwise(parts):
         text += f"; beside it {words}" if before and branch else f"; then {words}"
     return text
+
+
+def _of_arm(arm: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    if any(step.get("name") in part for part in arm["grid"]):
+        return f"a step that was searched ({step['name']})"
+    return step_in_words(step, searched_in(arm, step))
 
 
 def grid_in_words(arm: Mapping[str, Any]) -> str:
@@ -181,11 +218,42 @@ def grid_in_words(arm: Mapping[str, Any]) -> str:
     if not arm["grid"]:
         return "nothing is searched"
     parts = [
-        "; ".join(f"{key} of {', '.join(map(str, values))}" for key, values in grid.items())
+        "; ".join(
+            f"{key} of {', '.join(map(in_words, values))}" for key, values in grid.items()
+        )
         for grid in arm["grid"]
     ]
     n = arm["n_configurations"]
     return f"{n} configurations: {' or '.join(parts)}"
+
+
+def in_words(value: Any) -> str:
+    """Return a value of a grid as readers write it, such as several layers.
+
+    Parameters
+    ----------
+    value : object
+        The value, or the text of a list that a csv file holds.
+
+    Returns
+    -------
+    str
+        Its text; parts of a list are joined by a plus.
+
+    Examples
+    --------
+    >>> from skvae.report.steps_in_words import in_words
+    >>> in_words(["hidden_1", "code"]), in_words("('hidden_1', 'code')"), in_words(0.1)
+    ('hidden_1 + code', 'hidden_1 + code', '0.1')
+    """
+    if isinstance(value, str) and value[:1] in ("[", "("):
+        try:
+            value = literal_eval(value)
+        except (ValueError, SyntaxError):
+            return str(value)
+    if isinstance(value, list | tuple):
+        return " + ".join(map(str, value))
+    return str(value)
 
 
 def kinds_of_steps(steps: Any) -> dict[str, list[str]]:

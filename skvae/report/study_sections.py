@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from skvae.report.headline import score_name
 from skvae.report.number_format import amount, bounds, p_value
 from skvae.report.parts import NotRun, Part, Picture, Tabular
 from skvae.report.record import Record
+from skvae.report.score_names import score_name
 from skvae.report.study_figures import (
     layer_map_figure,
     learning_curve_figure,

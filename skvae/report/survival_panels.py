@@ -13,10 +13,10 @@ from skvae.report.canvas import (
     named,
     paper,
     row_word,
-    score_name,
     spare,
     words,
 )
+from skvae.report.score_names import score_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

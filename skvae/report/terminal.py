@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from skvae.report.number_format import bounds, p_value, signed_bounds
+from skvae.report.score_names import score_name
 
 __all__ = ["external_table", "summary_table"]
 
@@ -32,7 +33,7 @@ def summary_table(result: Any) -> Table:
     )
     table.add_column("arm")
     for heading in (
-        f"mean {_short_name(result.scoring)}",
+        f"mean {score_name(result.scoring)}",
         f"difference to {result.reference}",
         "Holm p",
         "tried",
@@ -75,7 +76,7 @@ def external_table(result: Any) -> Table | None:
         pad_edge=False,
     )
     table.add_column("arm")
-    name = _short_name(result.scoring)
+    name = score_name(result.scoring)
     headings = [f"mean {name}", f"external {name}"]
     headings += [f"difference to {result.reference}", "Holm p"] if tested else []
     for heading in headings:
@@ -99,10 +100,6 @@ def _outside(row: Any, result: Any, tested: bool) -> list[str]:
 def _of(result: Any) -> str:
     """Say which class probabilities are of."""
     return "" if result.positive is None else f"; positive: {result.positive}"
-
-
-def _short_name(scoring: str) -> str:
-    return {"roc_auc": "AUC"}.get(scoring, scoring)
 
 
 def _comparison(row: Any, result: Any) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from skvae.files import written_whole
 from skvae.report.headline import headline_table
 from skvae.report.number_format import bounds
 from skvae.report.record import Record
+from skvae.report.score_names import is_share
 from skvae.statistics.bayesian_comparison import bayesian_correlated_ttest
 from skvae.statistics.corrected_resampling import (
     Interval,
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NestedCVResult", "score_interval"]
 
-# Between 0 and 1, so that an interval must stay there: on the scale of the logit.
-_SHARES = (
-    "roc_auc",
-    "accuracy",
-    "balanced_accuracy",
-    "concordance",
-    "average_precision",
-    "f1",
-    "precision",
-    "recall",
-    "jaccard",
-)
 # Folds with a score that an interval or a test needs.
 _LEAST_FOLDS = 2
 # Arms that the text of a result has a line for.
@@ -508,7 +497,6 @@ def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interv
     Interval
         Mean and bounds.
     """
-    is_share = any(scoring == share or scoring.startswith(share + "_") for share in _SHARES)
     sizes = rows[["n_train_groups", "n_test_groups"]].mean()
     scores = _known(rows["score"].to_numpy(dtype=float))
     if len(scores) < _LEAST_FOLDS:
@@ -517,5 +505,5 @@ def score_interval(rows: "DataFrame", scoring: str, confidence: float) -> Interv
         scores,
         *sizes.astype(float),
         confidence=confidence,
-        scale="logit" if is_share else "raw",
+        scale="logit" if is_share(scoring) else "raw",
     )

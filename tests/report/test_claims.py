@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from skvae import Autoencoder, AutoencoderClassifier
 from skvae.report.checklists import answered
-from skvae.report.confounding import confounding_table
+from skvae.report.confounding import confounding_table, correlations
 from skvae.report.methods_text import methods_sentences
 from skvae.report.page import draft
 from skvae.report.study_sections import how_to_run
@@ -75,7 +75,7 @@ def test_a_search_within_an_arm_splits_patients():
     assert "within own, which split rows" in sentences["methods-splits"]
     assert "methods-leaks" not in sentences
     assert status(result, "metrics", "18") == "part"
-    grouped = said(study({"pca": LogisticRegression()}))
+    grouped = said(study({"pca": (LogisticRegression(), {"C": [0.1, 1.0]})}))
     assert "every split, outer and inner" in grouped["methods-splits"]
 
 
@@ -145,7 +145,7 @@ def test_covariates_of_patients_are_found_by_the_names_of_patients():
         record_of(result, inputs=age[::2].set_index(np.arange(100, 124)))
     of_patients = age[::2].set_index(np.arange(24))
     record = record_of(result, inputs=of_patients)
-    (row,) = confounding_table(record).to_dict("records")
+    (row,) = confounding_table(correlations(record)).to_dict("records")
     scores = result.predictions.set_index("sample")["score"].sort_index()
     rho = spearmanr(scores, of_patients["age"])[0]
     assert f"{rho:+.2f}" in "".join(map(str, row.values()))

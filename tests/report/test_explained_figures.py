@@ -100,7 +100,7 @@ def test_bars_are_mean_drops_and_dots_are_folds(of_table, tmp_path):
     dots = [line.get_xdata()[-1] for line in first.lines if line.get_marker() == "o"]
     folds = of_table.importance.query("arm == 'raw' and block == '%s'")["drop"]
     assert dots == pytest.approx(list(folds))
-    assert "ROC AUC" in figure._supxlabel.get_text()
+    assert "drop in AUC when" in figure._supxlabel.get_text()
 
 
 def test_attributes_are_drawn_with_and_without_volume_and_own_units_marked(

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import brier_score_loss, confusion_matrix
 
-from skvae.report.confounding import confounding_table, mean_scores
+from skvae.report.confounding import confounding_table, correlations, mean_scores
 from skvae.report.flow import Flow, flow_figure
 from skvae.report.vector_graphics import inline_svg, svg_text
 from skvae.study.reporting import record_of
@@ -47,7 +47,7 @@ def test_networks_and_seconds_are_summed(result):
 
 def test_confounding_is_the_rank_correlation_of_patients(result, covariates):
     record = record_of(result, inputs=covariates)
-    table = confounding_table(record).set_index(["arm", "column"])
+    table = confounding_table(correlations(record)).set_index(["arm", "column"])
     scores = mean_scores(record).sort_index()
     patient = np.arange(80) // 2
     mean = scores["pca"].groupby(patient).mean()
@@ -60,10 +60,10 @@ def test_confounding_is_the_rank_correlation_of_patients(result, covariates):
 
 def test_nothing_is_correlated_with_what_does_not_vary(result, covariates):
     none = record_of(result, inputs=covariates.assign(volume=1.0, age=np.nan))
-    assert confounding_table(none) is None
-    assert confounding_table(record_of(result)) is None
+    assert correlations(none) is None
+    assert correlations(record_of(result)) is None
     named = covariates.assign(name=[f"n{i}" for i in range(80)])
-    table = confounding_table(record_of(result, inputs=named))
+    table = confounding_table(correlations(record_of(result, inputs=named)))
     assert "name" not in set(table["column"])
 
 
