@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-__all__ = ["chosen_figure"]
+__all__ = ["choice_in_words", "chosen_counts", "chosen_figure"]
 
 _PREFIX = "param_"
 # What stands along the two sides of a panel, if an arm has it, in order of preference.
@@ -147,8 +147,12 @@ def _draw(ax: Any, table: "DataFrame", title: str) -> None:
             fontsize=9,
             color="white" if share > 0.72 else "0.1",
         )
-    ax.set_xticks(range(len(table.columns)), [_value(v) for v in table.columns], fontsize=8)
-    ax.set_yticks(range(len(table.index)), [_value(v) for v in table.index], fontsize=8)
+    ax.set_xticks(
+        range(len(table.columns)), [choice_in_words(v) for v in table.columns], fontsize=8
+    )
+    ax.set_yticks(
+        range(len(table.index)), [choice_in_words(v) for v in table.index], fontsize=8
+    )
     ax.set_xlabel(table.columns.name, fontsize=8.5)
     ax.set_ylabel(table.index.name or "", fontsize=8.5)
     ax.set_title(title, fontsize=9, loc="left")
@@ -156,5 +160,6 @@ def _draw(ax: Any, table: "DataFrame", title: str) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _value(value: Any) -> str:
+def choice_in_words(value: Any) -> str:
+    """Return a value that was chosen as readers write it, such as a layer or a number."""
     return f"{value:g}" if isinstance(value, float) else plain(in_words(value), 24)

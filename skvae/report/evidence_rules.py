@@ -41,6 +41,7 @@ _FILL = "Complete the items that ask, and hand the list in."
 _PUBLISH = "Say where it is published."
 _REFERENCE = "Say how, when and by whom the outcome was determined."
 _BEFORE = "Add those who were not in the data that were read, with the criteria."
+_CHARACTERISTICS = "Add dates, demographics, key predictors and treatments."
 _MEASURED = "Add how and when the inputs were measured."
 
 _CLEAR = {
@@ -190,8 +191,15 @@ _TRIPOD = {
     ],
     "16": [_part("table-external", "Name the differences between the cohorts.")],
     "18f": [_part("methods-software", _PUBLISH)],
-    "20a": [_part("figure-flow methods-outcome", _BEFORE)],
-    "21": [_yes("table-splits methods-outcome figure-flow")],
+    "20a": [_part("figure-flow table-outcomes", _BEFORE)],
+    "20b": [_part("table-outcomes", _CHARACTERISTICS)],
+    "20c": [
+        _part(
+            "table-outcomes table-external",
+            "Compare demographics and predictors of the cohorts too.",
+        )
+    ],
+    "21": [_yes("table-splits table-outcomes figure-flow")],
     "22": [_part("file:provenance.json", "Publish the fitted model: skvae fit.")],
     "23a": [_part("table-headline", "Add key subgroups.")],
 }

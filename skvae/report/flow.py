@@ -1,5 +1,6 @@
 """How many patients came in, were left out, and were predicted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -60,25 +61,26 @@ class Flow:
             reasons = excluded["reason"].value_counts(sort=False)
             lines = [f"{n}: {reason}" for reason, n in reasons.items()]
             left_out[0] = "\n".join([f"Left out: {count(len(excluded), 'case')}", *lines])
-        boxes.append(_analysed(record))
+        boxes.append(_counted("Analysed", result.n_groups, _n_rows(record), record.cohort))
         folds = result.scores.groupby(["repeat", "fold"]).first()
         train, test = (_span(folds[f"n_{part}_groups"]) for part in ("train", "test"))
         n_folds, n_repeats = (
             folds.index.unique("fold").size,
             folds.index.unique("repeat").size,
         )
+        nested = "Nested cross" if record.is_nested else "Cross"
         boxes.append(
-            f"Nested cross-validation: {count(n_folds, 'fold')}"
+            f"{nested}-validation: {count(n_folds, 'fold')}"
             f"{'' if n_repeats == 1 else f', {n_repeats} times'}\n"
-            f"in each, trained and tuned on {train}, tested on {test} other patients"
+            f"in each, trained {'and tuned ' if record.is_nested else ''}on {train}, "
+            f"tested on {test} other patients"
         )
         outside = result.external_predictions
         if len(outside):
-            patients = count(outside["group"].nunique(), "patient")
-            boxes.append(
-                f"External test, once, by models of all {result.n_groups:,} patients\n"
-                f"{patients}, {count(int(result.external_scores['n_test'].iloc[0]), 'row')}"
-            )
+            first = f"External test, once, by models of all {result.n_groups:,} patients"
+            n_rows = int(result.external_scores["n_test"].iloc[0])
+            known = record.design.get("external") or {}
+            boxes.append(_counted(first, outside["group"].nunique(), n_rows, known))
         return cls(boxes, left_out)
 
 
@@ -86,16 +88,15 @@ def _n_rows(record: Record) -> int:
     return int(record.cohort.get("n_samples", record.result.n_samples))
 
 
-def _analysed(record: Record) -> str:
-    lines = [
-        "Analysed",
-        f"{count(record.result.n_groups, 'patient')}, {count(_n_rows(record), 'row')}",
-    ]
-    classes = record.cohort.get("classes")
-    if classes:
-        lines.append(", ".join(f"{n:,} of class {label}" for label, n in classes.items()))
-    if "n_events" in record.cohort:
-        lines.append(count(record.cohort["n_events"], "event"))
+def _counted(first: str, n_patients: int, n_rows: int, known: Mapping[str, Any]) -> str:
+    """Return the lines of a box: patients, rows, and how many have which outcome."""
+    lines = [first, f"{count(n_patients, 'patient')}, {count(n_rows, 'row')}"]
+    of = "rows of" if n_patients != n_rows else "of"
+    if "classes" in known:
+        counts = known["classes"].items()
+        lines.append(", ".join(f"{n:,} {of} class {label}" for label, n in counts))
+    if "n_events" in known:
+        lines.append(count(known["n_events"], "event"))
     return "\n".join(lines)
 
 

@@ -27,6 +27,7 @@ def headline_table(record: Record) -> "DataFrame":
             + bounds(row.ci_low, row.ci_high),
         }
         found |= _difference(row, result.reference)
+        found |= _further_scores(record, row.arm)
         found |= _at_the_threshold(record, row.arm)
         found |= _price(result, row)
         rows.append(found)
@@ -47,6 +48,16 @@ def _difference(row: Any, reference: str) -> dict[str, str]:
         "p": p_value(row.p),
         "Holm p": p_value(row.p_holm),
         "worse / equal / better": "–" if np.isnan(row.worse) else shares,
+    }
+
+
+def _further_scores(record: Record, arm: str) -> dict[str, str]:
+    """Return the means of the scores that do not decide."""
+    rows = record.result.scores[record.result.scores["arm"] == arm]
+    names = [column for column in rows if column.startswith("score_")]
+    return {
+        f"mean {score_name(name.removeprefix('score_'))}": amount(rows[name].mean())
+        for name in names
     }
 
 

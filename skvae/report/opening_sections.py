@@ -1,9 +1,10 @@
 """What a report begins and ends with: the finding, patients, splits, and the methods."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skvae.extras import import_extra
+from skvae.report.cohort_tables import cohort_table, fold_table
 from skvae.report.figure_calls import pictures
 from skvae.report.flow import Flow, flow_figure
 from skvae.report.headline import headline_table
@@ -12,9 +13,6 @@ from skvae.report.number_format import count
 from skvae.report.parts import Listed, NotRun, Paragraph, Part, Picture, Tabular
 from skvae.report.record import Record
 from skvae.report.verdict import verdict
-
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
 
 __all__ = ["flow", "methods", "provenance", "splits", "summary"]
 
@@ -34,20 +32,40 @@ def summary(record: Record) -> Iterator[Part]:
     """Say what was found, in a sentence, a table and a figure."""
     yield Paragraph(verdict(record.result), "verdict", is_main=True)
     table = headline_table(record)
-    calls = [c for c in table if c.partition(" [")[0] in _CALLS]
+    further = [c for c in table if c.startswith("mean ") and not c.endswith("CI]")]
+    calls = [c for c in table if c in further or c.partition(" [")[0] in _CALLS]
     compared = [c for c in table if c not in calls]
-    yield Tabular(
-        "headline",
-        table[compared],
-        "Each arm, compared with the reference on the same folds. Intervals and p: "
-        "Nadeau-Bengio corrected t. Worse, equal and better: probabilities, with "
-        "differences up to .02 as equal.",
-    )
-    caption = "Price of each arm: in each fold, in all, and on all processes together."
-    if record.has_thresholds:
-        caption = f"Calls at the threshold that each fold chose. {caption}"
-    yield Tabular("calls", table[["arm", *calls]], caption)
+    yield Tabular("headline", table[compared], _compared(record, compared))
+    yield Tabular("calls", table[["arm", *calls]], _priced(record, calls))
     yield from pictures("summary", record)
+
+
+def _compared(record: Record, columns: list[str]) -> str:
+    """Say what stands in the first table, of which one arm has little."""
+    if len(record.result.arms) == 1:
+        return "The only arm. Interval: Nadeau-Bengio corrected t."
+    text = (
+        "Each arm, compared with the reference on the same folds. Intervals and p: "
+        "Nadeau-Bengio corrected t."
+    )
+    if "worse / equal / better" in columns:
+        text += (
+            " Worse, equal and better: probabilities, with differences up to .02 as equal."
+        )
+    return text
+
+
+def _priced(record: Record, columns: list[str]) -> str:
+    """Say what stands in the second table."""
+    parts = []
+    if "Brier" in columns:
+        parts.append("Brier score: of the out-of-fold probabilities.")
+    if any(column.startswith("sensitivity") for column in columns):
+        parts.append("Sensitivity and specificity: at the threshold that each fold chose.")
+    if any(column.startswith("mean ") for column in columns):
+        parts.append("Further scores: means over the outer folds.")
+    parts.append("Price: configurations in each fold, networks and seconds of all fits.")
+    return " ".join(parts)
 
 
 def flow(record: Record) -> Iterator[Part]:
@@ -57,6 +75,14 @@ def flow(record: Record) -> Iterator[Part]:
         box.replace("\n", ": ", 1).replace("\n", ", ") + "." for box in chart.boxes
     )
     yield Picture("flow", flow_figure(chart), text, "Patients and rows of the study.")
+    table = cohort_table(record)
+    several = "; of each class rows, and patients with such a row"
+    groups = (table["patients"] != table["rows"]).any() and record.result.kind == "classes"
+    yield Tabular(
+        "outcomes",
+        table,
+        f"Patients, rows and outcomes of each cohort{several if groups else ''}.",
+    )
     for name, frame, what in (
         ("excluded", record.excluded, "Rows that were left out, each with the reason."),
         ("dropped", record.dropped, "Columns that were left out, each with the reason."),
@@ -71,8 +97,10 @@ def splits(record: Record) -> Iterator[Part]:
     yield Listed(_guards(record))
     yield Tabular(
         "splits",
-        _sizes_of_folds(record),
-        "Rows and patients of each outer fold, the same for all arms.",
+        fold_table(record),
+        "Rows, patients and outcomes of the two parts of each outer fold"
+        f"{', the same for all arms' if len(record.result.arms) > 1 else ''}. Training "
+        "parts are those that configurations are chosen in, where they are.",
     )
 
 
@@ -108,42 +136,6 @@ def _guards(record: Record) -> list[tuple[str, str]]:
     return found
 
 
-def _sizes_of_folds(record: Record) -> "DataFrame":
-    scores = record.result.scores
-    rows = scores[scores["arm"] == record.result.reference]
-    names = {
-        "repeat": "repeat",
-        "fold": "fold",
-        "n_train": "rows to train on",
-        "n_train_groups": "patients to train on",
-        "n_test": "rows tested",
-        "n_test_groups": "patients tested",
-    }
-    table = rows[list(names)].rename(columns=names).reset_index(drop=True)
-    counted = _events_by_fold(record)
-    if counted is not None:
-        places = ["repeat", "fold"]
-        table = table.merge(counted.rename("tested with the event"), on=places, how="left")
-        whole = counted.groupby("repeat").sum()
-        table["with the event to train on"] = (
-            table["repeat"].map(whole) - table["tested with the event"]
-        )
-    return table
-
-
-def _events_by_fold(record: Record) -> "Series | None":
-    """Count rows of the positive class, or with the event, in each test part."""
-    predictions = record.result.predictions
-    frame = predictions[predictions["arm"] == record.result.reference]
-    if "event" in frame:
-        events = frame["event"].astype(bool)
-    elif record.result.positive is not None:
-        events = frame["y"] == record.result.positive
-    else:
-        return None
-    return events.groupby([frame["repeat"], frame["fold"]]).sum().astype(int)
-
-
 def methods(record: Record) -> Iterator[Part]:
     """Say how the study was done, as in methods.md."""
     sentences = methods_sentences(record)
@@ -166,8 +158,8 @@ def provenance(record: Record) -> Iterator[Part]:
         (
             "hashes",
             "hashes",
-            ("rows", "hash"),
-            "Hashes of the rows; other rows have others.",
+            ("of", "hash"),
+            "Hashes of what the study was given; other rows have others.",
         ),
     )
     for name, key, columns, caption in tables:
@@ -178,7 +170,7 @@ def provenance(record: Record) -> Iterator[Part]:
     seed = record.settings.get("random_state")
     if seed is not None:
         yield Paragraph(f"Seed of the folds: {seed}.", "provenance-seed")
-    n_trained = len(record.result.timings)
+    n_fitted = count(len(record.result.timings), "pair")
     yield Paragraph(
-        f"{count(n_trained, 'search', 'searches')} were run. All is in provenance.json."
+        f"Fitted: {n_fitted} of an arm and a training part. All is in provenance.json."
     )

@@ -73,13 +73,13 @@ SECTIONS = (
         "reconstructions", "Reconstructions and traversals", _drawn("reconstructions")
     ),
     SectionPlan("importance", "What drives the scores", _drawn("importance")),
-    SectionPlan("attributes", "Attributes, with and without volume", _drawn("attributes")),
+    SectionPlan("attributes", "Units and attributes", _drawn("attributes")),
     SectionPlan("confounders", "Confounders", analysis_sections.confounders),
     SectionPlan("external", "External test", analysis_sections.external),
     SectionPlan("layer_map", "Scores by layer and size", study_sections.layer_map),
     SectionPlan("learning_curve", "Learning curve", study_sections.learning_curve),
     SectionPlan("permutation_null", "Permuted outcomes", study_sections.permutation_null),
-    SectionPlan("stability", "Stability of features", study_sections.stability),
+    SectionPlan("stability", "Stability", study_sections.stability),
     SectionPlan("methods", "Methods", opening_sections.methods),
     SectionPlan("provenance", "Provenance", opening_sections.provenance),
 )

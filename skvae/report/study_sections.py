@@ -7,6 +7,7 @@ from skvae.report.number_format import amount, bounds, p_value
 from skvae.report.parts import NotRun, Part, Picture, Tabular
 from skvae.report.record import Record
 from skvae.report.score_names import score_name
+from skvae.report.steadiness import steadiness
 from skvae.report.study_figures import (
     layer_map_figure,
     learning_curve_figure,
@@ -22,13 +23,11 @@ __all__ = [
     "stability",
 ]
 
-_HOW = {
-    "layer_map": "skvae.study.layer_map(arms, X, y)",
-    "learning_curve": "skvae.study.learning_curve(arms, X, y)",
-    "permutation_null": "skvae.study.permutation_null(arms, X, y)",
-    "stability": "a table of skvae.study.intraclass_correlation, a row for each feature",
-}
-TAKE_MORE_FITS = tuple(_HOW)
+# What `scoring=None` stands for, of each kind of outcome.
+_DEFAULT_SCORES = ("roc_auc", "roc_auc_ovr", "r2", "concordance")
+_CALLS = ("layer_map", "learning_curve", "permutation_null")
+_ICC = "a table of skvae.study.intraclass_correlation, a row for each feature"
+TAKE_MORE_FITS = (*_CALLS, "stability")
 
 
 def how_to_run(record: Record, key: str) -> str:
@@ -46,14 +45,24 @@ def how_to_run(record: Record, key: str) -> str:
     str
         Of the command line, where the study was run there; else of Python.
     """
-    if key not in _HOW:
+    if key not in TAKE_MORE_FITS:
         return f"result.report(folder, sections=[..., {key!r}])"
-    if record.command and key != "stability":
+    if key == "stability":
+        return f"result.report(folder, further={{'stability': {_ICC}}})"
+    if record.command:
         return f"{record.command} --resume --sections {key}"
-    # Without them, a call of one's own would split patients.
-    groups = ", groups=groups)" if record.cohort.get("has_groups") else ")"
-    how = _HOW[key].removesuffix(")") + groups if key != "stability" else _HOW[key]
-    return f"result.report(folder, further={{{key!r}: {how}}})"
+    call = f"skvae.study.{key}(arms, X, y{_as_the_study(record)})"
+    return f"result.report(folder, further={{{key!r}: {call}}})"
+
+
+def _as_the_study(record: Record) -> str:
+    """Return the options without which a call would split patients or score otherwise."""
+    given = ", groups=groups" if record.cohort.get("has_groups") else ""
+    settings = record.settings
+    options = {"aggregate": settings.get("aggregate")}
+    if len(settings.get("scoring", ())) and record.result.scoring not in _DEFAULT_SCORES:
+        options["scoring"] = record.result.scoring
+    return given + "".join(f", {k}={v!r}" for k, v in options.items() if v)
 
 
 def _section(
@@ -61,12 +70,19 @@ def _section(
 ) -> Callable[[Record], Iterator[Part]]:
     def section(record: Record) -> Iterator[Part]:
         frame = record.further.get(key)
-        if frame is None or not len(frame):
-            yield NotRun("It takes more fits than the study.", how_to_run(record, key))
-        else:
+        if frame is not None and len(frame):
             yield from draw(frame, score_name(record.result.scoring))
+        elif key == "layer_map" and record.arms and not _searches_layers(record):
+            yield NotRun("No arm searches the layers of a network.")
+        else:
+            yield NotRun("It takes more fits than the study.", how_to_run(record, key))
 
     return section
+
+
+def _searches_layers(record: Record) -> bool:
+    grids = (part for arm in record.arms.values() for part in arm["grid"])
+    return any(key.rpartition("__")[2] == "layer" for part in grids for key in part)
 
 
 def _layer_map(frame: Any, score: str) -> Iterator[Part]:
@@ -108,14 +124,6 @@ def _permutation_null(frame: Any, score: str) -> Iterator[Part]:
     yield _table("permutation-null", shown, "The same numbers.")
 
 
-def _stability(frame: Any, score: str) -> Iterator[Part]:
-    yield _table(
-        "stability",
-        frame,
-        "Intraclass correlation of features of repeated masks or scans.",
-    )
-
-
 def _table(name: str, frame: Any, caption: str) -> Tabular:
     texts = frame.copy()
     for column in texts:
@@ -127,4 +135,23 @@ def _table(name: str, frame: Any, caption: str) -> Tabular:
 layer_map = _section("layer_map", _layer_map)
 learning_curve = _section("learning_curve", _learning_curve)
 permutation_null = _section("permutation_null", _permutation_null)
-stability = _section("stability", _stability)
+
+
+def stability(record: Record) -> Iterator[Part]:
+    """Show how much choices and scores depend on the split, and the features given."""
+    said = False
+    for name, frame, caption in steadiness(record):
+        said = True
+        yield Tabular(name, frame, caption)
+    frame = record.further.get("stability")
+    if frame is not None and len(frame):
+        yield _table(
+            "stability",
+            frame,
+            "Intraclass correlation of features of repeated masks or scans.",
+        )
+        return
+    what = "Features of repeated scans or masks were not given."
+    yield NotRun(
+        f"{'Of features: ' if said else ''}{what}", how_to_run(record, "stability")
+    )

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skvae.report.score_names import is_share
+
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
@@ -43,16 +45,11 @@ def verdict(result: Any, alpha: float = 0.05) -> str:
         for row in unsure.itertuples(name="Row")
     )
     if found.empty:
-        bounds = np.abs(others[["difference_ci_low", "difference_ci_high"]].to_numpy())
-        remain = (
-            f"differences of up to {np.nanmax(bounds):.3f} remain within the intervals"
-            if np.isfinite(bounds).any()
-            else "no interval can be given"
-        )
         first = "No arm both is surely better than chance and" if len(unsure) else "No arm"
         return (
-            f"{first} differs from {result.reference} beyond chance (Holm-corrected p >= "
-            f"{alpha:g}); that is no proof of equality: {remain}.{doubt}"
+            f"{first} differs from {result.reference} beyond chance (Holm-corrected p "
+            f">= {alpha:g}); that is no proof of equality: "
+            f"{_remaining(others, result)}.{doubt}"
         )
     parts = [
         f"{row.arm} is {'better' if row.difference > 0 else 'worse'} than "
@@ -65,6 +62,17 @@ def verdict(result: Any, alpha: float = 0.05) -> str:
         else "; of the others no difference is shown, which is no proof of equality"
     )
     return f"At Holm-corrected p < {alpha:g}, {', and '.join(parts)}{rest}.{doubt}"
+
+
+def _remaining(others: "DataFrame", result: Any) -> str:
+    """Say how large a difference the intervals leave possible."""
+    bounds = np.abs(others[["difference_ci_low", "difference_ci_high"]].to_numpy())
+    if not np.isfinite(bounds).any():
+        return "no interval can be given"
+    largest = np.nanmax(bounds)
+    if largest >= 1 and is_share(result.scoring):
+        return "the intervals exclude no difference at all"
+    return f"differences of up to {largest:.3f} remain within the intervals"
 
 
 def _above_chance(rows: "DataFrame", result: Any) -> "Series":

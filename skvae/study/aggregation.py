@@ -12,7 +12,14 @@ from sklearn.utils.metaestimators import available_if
 
 from skvae.statistics.grouping import numbered
 
-__all__ = ["AGGREGATES", "PatientPredictor", "PatientScorer", "by_patient", "of_patients"]
+__all__ = [
+    "AGGREGATES",
+    "PatientPredictor",
+    "PatientScorer",
+    "by_patient",
+    "of_patients",
+    "scored_by_patient",
+]
 
 AGGREGATES = ("mean", "max")
 
@@ -129,6 +136,35 @@ class PatientPredictor(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.fitted)
+
+
+def scored_by_patient(
+    scoring: Any, metadata: dict[str, Any], aggregate: str | None, patients: NDArray[Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the score of a search, and the metadata that it then needs.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A score of rows.
+    metadata : dict of str to array
+        What the search hands to `fit`.
+    aggregate : str or None
+        How the predictions of a patient's rows become one; None to score rows.
+    patients : ndarray of shape (n_rows,)
+        Patient of each row.
+
+    Returns
+    -------
+    scoring : str or callable
+        A score of patients, where they are to be scored.
+    metadata : dict of str to array
+        With the patients of the rows.
+    """
+    if aggregate is None:
+        return scoring, metadata
+    scorer = PatientScorer(scoring, aggregate)
+    return scorer, metadata | {PatientScorer.METADATA: patients}
 
 
 class PatientScorer:

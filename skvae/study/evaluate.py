@@ -18,9 +18,9 @@ from skvae.statistics.concordance import concordance_scorer
 from skvae.statistics.thresholds import choose_threshold
 from skvae.study.aggregation import (
     PatientPredictor,
-    PatientScorer,
     by_patient,
     of_patients,
+    scored_by_patient,
 )
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
@@ -212,9 +212,9 @@ def _fitted(
 ) -> Any:
     """Search as the outer fold is scored: by patients where their rows are aggregated."""
     arm, fold = task.arm, task.fold
-    if task.aggregate is not None and arm.grid is not None:
-        scorer = PatientScorer(scorer, task.aggregate)
-        metadata = metadata | {PatientScorer.METADATA: cohort.patients[fold.train]}
+    if arm.grid is not None:
+        patients = cohort.patients[fold.train]
+        scorer, metadata = scored_by_patient(scorer, metadata, task.aggregate, patients)
     return arm.search(fold.inner, scorer).fit(X, y, **metadata)
 
 

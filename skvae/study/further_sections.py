@@ -62,8 +62,6 @@ def further_results(
         config = settled(config, list(arms), cohort)
         # Without layers there is no map, which is no reason to lose the rest.
         run = [name for name in names if name != "layer_map" or has_layers(arms)]
-        if rule(config.aggregate):  # they count rows, where the study counts patients
-            run = [name for name in run if name == "permutation_null"]
         return {name: FURTHER[name](arms, config, inputs) for name in run}
 
 
@@ -74,6 +72,7 @@ def _shared(config: StudyConfig, inputs: StudyInputs) -> dict[str, Any]:
         "scoring": list(config.scoring),
         "positive": inputs.positive,
         "outcome": config.outcome or None,
+        "aggregate": rule(config.aggregate),
         "params": inputs.params,
         "random_state": config.seed,
     }
@@ -93,7 +92,6 @@ def _null(arms: Any, config: StudyConfig, inputs: StudyInputs) -> "DataFrame":
         "outer": config.outer,
         "n_jobs": n_jobs(config),
         "reference": config.reference,
-        "aggregate": rule(config.aggregate),
     }
     return permutation_null(arms, inputs.X, inputs.y, **options)
 

@@ -9,7 +9,10 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
+from skvae.arguments import check_choice
 from skvae.extras import import_extra
+from skvae.report.steps_in_words import in_words
+from skvae.study.aggregation import AGGREGATES, scored_by_patient
 from skvae.study.arm import Arm, named_arms
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import metadata_for, scorer_of
@@ -32,6 +35,7 @@ def layer_map(
     scoring: Any = None,
     positive: Any = None,
     outcome: str | None = None,
+    aggregate: str | None = None,
     params: Mapping[str, ArrayLike] | None = None,
     n_threads: int | None = 1,
     random_state: int = 0,
@@ -59,6 +63,8 @@ def layer_map(
         Of two classes the one that probabilities are of.
     outcome : {"classes", "number", "event"} or None, default=None
         What y is, as of `nested_cv`.
+    aggregate : {"mean", "max"} or None, default=None
+        Score patients instead of rows, as of `nested_cv`.
     params : mapping of str to array-like of n_samples rows, default=None
         Further metadata for `fit`.
     n_threads : int or None, default=1
@@ -100,6 +106,9 @@ def layer_map(
     """
     cohort = Cohort.checked(X, y, groups, params, positive, outcome)
     scoring = next(iter(cohort.outcome.scorings(scoring).values()))
+    if aggregate is not None:
+        check_choice("layer_map", "aggregate", aggregate, AGGREGATES)
+        cohort.check_patients()
     rows = np.arange(len(cohort.samples))
     splits = inner_splits(cohort, rows, inner, random_state)
     found: list[dict[str, Any]] = []
@@ -109,8 +118,11 @@ def layer_map(
         for arm in checked:
             if _layer_key(arm) is None:
                 continue
-            search = arm.search(splits, scorer_of(scoring))
             metadata = metadata_for(arm, cohort, rows)
+            scorer, metadata = scored_by_patient(
+                scorer_of(scoring), metadata, aggregate, cohort.patients
+            )
+            search = arm.search(splits, scorer)
             search.fit(cohort.X, cohort.outcome.values, **metadata)
             found += _best_of_each(arm, search.cv_results_)
     if not found:
@@ -150,7 +162,7 @@ def _best_of_each(arm: Arm, results: Mapping[str, Any]) -> Iterator[dict[str, An
     fixed = arm.estimator.get_params().get(size_key)
     best: dict[tuple[str, Any], float] = {}
     for tried, score in zip(results["params"], results["mean_test_score"], strict=True):
-        place = (str(tried.get(layer_key)), tried.get(size_key, fixed))
+        place = (in_words(tried.get(layer_key)), tried.get(size_key, fixed))
         best[place] = max(best.get(place, -np.inf), float(score))
     for (layer, size), score in best.items():
         yield {"arm": arm.name, "layer": layer, "n_components": size, "mean": score}

@@ -9,9 +9,10 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from skvae.arguments import check_number
+from skvae.arguments import check_choice, check_number
 from skvae.extras import import_extra
 from skvae.statistics.grouping import numbered
+from skvae.study.aggregation import AGGREGATES
 from skvae.study.arm import named_arms
 from skvae.study.cohort import Cohort
 from skvae.study.evaluate import Finished, Task
@@ -39,6 +40,7 @@ def learning_curve(
     scoring: Any = None,
     positive: Any = None,
     outcome: str | None = None,
+    aggregate: str | None = None,
     params: Mapping[str, ArrayLike] | None = None,
     n_threads: int | None = 1,
     n_jobs: int | None = None,
@@ -73,6 +75,8 @@ def learning_curve(
         Of two classes the one that probabilities are of.
     outcome : {"classes", "number", "event"} or None, default=None
         What y is, as of `nested_cv`.
+    aggregate : {"mean", "max"} or None, default=None
+        Score patients instead of rows, as of `nested_cv`.
     params : mapping of str to array-like of n_samples rows, default=None
         Further metadata for `fit`.
     n_threads : int or None, default=1
@@ -114,11 +118,14 @@ def learning_curve(
         check_number("learning_curve", "shares", share, low=0, high=1, above_low=True)
     cohort = Cohort.checked(X, y, groups, params, positive, outcome)
     scorings = cohort.outcome.scorings(scoring)
+    if aggregate is not None:
+        check_choice("learning_curve", "aggregate", aggregate, AGGREGATES)
+        cohort.check_patients()
     with config_context(enable_metadata_routing=True):
         checked = named_arms(arms, next(iter(arms)), n_threads)
         check_arms(checked, cohort)
     folds = draw_folds(cohort, outer, inner, random_state)
-    how = (scorings, None, None, n_threads)
+    how = (scorings, None, aggregate, n_threads)
     rows: list[tuple[Any, ...]] = []
     all_finished: list[Finished] = []
     for share in shares:
