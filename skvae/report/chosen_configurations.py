@@ -147,12 +147,12 @@ def _draw(ax: Any, table: "DataFrame", title: str) -> None:
             fontsize=9,
             color="white" if share > 0.72 else "0.1",
         )
-    ax.set_xticks(
-        range(len(table.columns)), [choice_in_words(v) for v in table.columns], fontsize=8
+    across, down = (
+        [plain(choice_in_words(value), 24) for value in values]
+        for values in (table.columns, table.index)
     )
-    ax.set_yticks(
-        range(len(table.index)), [choice_in_words(v) for v in table.index], fontsize=8
-    )
+    ax.set_xticks(range(len(across)), across, fontsize=8)
+    ax.set_yticks(range(len(down)), down, fontsize=8)
     ax.set_xlabel(table.columns.name, fontsize=8.5)
     ax.set_ylabel(table.index.name or "", fontsize=8.5)
     ax.set_title(title, fontsize=9, loc="left")
@@ -162,4 +162,4 @@ def _draw(ax: Any, table: "DataFrame", title: str) -> None:
 
 def choice_in_words(value: Any) -> str:
     """Return a value that was chosen as readers write it, such as a layer or a number."""
-    return f"{value:g}" if isinstance(value, float) else plain(in_words(value), 24)
+    return f"{value:g}" if isinstance(value, float) else in_words(value)

@@ -47,13 +47,13 @@ _CHOICES = (
     "wander are no property of the data."
 )
 _SCORES = (
-    "Rank correlation (Spearman) of the out-of-fold scores of the same rows in two repeats, "
-    "whose models were fitted on other training parts: mean and range over all pairs of "
-    "repeats."
+    "Rank correlation (Spearman) of the out-of-fold scores of the same rows in two "
+    "repeats, whose models were fitted on other training parts: mean and range over all "
+    "pairs of repeats."
 )
 _IMPORTANCE = (
-    "Rank correlation (Spearman) of how much each part of the inputs drives the score in two "
-    "outer folds of the first repeat: mean and range over all pairs of folds."
+    "Rank correlation (Spearman) of how much each part of the inputs drives the score in "
+    "two outer folds of the first repeat: mean and range over all pairs of folds."
 )
 
 

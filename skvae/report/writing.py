@@ -40,12 +40,16 @@ def write_record(record: Record, folder: str | Path) -> list[Path]:
     check_sections(record.sections)
     _check_further(record)
     folder = writable_folder(folder, "folder")
+    earlier = _figures_of_before(folder)
     tables = [*record.result.to_csv(folder), *_further_tables(record, folder)]
     drafted = draft(record)
     figures = _write_figures(drafted, folder / "figures")
+    _remove_stale(earlier, figures)
     methods = _write(folder / "methods.md", methods_markdown(record))
     known = [folder / name for name in _BESIDE if (folder / name).is_file()]
-    provenance = _write(folder / "provenance.json", _provenance(record, [*tables, *known]))
+    provenance = _write(
+        folder / "provenance.json", _provenance(record, [*tables, *known], figures)
+    )
     lists = [folder / f"{checklist.key}.md" for checklist in CHECKLISTS]
     beside = [*tables, *known, methods, provenance]
     # The lists themselves are evidence that there are lists.
@@ -128,18 +132,38 @@ def _write_figures(drafted: Drafted, folder: Path) -> list[Path]:
     return paths
 
 
-def _provenance(record: Record, files: list[Path]) -> str:
+def _provenance(record: Record, files: list[Path], figures: list[Path]) -> str:
     said: dict[str, Any] = {
         **record.design,
         "run": dict(record.provenance),
         "command": record.command,
-        "files": {
-            path.name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-            for path in files
-        },
+        "files": {path.name: _hash(path) for path in files},
+        "figures": {path.name: _hash(path) for path in figures},
     }
     text = json.dumps(said, indent=1, ensure_ascii=False, default=str, allow_nan=False)
     return text + "\n"
+
+
+def _hash(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _figures_of_before(folder: Path) -> dict[Path, str]:
+    """Return the figures that the report before wrote there, with their hashes."""
+    try:
+        known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        hashes = dict(known["figures"])
+    except (OSError, ValueError, KeyError, TypeError):  # no report, or an older one
+        return {}
+    names = (name for name in hashes if Path(name).name == name)
+    return {folder / "figures" / name: hashes[name] for name in names}
+
+
+def _remove_stale(earlier: dict[Path, str], figures: list[Path]) -> None:
+    """Remove figures of before that are no more: but what somebody has changed since."""
+    for path, written in earlier.items():
+        if path not in figures and path.is_file() and _hash(path) == written:
+            path.unlink()
 
 
 def _write(path: Path, text: str) -> Path:
