@@ -26,7 +26,10 @@ __all__ = [
 # What `scoring=None` stands for, of each kind of outcome.
 _DEFAULT_SCORES = ("roc_auc", "roc_auc_ovr", "r2", "concordance")
 _CALLS = ("layer_map", "learning_curve", "permutation_null")
-_ICC = "a table of skvae.study.intraclass_correlation, a row for each feature"
+_OF_FEATURES = (
+    "result.report(folder, further={'stability': a table of "
+    "skvae.study.intraclass_correlation, a row for each feature})"
+)
 TAKE_MORE_FITS = (*_CALLS, "stability")
 
 
@@ -45,10 +48,8 @@ def how_to_run(record: Record, key: str) -> str:
     str
         Of the command line, where the study was run there; else of Python.
     """
-    if key not in TAKE_MORE_FITS:
+    if key not in _CALLS:
         return f"result.report(folder, sections=[..., {key!r}])"
-    if key == "stability":
-        return f"result.report(folder, further={{'stability': {_ICC}}})"
     if record.command:
         return f"{record.command} --resume --sections {key}"
     call = f"skvae.study.{key}(arms, X, y{_as_the_study(record)})"
@@ -137,24 +138,6 @@ learning_curve = _section("learning_curve", _learning_curve)
 permutation_null = _section("permutation_null", _permutation_null)
 
 
-def stability(record: Record) -> Iterator[Part]:
-    """Show how much choices and scores depend on the split, and the features given."""
-    said, how = False, how_to_run(record, "stability")
-    for name, frame, caption in steadiness(record):
-        said = True
-        yield Tabular(name, frame, caption)
-    frame = record.further.get("stability")
-    if frame is not None and len(frame):
-        yield _table(
-            "stability",
-            frame,
-            "Intraclass correlation of features of repeated masks or scans.",
-        )
-        return
-    what = "table of the stability of features, of repeated scans or masks, was given."
-    yield NotRun(f"{'Beyond that, no' if said else 'No'} {what}", how)
-
-
 def _table(name: str, frame: Any, caption: str) -> Tabular:
     texts = frame.copy()
     for column in texts:
@@ -170,7 +153,7 @@ permutation_null = _section("permutation_null", _permutation_null)
 
 def stability(record: Record) -> Iterator[Part]:
     """Show how much choices and scores depend on the split, and the features given."""
-    said, how = False, how_to_run(record, "stability")
+    said = False
     for name, frame, caption in steadiness(record):
         said = True
         yield Tabular(name, frame, caption)
@@ -182,7 +165,18 @@ def stability(record: Record) -> Iterator[Part]:
             "Intraclass correlation of features of repeated masks or scans.",
         )
         return
-    what = "Features of repeated scans or masks were not given."
-    yield NotRun(
-        f"{'Of features: ' if said else ''}{what}", how_to_run(record, "stability")
-    )
+    what = "table of the stability of features, of repeated scans or masks, was given."
+    yield NotRun(f"{'Beyond that, no' if said else 'No'} {what}", _OF_FEATURES)
+
+
+def _table(name: str, frame: Any, caption: str) -> Tabular:
+    texts = frame.copy()
+    for column in texts:
+        if texts[column].dtype.kind == "f":
+            texts[column] = [amount(value) for value in texts[column]]
+    return Tabular(name, texts, caption)
+
+
+layer_map = _section("layer_map", _layer_map)
+learning_curve = _section("learning_curve", _learning_curve)
+permutation_null = _section("permutation_null", _permutation_null)
