@@ -138,19 +138,6 @@ learning_curve = _section("learning_curve", _learning_curve)
 permutation_null = _section("permutation_null", _permutation_null)
 
 
-def _table(name: str, frame: Any, caption: str) -> Tabular:
-    texts = frame.copy()
-    for column in texts:
-        if texts[column].dtype.kind == "f":
-            texts[column] = [amount(value) for value in texts[column]]
-    return Tabular(name, texts, caption)
-
-
-layer_map = _section("layer_map", _layer_map)
-learning_curve = _section("learning_curve", _learning_curve)
-permutation_null = _section("permutation_null", _permutation_null)
-
-
 def stability(record: Record) -> Iterator[Part]:
     """Show how much choices and scores depend on the split, and the features given."""
     said = False
@@ -162,21 +149,8 @@ def stability(record: Record) -> Iterator[Part]:
         yield _table(
             "stability",
             frame,
-            "Intraclass correlation of features of repeated masks or scans.",
+            "How stable features of repeated masks or scans are, as it was given.",
         )
         return
     what = "table of the stability of features, of repeated scans or masks, was given."
     yield NotRun(f"{'Beyond that, no' if said else 'No'} {what}", _OF_FEATURES)
-
-
-def _table(name: str, frame: Any, caption: str) -> Tabular:
-    texts = frame.copy()
-    for column in texts:
-        if texts[column].dtype.kind == "f":
-            texts[column] = [amount(value) for value in texts[column]]
-    return Tabular(name, texts, caption)
-
-
-layer_map = _section("layer_map", _layer_map)
-learning_curve = _section("learning_curve", _learning_curve)
-permutation_null = _section("permutation_null", _permutation_null)
