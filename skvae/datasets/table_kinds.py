@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["TableKind", "table_kind"]
+__all__ = ["TableKind", "feature_classes", "table_kind"]
 
 IDENTIFIER = "identifier"  # a reason to drop a column
 
@@ -92,6 +92,33 @@ class TableKind:
             Whether it does.
         """
         return bool(_PYRADIOMICS.match(column))
+
+
+def feature_classes(columns: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Count columns whose names are as PyRadiomics gives them.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Their names.
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        How many of each class of features, by the type of image; other names are left out.
+
+    Examples
+    --------
+    >>> from skvae.datasets.table_kinds import feature_classes
+    >>> feature_classes(["original_shape_Sphericity", "wavelet-LLH_glcm_Idm", "age"])
+    {'original': {'shape': 1}, 'wavelet-LLH': {'glcm': 1}}
+    """
+    found: dict[str, dict[str, int]] = {}
+    for match in filter(None, map(_PYRADIOMICS.match, columns)):
+        _, image, kind = match.groups()
+        counts = found.setdefault(image, {})
+        counts[kind] = counts.get(kind, 0) + 1
+    return found
 
 
 def table_kind(columns: Iterable[str]) -> TableKind:

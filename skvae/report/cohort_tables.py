@@ -11,7 +11,7 @@ from skvae.report.record import Record
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["cohort_table", "fold_table"]
+__all__ = ["cohort_table", "feature_table", "fold_table"]
 
 
 def cohort_table(record: Record) -> "DataFrame":
@@ -79,6 +79,36 @@ def _classes(frame: "DataFrame", known: Mapping[str, Any], n_rows: int) -> dict[
         more = f", {count(int(patients.get(label, 0)), 'patient')}" if several else ""
         found[f"class {label}"] = f"{n:,} ({n / n_rows:.0%}){more}"
     return found
+
+
+def feature_table(record: Record) -> "DataFrame | None":
+    """Count the columns of features by the image type and class that their names tell.
+
+    Parameters
+    ----------
+    record : Record
+        What the report is made of.
+
+    Returns
+    -------
+    DataFrame or None
+        A row for each type of image; None where names tell nothing.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for block in record.cohort.get("inputs", {}).values():
+        for image, of_image in block.get("feature_classes", {}).items():
+            mine = counts.setdefault(image, {})
+            for kind, n in of_image.items():
+                mine[kind] = mine.get(kind, 0) + n
+    if not counts:
+        return None
+    kinds = dict.fromkeys(kind for mine in counts.values() for kind in mine)
+    rows = [
+        {"image": image, **{kind: mine.get(kind, 0) for kind in kinds}}
+        for image, mine in counts.items()
+    ]
+    table = import_extra("pandas").DataFrame(rows)
+    return table.assign(all=table[list(kinds)].sum(axis=1))
 
 
 def fold_table(record: Record) -> "DataFrame":

@@ -42,6 +42,7 @@ _PUBLISH = "Say where it is published."
 _REFERENCE = "Say how, when and by whom the outcome was determined."
 _BEFORE = "Add those who were not in the data that were read, with the criteria."
 _CHARACTERISTICS = "Add dates, demographics, key predictors and treatments."
+_SOFTWARE = "Confirm the software; add its version, and how far it follows the IBSI."
 _MEASURED = "Add how and when the inputs were measured."
 
 _CLEAR = {
@@ -62,12 +63,18 @@ _CLEAR = {
         _part("methods-about", "Add what was done to the images before."),
     ],
     "22": [_part("methods-loading", "Add the spacing of the scans as they were.")],
-    "24": [_part("methods-inputs", "Name the types of images and filters.")],
+    "24": [
+        _yes("methods-named-features table-features"),
+        _part("methods-inputs", "Name the types of images and filters."),
+    ],
     "25": [
         _yes("methods-learned-from-images methods-arms table-versions methods-networks"),
         _part("methods-arms", "Add what extracted the columns of the table."),
     ],
-    "26": [_part("methods-arms", "Name the classes of hand-crafted features.")],
+    "26": [
+        _yes("methods-named-features table-features"),
+        _part("methods-arms", "Name the classes of hand-crafted features."),
+    ],
     "27": [_yes("methods-inputs methods-arms methods-tuning")],
     "28": [
         _yes("methods-learned-from-images methods-networks file:provenance.json"),
@@ -125,6 +132,10 @@ _METRICS = {
         _yes("methods-loading"),
         _part("methods-about", "Add what was done to the images before, and why."),
     ],
+    "12": [
+        _part("methods-named-features table-features", _SOFTWARE),
+        _part("methods-some-named-features table-features", _SOFTWARE),
+    ],
     "13": [
         _yes("methods-learned-from-images methods-networks file:provenance.json"),
         _part("methods-arms", "Add how the columns of the table were extracted."),
@@ -160,7 +171,7 @@ _METRICS = {
     "26": [
         _part(
             "table-headline methods-splits",
-            "Outer folds of nested cross-validation are unseen; a hold-out counts more.",
+            "Outer folds are unseen, but cross-validated; a hold-out counts more.",
         )
     ],
     "27": [_yes("table-external methods-external")],

@@ -25,6 +25,9 @@ LITERATURE = {
     "26, 565-574.",
     "Riley et al. 2020": "R. D. Riley, J. Ensor, K. I. E. Snell et al. (2020). Calculating "
     "the sample size required for developing a clinical prediction model. BMJ 368, m441.",
+    "van Griethuysen et al. 2017": "J. J. M. van Griethuysen, A. Fedorov, C. Parmar et al. "
+    "(2017). Computational radiomics system to decode the radiographic phenotype. Cancer "
+    "Research 77 (21), e104-e107.",
     "Bonett and Wright 2000": "D. G. Bonett and T. A. Wright (2000). Sample size "
     "requirements for estimating Pearson, Kendall and Spearman correlations. Psychometrika "
     "65, 23-28.",

@@ -175,6 +175,9 @@ def _n_features(record: Record, arm: str) -> int | None:
     whole = [n for n in sizes if isinstance(n, int)]
     if whole:
         return max(whole)
+    taken = [s["params"] for s in described["steps"] if s["class"] == "Columns"]
+    if taken and isinstance(taken[0]["columns"], list):
+        return len(taken[0]["columns"])
     inputs = list(record.cohort["inputs"].values())
     shape = inputs[0]["shape"]
     return int(shape[0]) if len(inputs) == 1 and len(shape) == 1 else None

@@ -125,10 +125,34 @@ def _inputs(record: Record) -> Sentences:
     features = [b for name, b in cohort["inputs"].items() if name != "clinical"]
     if features and all(len(b["shape"]) > 2 or b.get("names_files") for b in features):
         yield "learned-from-images", "All features but clinical ones are of the images."
+    yield from _named_features(record)
     if record.about:
         yield "about", record.about
     if record.notes:
         yield "read", f"What was read: {'; '.join(record.notes)}."
+
+
+def _named_features(record: Record) -> Sentences:
+    """Count the columns whose names say what they are, where a software's names do."""
+    tables = [
+        block
+        for name, block in record.cohort["inputs"].items()
+        if name != "clinical" and len(block["shape"]) == 1
+    ]
+    n_named = sum(
+        sum(counts.values())
+        for block in tables
+        for counts in block.get("feature_classes", {}).values()
+    )
+    if not n_named:
+        return
+    n_columns = sum(block["shape"][0] for block in tables)
+    yield (
+        "named-features" if n_named == n_columns else "some-named-features",
+        f"Of {count(n_columns, 'column')} of features, {n_named:,} have names as "
+        "PyRadiomics gives them (van Griethuysen et al. 2017), which tell the type of "
+        "image and the class of a feature.",
+    )
 
 
 def _of_classes(cohort: Mapping[str, Any]) -> str:

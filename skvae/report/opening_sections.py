@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from skvae.extras import import_extra
-from skvae.report.cohort_tables import cohort_table, fold_table
+from skvae.report.cohort_tables import cohort_table, feature_table, fold_table
 from skvae.report.figure_calls import pictures
 from skvae.report.flow import Flow, flow_figure
 from skvae.report.headline import headline_table
@@ -145,6 +145,13 @@ def methods(record: Record) -> Iterator[Part]:
     yield Paragraph("The same text, with its literature, is in methods.md.")
     for anchor, text in sentences:
         yield Paragraph(text, anchor)
+    features = feature_table(record)
+    if features is not None:
+        yield Tabular(
+            "features",
+            features,
+            "Columns of features by the type of image and the class that their names tell.",
+        )
 
 
 def provenance(record: Record) -> Iterator[Part]:

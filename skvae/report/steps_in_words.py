@@ -29,6 +29,12 @@ def _sized(what: str, key: str) -> Callable[[Params], str]:
     return words
 
 
+def _columns(p: Params) -> str:
+    named = p["columns"] if isinstance(p["columns"], list) else [p["columns"]]
+    what = "column" if len(named) == 1 else "columns"
+    return f"the {what} {', '.join(map(str, named))}"
+
+
 def _function(p: Params) -> str:
     names = {"log_volume": "the logarithm of the number of voxels of the mask"}
     name = p.get("func")
@@ -55,6 +61,7 @@ def _guess(p: Params) -> str:
 
 _WORDS: Mapping[str, Callable[[Params], str]] = {
     "SelectBlock": lambda p: f"the input {p.get('block')}",
+    "Columns": _columns,
     "SimpleImputer": _impute,
     "StandardScaler": _scale,
     "FunctionTransformer": _function,
@@ -75,6 +82,7 @@ _WORDS: Mapping[str, Callable[[Params], str]] = {
 # Parameters that these words tell, or that change nothing of what is said.
 _SAID = {
     "SelectBlock": {"block"},
+    "Columns": {"columns"},
     "SimpleImputer": {"strategy"},
     "StandardScaler": {"with_mean", "with_std"},
     "FunctionTransformer": {"func"},

@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skvae.datasets.lazy_rows import LazyRows
+from skvae.datasets.table_kinds import feature_classes
 from skvae.extras import import_extra
 from skvae.study.arm import Arm
 from skvae.study.cohort import Cohort
@@ -98,6 +99,8 @@ def _block(block: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"shape": list(np.shape(block)[1:])}
     if hasattr(block, "columns"):
         found["names_files"] = "Image" in block.columns
+        if classes := feature_classes(map(str, block.columns)):
+            found["feature_classes"] = classes
         if hasattr(block, "isna"):
             found["n_missing"] = int(block.isna().to_numpy().sum())
         return found
@@ -130,11 +133,24 @@ def _steps(name: str, branch: str, estimator: Any) -> Iterator[dict[str, Any]]:
             yield from _steps(f"{name}__{part}" if name else part, branch, inner)
     elif isinstance(estimator, FeatureUnion | ColumnTransformer):
         parts = getattr(estimator, "transformer_list", None) or estimator.transformers
-        for part, inner, *_ in parts:
+        for part, inner, *taken in parts:
             inside = f"{branch}/{part}" if branch else part
+            # What stands alone stands beside nothing.
+            inside = inside if len(parts) > 1 else branch
+            if taken and inner == "passthrough":
+                yield _taken(taken[0]) | {"branch": inside}
             yield from _steps(f"{name}__{part}" if name else part, inside, inner)
     elif isinstance(estimator, BaseEstimator):
         yield _step(name, estimator) | {"branch": branch}
+
+
+def _taken(columns: Any) -> dict[str, Any]:
+    """Return what hands columns on as they are, as a step."""
+    params = {"columns": _plain(columns)}
+    return {"name": "", "class": "Columns", "stages": False} | {
+        "params": params,
+        "changed": params,
+    }
 
 
 def _step(name: str, estimator: BaseEstimator) -> dict[str, Any]:
