@@ -96,8 +96,8 @@ def reconstruction(record: Record, arm: str) -> str:
     """Say what of the held-out rows is drawn: images, or shares of their columns."""
     if _kind(record, arm) == "table":
         return (
-            f"{arm}: how much of the variance of each column its reconstructions of the "
-            "held-out rows of the first fold keep."
+            f"{arm}: how much of the variance of columns the reconstructions of held-out "
+            "rows of the first fold keep."
         )
     return f"{arm}: held-out rows of the first fold and what the network makes of them."
 

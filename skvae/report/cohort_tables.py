@@ -104,7 +104,7 @@ def feature_table(record: Record) -> "DataFrame | None":
         return None
     kinds = dict.fromkeys(kind for mine in counts.values() for kind in mine)
     rows = [
-        {"image": image, **{kind: mine.get(kind, 0) for kind in kinds}}
+        {"type of image": image, **{kind: mine.get(kind, 0) for kind in kinds}}
         for image, mine in counts.items()
     ]
     table = import_extra("pandas").DataFrame(rows)

@@ -143,7 +143,7 @@ FIGURES: dict[str, tuple[FigureCall, ...]] = {
             "chosen",
             "skvae.report.chosen_configurations.chosen_figure",
             "How often each layer and size was chosen",
-            "What the inner folds chose, by outer fold.",
+            "How many outer folds chose which layer, size or strength.",
         ),
     ),
     "training": (

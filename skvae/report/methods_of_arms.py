@@ -167,14 +167,19 @@ def _n_features(record: Record, arm: str) -> int | None:
         units = record.frame("units")
         of_arm = [] if units is None else units.loc[units["arm"] == arm, "n_units"]
         return int(max(of_arm)) if len(of_arm) else None
+    return _most_components(described) or _n_columns(record, described)
+
+
+def _most_components(described: Mapping[str, Any]) -> int | None:
     sizes = [s["params"].get("n_components") for s in _full(described["steps"])]
     for grid in described["grid"]:
         for key, values in grid.items():
             is_size = key.rpartition("__")[2] in ("n_components", "k")
             sizes += values if is_size else []
-    whole = [n for n in sizes if isinstance(n, int)]
-    if whole:
-        return max(whole)
+    return max((n for n in sizes if isinstance(n, int)), default=None)
+
+
+def _n_columns(record: Record, described: Mapping[str, Any]) -> int | None:
     taken = [s["params"] for s in described["steps"] if s["class"] == "Columns"]
     if taken and isinstance(taken[0]["columns"], list):
         return len(taken[0]["columns"])

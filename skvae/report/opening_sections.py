@@ -25,6 +25,7 @@ _CALLS = (
     "networks trained",
     "seconds",
 )
+_CHOSEN_THERE = " Configurations are chosen within the training parts."
 _MOST_ROWS = 100  # of a table in the page; all are in the csv file
 
 
@@ -99,8 +100,8 @@ def splits(record: Record) -> Iterator[Part]:
         "splits",
         fold_table(record),
         "Rows, patients and outcomes of the two parts of each outer fold"
-        f"{', the same for all arms' if len(record.result.arms) > 1 else ''}. Training "
-        "parts are those that configurations are chosen in, where they are.",
+        f"{', the same for all arms' if len(record.result.arms) > 1 else ''}."
+        f"{_CHOSEN_THERE if record.is_searched else ''}",
     )
 
 

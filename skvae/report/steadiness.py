@@ -66,19 +66,25 @@ def _choices(record: Record) -> Iterator[dict[str, str]]:
         if not keys or len(rows) < 2:
             continue
         counts = rows[keys].astype(object).groupby(keys, dropna=False).size()
-        best = counts.sort_values(ascending=False, kind="stable").index[0]
-        values = best if isinstance(best, tuple) else (best,)
-        named = ", ".join(
-            f"{key.removeprefix(_PREFIX)} {choice_in_words(value)}"
-            for key, value in zip(keys, values, strict=True)
-            if value == value
-        )
         yield {
             "arm": arm,
-            "most frequent choice": named,
+            "most frequent choice": _most_frequent(keys, counts),
             "outer folds": f"{counts.max()} of {len(rows)}",
             "different choices": str(len(counts)),
         }
+
+
+def _most_frequent(keys: list[str], counts: Any) -> str:
+    if counts.max() == 1:
+        return "none twice"
+    best = counts.sort_values(ascending=False, kind="stable").index[0]
+    return ", ".join(
+        f"{key.removeprefix(_PREFIX)} {choice_in_words(value)}"
+        for key, value in zip(
+            keys, best if isinstance(best, tuple) else (best,), strict=True
+        )
+        if value == value
+    )
 
 
 def _scores(record: Record) -> Iterator[dict[str, str]]:
@@ -97,6 +103,7 @@ def _importance(record: Record) -> Iterator[dict[str, str]]:
         return
     for arm, rows in importance.groupby("arm", sort=False):
         wide = rows.pivot_table("drop", "block", "fold")
+        wide = wide[(wide != 0).any(axis=1)]  # what the arm does not read is always last
         if len(wide) > 2:  # two parts are in one of two orders
             yield from _agreement(arm, wide, "pairs of folds")
 
