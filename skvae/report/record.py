@@ -79,6 +79,8 @@ class Record:
     @property
     def is_searched(self) -> bool:
         """Whether the inner folds choose the configuration of some arm."""
+        if not self.arms:  # of older results
+            return bool((self.result.scores["n_configurations"] > 1).any())
         return any(arm["grid"] for arm in self.arms.values())
 
     @property

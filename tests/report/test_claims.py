@@ -1,7 +1,6 @@
 """What a report claims is so: studies for which an easy sentence would be false."""
 
 import json
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,39 +14,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from small_studies import RNG, N, X, said, status, study
 
 from skvae import Autoencoder, AutoencoderClassifier
-from skvae.report.checklists import answered
 from skvae.report.confounding import confounding_table, correlations
-from skvae.report.methods_text import methods_sentences
-from skvae.report.page import draft
 from skvae.report.study_sections import how_to_run
 from skvae.report.verdict import verdict
 from skvae.study import nested_cv
 from skvae.study.reporting import record_of
-
-N = 48
-RNG = np.random.default_rng(0)
-Y = np.arange(N) // 2 % 2
-X = RNG.normal(size=(N, 6)) + Y[:, None]
-GROUPS = np.arange(N) // 2
-
-
-def study(arms, X=X, **options):
-    options = {"outer": (2, 1), "inner": 2, "groups": GROUPS} | options
-    arms = arms if isinstance(arms, dict) else {"pca": arms}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nested_cv(arms, X, Y, **options)
-
-
-def said(result):
-    return dict(methods_sentences(record_of(result)))
-
-
-def status(result, checklist, item):
-    evidence = draft(record_of(result)).anchors | {"file:provenance.json"}
-    return {a.item: a.status for a in answered(checklist, evidence)}[item]
 
 
 def test_features_of_a_union_are_not_counted_by_one_of_its_parts():
