@@ -88,8 +88,9 @@ def training(record: Record) -> Iterator[Part]:
             "units",
             import_extra("pandas").DataFrame(rows, columns=columns),
             "Units of the code of each network, and of the layer that was chosen where "
-            "that is another; active ones differ from row to row. Outer folds of the first "
-            "repeat.",
+            "that is another, over the outer folds of the first repeat. Active: of a "
+            "variational code, those whose mean has a variance above 0.01; of others, "
+            "those that vary by more than a hundredth of the mean variance.",
         )
 
 
@@ -157,6 +158,7 @@ def external(record: Record) -> Iterator[Part]:
         "external",
         import_extra("pandas").DataFrame(rows),
         f"{count(int(found['n'].iloc[0]), 'row')} of {count(n_patients, 'patient')}, "
-        "predicted once by models of all patients of the study.",
+        "predicted once by models of all patients of the study."
+        f"{' Intervals and p: DeLong, p after Holm.' if 'ci_low' in found else ''}",
     )
     yield from pictures("external", record)

@@ -56,12 +56,12 @@ class Flow:
         boxes, left_out = [], {}
         excluded = record.excluded
         if excluded is not None and len(excluded):
-            n_read = _n_rows(record) + len(excluded)
+            n_read = record.n_rows + len(excluded)
             boxes.append(f"Read\n{count(n_read, 'case')}")
             reasons = excluded["reason"].value_counts(sort=False)
             lines = [f"{n}: {reason}" for reason, n in reasons.items()]
             left_out[0] = "\n".join([f"Left out: {count(len(excluded), 'case')}", *lines])
-        boxes.append(_counted("Analysed", result.n_groups, _n_rows(record), record.cohort))
+        boxes.append(_counted("Analysed", result.n_groups, record.n_rows, record.cohort))
         folds = result.scores.groupby(["repeat", "fold"]).first()
         train, test = (_span(folds[f"n_{part}_groups"]) for part in ("train", "test"))
         n_folds, n_repeats = (
@@ -82,10 +82,6 @@ class Flow:
             known = record.design.get("external") or {}
             boxes.append(_counted(first, outside["group"].nunique(), n_rows, known))
         return cls(boxes, left_out)
-
-
-def _n_rows(record: Record) -> int:
-    return int(record.cohort.get("n_samples", record.result.n_samples))
 
 
 def _counted(first: str, n_patients: int, n_rows: int, known: Mapping[str, Any]) -> str:

@@ -26,7 +26,8 @@ def headline_table(record: Record) -> "DataFrame":
             f"mean {score_name(result.scoring)} [95 % CI]": f"{row.mean:.3f} "
             + bounds(row.ci_low, row.ci_high),
         }
-        found |= _difference(row, result.reference)
+        if len(result.arms) > 1:
+            found |= _difference(row, result.reference)
         found |= _further_scores(record, row.arm)
         found |= _at_the_threshold(record, row.arm)
         found |= _price(result, row)

@@ -96,15 +96,24 @@ def _unexplained(name: str, nothing: str) -> Callable[[Record], NotRun | None]:
     return find
 
 
+def _untrained(record: Record) -> NotRun | None:
+    timings = record.result.timings
+    trained = "n_trainings" in timings and timings["n_trainings"].sum()
+    nothing = "The losses are not known." if trained else "No arm trains a network."
+    return _unexplained("training", nothing)(record)
+
+
 _WHY: Mapping[str, Callable[[Record], NotRun | None]] = {
     "discrimination": _without_scores,
     "calibration": _without_probabilities,
     "decision": _without_probabilities,
     "differences": _of_one_arm,
     "chosen": _nothing_searched,
-    "training": _unexplained("training", "No arm trains a network."),
-    "reconstructions": _unexplained("pictures", "No arm has a decoder."),
-    "importance": _unexplained("importance", "No arm reads its inputs."),
+    "training": _untrained,
+    "reconstructions": _unexplained("pictures", "No arm has a decoder that can be drawn."),
+    "importance": _unexplained(
+        "importance", "No arm has inputs that can be exchanged between patients."
+    ),
     "attributes": _unexplained(
         "attributes",
         "No arm has a code of single units, or neither a volume nor an attribute of the "

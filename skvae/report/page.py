@@ -106,10 +106,10 @@ def page_html(
     style = (resources.files("skvae.report") / "data" / "page.css").read_text("utf-8")
     positive = "" if result.positive is None else f", positive class {result.positive}"
     about = (
-        f"{count(result.n_groups, 'patient')}, {count(result.n_samples, 'row')}, "
-        f"{count(len(result.arms), 'arm')}; score: {score_name(result.scoring)}{positive}; "
-        f"reference: {result.reference}"
+        f"{count(result.n_groups, 'patient')}, {count(record.n_rows, 'row')}, "
+        f"{count(len(result.arms), 'arm')}; score: {score_name(result.scoring)}{positive}"
     )
+    about += f"; reference: {result.reference}" if len(result.arms) > 1 else ""
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',

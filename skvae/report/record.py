@@ -72,6 +72,11 @@ class Record:
         return self.design.get("cohort", {})
 
     @property
+    def n_rows(self) -> int:
+        """Rows of the inputs; `aggregate` makes fewer predictions of them."""
+        return int(self.cohort.get("n_samples", self.result.n_samples))
+
+    @property
     def steps(self) -> list[Mapping[str, Any]]:
         """The steps of all arms."""
         return [step for arm in self.arms.values() for step in arm["steps"]]

@@ -105,7 +105,7 @@ def test_arms_that_were_explained_and_have_nothing_say_what():
     record = record_of(replace(two_classes(), **explained))
     why = {key: why_not_drawn(key, record) for key in EXPLAINED}
     assert why["training"].why == "No arm trains a network."
-    assert why["reconstructions"].why == "No arm has a decoder."
+    assert why["reconstructions"].why == "No arm has a decoder that can be drawn."
     assert not any(part.command for part in why.values())
 
 
