@@ -68,7 +68,6 @@ def test_what_is_searched_is_not_printed_as_fixed():
     assert "net: an autoencoder (n_components 2) with layer searched" in words
     assert words.endswith("then logistic regression with C searched.")
     assert "pca: principal components (n_components 2), then logistic" in words
-    )
     assert "layer searched" in sentences["methods-networks"]
     assert "hidden_1, hidden_1 + code" in sentences["methods-tuning"]
     assert "without a search: pca." in sentences["methods-tuning"]

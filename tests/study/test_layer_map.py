@@ -1,11 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skvae import Autoencoder
-from skvae.study import layer_map
+from skvae.study import layer_map, learning_curve
 from skvae.study.cohort import Cohort
 from skvae.study.folds import inner_splits
 
@@ -40,6 +42,35 @@ def test_it_is_the_best_inner_score_of_each_layer(cohort):
             and tried["autoencoder__n_components"] == row.n_components
         ]
         assert row.mean == pytest.approx(max(scores))
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "max"])
+def test_patients_are_scored_where_their_rows_are_aggregated(cohort, aggregate):
+    X, y, groups = cohort
+    network = Autoencoder(2, hidden_layer_sizes=(3,), max_iter=3, random_state=0)
+    arm = make_pipeline(network, LogisticRegression())
+    grid = {"autoencoder__layer": ["hidden_1", ["hidden_1", "code"]]}
+    options = {"groups": groups, "inner": 2, "aggregate": aggregate}
+    found = layer_map({"net": (arm, grid)}, X, y, **options)
+    assert list(found["layer"]) == ["hidden_1", "hidden_1 + code"]
+    checked = Cohort.checked(X, y, groups, None)
+    scores = []
+    for train, test in inner_splits(checked, np.arange(len(y)), 2, random_state=0):
+        arm.set_params(autoencoder__layer="hidden_1").fit(X[train], y[train])
+        rows = pd.DataFrame({"y": y[test], "score": arm.predict_proba(X[test])[:, 1]})
+        patients = rows.groupby(groups[test]).agg({"y": "first", "score": aggregate})
+        scores.append(roc_auc_score(patients["y"], patients["score"]))
+    assert found["mean"][0] == pytest.approx(np.mean(scores))
+
+
+@pytest.mark.parametrize("function", [layer_map, learning_curve])
+def test_unknown_ways_to_aggregate_are_refused(cohort, function):
+    X, y, groups = cohort
+    arms = {"raw": LogisticRegression()}
+    with pytest.raises(ValueError, match="aggregate='median'"):
+        function(arms, X, y, groups=groups, aggregate="median")
+    with pytest.raises(ValueError, match="differ in y"):
+        function(arms, X, np.arange(len(y)) % 2, groups=groups, aggregate="mean")
 
 
 def test_arms_without_layers_are_refused(cohort):

@@ -25,6 +25,17 @@ def test_more_patients_teach_more(cohort):
     assert list(curve[["n_train", "n_train_groups"]].iloc[1]) == list(sizes)
 
 
+def test_patients_are_scored_where_their_rows_are_aggregated(cohort):
+    X, y, groups = cohort
+    arms = {"plain": LogisticRegression()}
+    how = {"groups": groups, "outer": (3, 1), "aggregate": "mean"}
+    curve = learning_curve(arms, X, y, shares=(1.0,), **how)
+    whole = nested_cv(arms, X, y, reference="plain", **how)
+    rows = nested_cv(arms, X, y, reference="plain", **how | {"aggregate": None})
+    assert curve["mean"][0] == pytest.approx(whole.scores["score"].mean())
+    assert curve["mean"][0] != pytest.approx(rows.scores["score"].mean())
+
+
 def test_parts_are_of_whole_patients_and_contain_one_another(cohort):
     checked = Cohort.checked(*cohort, None)
     for fold in draw_folds(checked, (3, 1), 2, 0):

@@ -115,8 +115,10 @@ def test_three_classes(folder):
 
 def test_lesions_are_predicted_by_patient(folder):
     arguments = ("--target", "outcome", "--id", "case", "--group", "patient")
-    assert study("table.csv", *arguments, "--arms", "radiomics", "--aggregate", "max") == 0
-    assert len(pd.read_csv("out/predictions.csv")) == 18
+    more = ("--arms", "radiomics,autoencoder", "--aggregate", "max")
+    assert study("table.csv", *arguments, *more, "--sections", "layer_map") == 0
+    assert len(pd.read_csv("out/predictions.csv")) == 36
+    assert list(pd.read_csv("out/layer_map.csv")["layer"]) == ["code"]
 
 
 def test_forgotten_patients_are_asked_for(folder, capsys):
