@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skvae.report.canvas import counted, fewer, row_word, shown_arms, words
+from skvae.report.canvas import averaged, counted, fewer, row_word, shown_arms, words
 from skvae.report.class_rows import ClassPanel, class_panels, left_out
 from skvae.report.curve_panels import LinePanel, draw_lines, line_panels, whose_bands
 from skvae.statistics.decision_curves import DecisionCurve, decision_curve
@@ -104,7 +104,8 @@ def decision_curve_figure(
         of = f" for class {result.positive} ({share})"
     note = (
         "Net benefit: true positives per row, minus false positives weighted by "
-        "t / (1 - t) at the threshold t; out-of-fold probabilities, averaged over repeats. "
+        "t / (1 - t) at the threshold t; out-of-fold probabilities"
+        f"{averaged(result)}. "
         f"Bands{whose_bands(result, list(panels[0].rows))}: {100 * confidence:g} %, "
         f"bootstrap of whole patients ({n_bootstraps} samples; pointwise). It holds for "
         "this prevalence."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skvae.report.canvas import (
+    averaged,
     counted,
     in_brackets,
     looks,
@@ -105,7 +106,7 @@ def calibration_figure(
         place[0].set_title(f"{title}\n{_numbers(found)}", fontsize=8, loc="left")
     of = "" if result.positive is None else f" of class {result.positive}"
     note = (
-        f"Out-of-fold probabilities in {bins} bins of equal counts, averaged over repeats; "
+        f"Out-of-fold probabilities in {bins} bins of equal counts{averaged(result)}; "
         f"bars and brackets: {100 * confidence:g} %, bootstrap of whole patients "
         f"({n_bootstraps} samples). Line: perfect calibration. A slope below 1: risks too "
         "extreme; an intercept above 0: risks too low. Below: risks of the class (up) and "

@@ -148,6 +148,12 @@ def counted(result: Any) -> str:
     return f"{result.n_groups} patients{rows}, {folds} outer folds"
 
 
+def averaged(result: Any, what: str = "averaged") -> str:
+    """Say that curves are averaged over repeats, or nothing where there is but one."""
+    n_repeats = result.scores["repeat"].nunique()
+    return f", {what} over {n_repeats} repeats" if n_repeats > 1 else ""
+
+
 def row_word(result: Any, capital: bool = False) -> str:
     """Say what a row is: a patient, where each has one."""
     word = "patients" if result.n_samples == result.n_groups else "rows"

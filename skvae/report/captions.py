@@ -1,10 +1,10 @@
 """What is said below a figure: no more than is so of this study."""
 
+from skvae.report.canvas import averaged
 from skvae.report.record import Record
 
 __all__ = [
     "attributes",
-    "averaged",
     "comparison",
     "confusion",
     "external",
@@ -13,23 +13,6 @@ __all__ = [
     "roc",
     "traversal",
 ]
-
-
-def averaged(record: Record) -> str:
-    """Return that curves are averaged over repeats, where there are several.
-
-    Parameters
-    ----------
-    record : Record
-        What the report is made of.
-
-    Returns
-    -------
-    str
-        With a comma before it, or nothing.
-    """
-    several = record.result.scores["repeat"].nunique() > 1
-    return ", averaged over the repeats" if several else ""
 
 
 def comparison(record: Record, arm: str | None = None) -> str:
@@ -47,16 +30,16 @@ def comparison(record: Record, arm: str | None = None) -> str:
 def roc(record: Record, arm: str | None = None) -> str:
     """Say what ROC curves are of."""
     return (
-        f"ROC curves of the out-of-fold scores{averaged(record)}. Bands: 95 %, bootstrap "
-        "of patients."
+        f"ROC curves of the out-of-fold scores{averaged(record.result)}. Bands: 95 %, "
+        "bootstrap of patients."
     )
 
 
 def precision_recall(record: Record, arm: str | None = None) -> str:
     """Say what precision-recall curves are of."""
     return (
-        f"Precision-recall curves of the out-of-fold scores{averaged(record)}. Bands: "
-        "95 %, bootstrap of patients."
+        f"Precision-recall curves of the out-of-fold scores{averaged(record.result)}. "
+        "Bands: 95 %, bootstrap of patients."
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skvae.report.canvas import (
+    averaged,
     check_kind,
     counted,
     grid_of_panels,
@@ -106,7 +107,7 @@ def confusion_figure(
     words(
         figure,
         f"Confusion matrices: {counted(result)}",
-        f"{row_word(result, capital=True)} of a repeat{_averaged(result)}, with "
+        f"{row_word(result, capital=True)} of a repeat{averaged(result)}, with "
         f"percentages of the observed class, {_how(asked, by_threshold)}. Brackets: "
         f"{100 * confidence:g} % intervals, {interval}.",
     )
@@ -198,11 +199,6 @@ def _draw_counts(ax: Any, counts: NDArray[np.float64], labels: list[Any]) -> Non
     ax.set_yticks(range(len(labels)), names, fontsize=8, rotation=90, va="center")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def _averaged(result: Any) -> str:
-    n = result.scores["repeat"].nunique()
-    return f", averaged over {n} repeats" if n > 1 else ""
 
 
 def _how(arms: list[str], by_threshold: list[bool]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from skvae.report import methods_of_arms
-from skvae.report.captions import averaged
+from skvae.report.canvas import averaged
 from skvae.report.confounding import compared_frames
 from skvae.report.literature import LITERATURE
 from skvae.report.methods_of_arms import Sentences, rarest_share
@@ -293,10 +293,10 @@ def _confounders(record: Record) -> Sentences:
     if unordered.any():
         names = ", ".join(map(str, covariates.columns[unordered]))
         parts.append(f"by the correlation ratio of ranks with {names}")
-    over = averaged(record).replace("averaged", "their mean").removeprefix(", ")
+    over = averaged(record.result, "their mean")
     yield (
         "confounders",
-        f"Out-of-fold scores{f', {over},' if over else ''} were correlated, patient by "
+        f"Out-of-fold scores{over}{',' if over else ''} were correlated, patient by "
         f"patient, {' and '.join(parts)}; p-values are after Holm's correction.",
     )
 

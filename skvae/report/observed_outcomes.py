@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from skvae.report.canvas import (
+    averaged,
     check_kind,
     counted,
     grid_of_panels,
@@ -128,8 +129,8 @@ def _number_figure(result: Any, asked: list[str], unit: str) -> "Figure":
         figure,
         f"Predicted and observed: {counted(result)}",
         f"Dots: {row_word(result)}, out of fold, in the first repeat; line: equality. R² "
-        "and MAE pool the folds of a repeat and are averaged over repeats: they are not "
-        "the means over the folds.",
+        f"and MAE pool the folds of a repeat{averaged(result)}: they are not the means "
+        "over the folds.",
     )
     return figure
 

@@ -33,7 +33,7 @@ def summary_table(result: Any) -> Table:
     )
     table.add_column("arm")
     for heading in (
-        f"mean {score_name(result.scoring)}",
+        f"mean {_name_in_lines(result)}",
         f"difference to {result.reference}",
         "Holm p",
         "tried",
@@ -76,7 +76,7 @@ def external_table(result: Any) -> Table | None:
         pad_edge=False,
     )
     table.add_column("arm")
-    name = score_name(result.scoring)
+    name = _name_in_lines(result)
     headings = [f"mean {name}", f"external {name}"]
     headings += [f"difference to {result.reference}", "Holm p"] if tested else []
     for heading in headings:
@@ -100,6 +100,11 @@ def _outside(row: Any, result: Any, tested: bool) -> list[str]:
 def _of(result: Any) -> str:
     """Say which class probabilities are of."""
     return "" if result.positive is None else f"; positive: {result.positive}"
+
+
+def _name_in_lines(result: Any) -> str:
+    """Return the name of the score; what stands in brackets has a line of its own."""
+    return score_name(result.scoring).replace(" (", "\n(")
 
 
 def _comparison(row: Any, result: Any) -> tuple[str, str]:

@@ -17,6 +17,13 @@ from skvae.report.comparison import comparison_figure
 from skvae.report.not_drawn import why_not_drawn
 from skvae.report.number_format import bounds, signed_bounds
 from skvae.report.study_sections import how_to_run
+from skvae.study import (
+    calibration_figure,
+    confusion_figure,
+    decision_curve_figure,
+    observed_figure,
+    roc_figure,
+)
 from skvae.study.reporting import record_of
 
 EXPLAINED = ("training", "reconstructions", "importance", "attributes")
@@ -33,8 +40,27 @@ def test_scores_without_an_interval_are_not_said_to_have_one():
 def test_curves_of_one_repeat_are_averaged_over_none():
     twice, once = (record_of(two_classes(repeats=n)) for n in (2, 1))
     for caption in (captions.roc, captions.precision_recall):
-        assert "averaged over the repeats" in caption(twice)
+        assert "averaged over 2 repeats" in caption(twice)
         assert "averaged" not in caption(once)
+
+
+@pytest.mark.parametrize(
+    ("make", "figure"),
+    [
+        (two_classes, roc_figure),
+        (two_classes, decision_curve_figure),
+        (two_classes, calibration_figure),
+        (two_classes, confusion_figure),
+        (numbers, observed_figure),
+    ],
+)
+def test_notes_in_figures_tell_of_repeats_only_where_there_are_some(make, figure):
+    once, twice = (
+        figure(make(repeats=n, arms=("pca",))).get_supxlabel().replace("\n", " ")
+        for n in (1, 2)
+    )
+    assert "averaged over 2 repeats" in twice
+    assert "averaged" not in once
 
 
 def test_one_arm_differs_from_nothing():

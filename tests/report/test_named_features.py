@@ -6,8 +6,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from small_studies import X, said, status, study, table_of
 
+from skvae.report.checklists import answered
+from skvae.report.page import draft
 from skvae.report.score_names import is_share, score_name
 from skvae.study import SelectBlock, default_arms
+from skvae.study.reporting import record_of
 
 NAMES = [
     "original_shape_MeshVolume",
@@ -41,6 +44,23 @@ def test_items_are_answered_by_the_names_and_ask_without_them(named, no_figures)
     assert status(plain, "metrics", "12") == "ask"
     assert [status(plain, "clear", item) for item in ("24", "26")] == ["part", "part"]
     assert "methods-named-features" not in said(plain)
+
+
+def test_a_plain_table_has_evidence_for_two_fifths_of_the_weight(no_figures):
+    names = ["volume", "radiomics", "pca"]
+    columns = FEATURES.abs()
+    result = study(
+        default_arms(columns, names, n_components=2), X=columns, threshold="youden"
+    )
+    record = record_of(result, inputs=columns[NAMES[:1]])
+    files = {"file:clear.md", "file:provenance.json"}
+    evidence = draft(record).anchors | files
+
+    def weight(evidence):
+        return sum(a.weight for a in answered("metrics", evidence) if a.status != "ask")
+
+    assert weight(evidence) >= 0.40
+    assert weight(evidence) - weight(evidence - {"table-features"}) == pytest.approx(0.0311)
 
 
 def test_other_columns_beside_them_are_for_the_author_to_name(no_figures):
