@@ -103,21 +103,18 @@ def _finish(
     left.set_ylim(len(names) - 0.4, -0.6)
     left.set_xlabel(f"{score} on the outer folds")
     _trim(left)
-    title, note = "Mean score", "Dots: outer folds. Diamond: mean and "
-    tested = ""
+    how = "Nadeau-Bengio corrected for shared training rows"
+    title = "Mean score"
+    note = f"Dots: outer folds. Diamond: mean and {100 * confidence:g} % interval, {how}."
     if right is not None:
         _name_differences(right, result, score)
         title = "Mean scores and paired differences"
-        note = "Dots: outer folds, the same for all arms. Diamonds: means and "
-        tested = (
-            f"; p of the paired test, after Holm. Orange: the reference, {result.reference}"
+        note = (
+            "Dots: outer folds, the same for all arms. Diamonds: means and "
+            f"{100 * confidence:g} % intervals, {how}; p of the paired test, after Holm. "
+            f"Orange: the reference, {result.reference}."
         )
-    words(
-        figure,
-        f"{title}: {counted(result)}",
-        f"{note}{100 * confidence:g} % intervals, Nadeau-Bengio corrected for shared "
-        f"training rows{tested}.",
-    )
+    words(figure, f"{title}: {counted(result)}", note)
 
 
 def _name_differences(right: Any, result: Any, score: str) -> None:

@@ -244,7 +244,7 @@ def _note(
     shown = list(panels[0].rows)
     area = "AUC" if kind == "roc" else "AP, the average precision"
     text = (
-        f"Curves of the out-of-fold predictions{averaged(result)}. Bands"
+        f"Curves of the out-of-fold predictions of a repeat{averaged(result)}. Bands"
         f"{whose_bands(result, shown)} and brackets: {100 * options['confidence']:g} %, "
         f"bootstrap of whole patients ({options['n_bootstraps']} samples; pointwise). "
         f"Values: {area}, pooled over the folds of a repeat, not their mean."
