@@ -33,19 +33,19 @@ def cohort_table(record: Record) -> "DataFrame":
     if len(result.external_predictions):
         outside = record.design.get("external") or {}
         cohorts.append(("external", result.external_predictions, outside))
-    rows = [
-        {"cohort": name} | _counted(frame[frame["arm"] == result.reference], known)
-        for name, frame, known in cohorts
-    ]
+    rows = []
+    for name, frame, known in cohorts:
+        of_one = frame[frame["arm"] == result.reference]
+        rows.append({"cohort": name} | _counted(of_one, known, result.kind))
     return import_extra("pandas").DataFrame(rows).fillna("–")
 
 
-def _counted(frame: "DataFrame", known: Mapping[str, Any]) -> dict[str, str]:
+def _counted(frame: "DataFrame", known: Mapping[str, Any], kind: str) -> dict[str, str]:
     n_rows = int(known.get("n_samples", len(frame)))
     found = {"patients": f"{frame['group'].nunique():,}", "rows": f"{n_rows:,}"}
-    if "event" in frame:
+    if kind == "event":
         found |= _times(frame)
-    elif "classes" in known or frame["y"].dtype.kind not in "f":
+    elif kind == "classes":
         found |= _classes(frame, known, n_rows)
     else:
         y = frame["y"]

@@ -126,7 +126,7 @@ def _guards(record: Record) -> list[tuple[str, str]]:
         frozenset(map(tuple, keys[frame["arm"] == arm].to_numpy().tolist()))
         for arm in record.result.arms
     ]
-    if len(set(sets)) == 1:
+    if len(set(sets)) == 1 < len(sets):
         found.append(
             ("guard-paired", "All arms were tested on the same rows in each fold.")
         )
