@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from skvae.inspection.measured_traversal import closed_loop
     from skvae.inspection.probe import LayerProbe, layer_probe
     from skvae.inspection.probe_display import LayerProbeDisplay
+    from skvae.inspection.stability import FeatureStability, feature_stability
+    from skvae.inspection.stability_display import FeatureStabilityDisplay
     from skvae.inspection.traversal import (
         LatentTraversal,
         latent_interpolation,
@@ -36,6 +38,8 @@ __all__ = [
     "AttentionMapDisplay",
     "AttributeCorrelation",
     "AttributeCorrelationDisplay",
+    "FeatureStability",
+    "FeatureStabilityDisplay",
     "LatentTraversal",
     "LatentTraversalDisplay",
     "LayerProbe",
@@ -47,6 +51,7 @@ __all__ = [
     "closed_loop",
     "disentanglement_completeness_informativeness",
     "disentanglement_scores",
+    "feature_stability",
     "interpretability",
     "latent_interpolation",
     "latent_traversal",
@@ -64,6 +69,8 @@ _HOMES = {
     "AttentionMapDisplay": "skvae.inspection.attention_display",
     "AttributeCorrelation": "skvae.statistics.correlation",
     "AttributeCorrelationDisplay": "skvae.inspection.correlation_display",
+    "FeatureStability": "skvae.inspection.stability",
+    "FeatureStabilityDisplay": "skvae.inspection.stability_display",
     "LatentTraversal": "skvae.inspection.traversal",
     "LatentTraversalDisplay": "skvae.inspection.traversal_display",
     "LayerProbe": "skvae.inspection.probe",
@@ -75,6 +82,7 @@ _HOMES = {
     "closed_loop": "skvae.inspection.measured_traversal",
     "disentanglement_completeness_informativeness": "skvae.statistics.dci",
     "disentanglement_scores": "skvae.statistics.score_table",
+    "feature_stability": "skvae.inspection.stability",
     "interpretability": "skvae.statistics.scores",
     "latent_interpolation": "skvae.inspection.traversal",
     "latent_traversal": "skvae.inspection.traversal",
