@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from skvae.inspection.attention_display import AttentionMapDisplay
     from skvae.inspection.correlation_display import AttributeCorrelationDisplay
     from skvae.inspection.histogram_display import UnitAttributeDisplay
+    from skvae.inspection.layer_ranking import LayerRanking, rank_layers
     from skvae.inspection.measured_traversal import closed_loop
     from skvae.inspection.probe import LayerProbe, layer_probe
     from skvae.inspection.probe_display import LayerProbeDisplay
@@ -44,6 +45,7 @@ __all__ = [
     "LatentTraversalDisplay",
     "LayerProbe",
     "LayerProbeDisplay",
+    "LayerRanking",
     "SegmentationDisplay",
     "UnitAttributeDisplay",
     "attention_map",
@@ -58,6 +60,7 @@ __all__ = [
     "layer_probe",
     "modularity",
     "mutual_information_gap",
+    "rank_layers",
     "segmentation_table",
     "separated_attribute_predictability",
     "spearman_correlation_score",
@@ -75,6 +78,7 @@ _HOMES = {
     "LatentTraversalDisplay": "skvae.inspection.traversal_display",
     "LayerProbe": "skvae.inspection.probe",
     "LayerProbeDisplay": "skvae.inspection.probe_display",
+    "LayerRanking": "skvae.inspection.layer_ranking",
     "SegmentationDisplay": "skvae.segmentation.mask_display",
     "UnitAttributeDisplay": "skvae.inspection.histogram_display",
     "attention_map": "skvae.inspection.attention",
@@ -89,6 +93,7 @@ _HOMES = {
     "layer_probe": "skvae.inspection.probe",
     "modularity": "skvae.statistics.scores",
     "mutual_information_gap": "skvae.statistics.scores",
+    "rank_layers": "skvae.inspection.layer_ranking",
     "segmentation_table": "skvae.segmentation.mask_table",
     "separated_attribute_predictability": "skvae.statistics.scores",
     "spearman_correlation_score": "skvae.statistics.scores",
