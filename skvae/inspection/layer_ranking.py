@@ -90,10 +90,10 @@ def rank_layers(
     layers: Sequence[str] | None = None,
     criterion: str = "effective_rank",
     max_cka: float = 0.9,
-    n_layers: int | None = None,
+    n_layers: int | None = 1,
     refit: bool | None = None,
 ) -> LayerRanking:
-    r"""Rank layers without labels, and choose some that do not say the same.
+    r"""Rank layers without labels, and choose the best, or several that are not alike.
 
     The layers are gone through from the best to the worst by the criterion, and one is
     chosen unless its linear CKA with a layer that was chosen before is above `max_cka`.
@@ -126,8 +126,8 @@ def rank_layers(
             deviation, as LOES has it [3]_. It favours narrow ones.
     max_cka : float, default=0.9
         Layers that are more alike are not chosen together.
-    n_layers : int or None, default=None
-        How many are chosen at most.
+    n_layers : int or None, default=1
+        How many are chosen at most; None for all that are not alike.
     refit : bool or None, default=None
         Whether the network is fitted to X; by default, if it is unfitted or comes in a
         pipeline or search.
@@ -151,8 +151,10 @@ def rank_layers(
     LOES [3]_ subtracts redundancy from the score of a layer, and takes as many as it is
     asked for; here, a layer is either alike or not, so that their number follows.
 
-    What is ranked high without labels need not be what a task needs: on shared tables and
-    images, ``benchmarks/layer_ranking.py`` compares it with a search by labels.
+    On four tables and X-rays, the first layer by effective rank was as good as the layer
+    that a search by labels found, at a sixtieth of its seconds, and all layers that are
+    not alike, side by side, were a little worse than it (``benchmarks/layer_ranking.py``):
+    unlike is not the same as useful.
 
     References
     ----------
@@ -172,7 +174,10 @@ def rank_layers(
     >>> vae = VAEFeatureExtractor(8, max_iter=20, random_state=0).fit(X)
     >>> ranking = rank_layers(vae, X, layers=["mean", "log_var", "hidden_1"])
     >>> ranking.chosen
-    ['hidden_1', 'log_var']
+    ['hidden_1']
+    >>> ranking = rank_layers(
+    ...     vae, X, layers=["mean", "log_var", "hidden_1"], n_layers=None
+    ... )
     >>> ranking.table()[["layer", "n_features", "chosen"]]
           layer  n_features  chosen
     0  hidden_1         128    True

@@ -9,10 +9,19 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 from sklearn.random_projection import GaussianRandomProjection
 
-from skvae.inspection.network_step import NetworkStep, Step
+from skvae.estimators.held_estimators import with_seed
+from skvae.inspection.network_step import NetworkStep
 from skvae.inspection.probed_layers import Layer, fitted_on, read_layers
 
-__all__ = ["OVER", "PlannedRepeat", "layers_of_repeat", "plan_repeats", "reseeded"]
+__all__ = [
+    "OVER",
+    "PlannedRepeat",
+    "held_out",
+    "layers_of_repeat",
+    "plan_repeats",
+    "reseeded",
+    "seeded",
+]
 
 OVER = ("seed", "fold", "bootstrap")
 LARGEST_SEED = 2**31 - 1
@@ -89,6 +98,14 @@ def reseeded(estimator: Any, seed: int) -> Any:
     return clone(estimator).set_params(**dict.fromkeys(names, seed))
 
 
+def seeded(found: NetworkStep, seed: int) -> NetworkStep:
+    """Return a network whose seeds are settled where they are None: the same each time."""
+    if found.step.is_frozen:
+        return found
+    network = with_seed(clone(found.estimator), seed)
+    return found._replace(step=found.step._replace(estimator=network))
+
+
 def layers_of_repeat(
     found: NetworkStep,
     inputs: Sequence[Any],
@@ -96,7 +113,7 @@ def layers_of_repeat(
     columns: dict[str, Any],
     repeat: PlannedRepeat,
     layers: Sequence[str] | None,
-    references: bool,
+    most_components: int,
 ) -> list[dict[Layer, np.ndarray]]:
     """Fit a network as planned, and return the features of each input, layer by layer.
 
@@ -114,25 +131,22 @@ def layers_of_repeat(
         Its rows and seed.
     layers : sequence of str or None
         The layers.
-    references : bool
-        Whether to add as many principal components as each layer has features, and as
-        many projections onto random directions.
+    most_components : int
+        If not 0, as many principal components as each layer has features are added, but no
+        more than these, and as many projections onto random directions.
     """
     if repeat.seed is not None:
-        found = found._replace(step=_reseeded_step(found.step, repeat.seed))
+        network = reseeded(found.estimator, repeat.seed)
+        found = found._replace(step=found.step._replace(estimator=network))
     fitted = fitted_on(found, inputs[0], y, columns, repeat.train, layers)
     given = [fitted.given(X) for X in inputs]
     codes = [read_layers(fitted, each, layers) for each in given]
-    if references:
-        sizes = {part.shape[1] for part in codes[0].values()}
+    if most_components:
+        sizes = {min(part.shape[1], most_components) for part in codes[0].values()}
         wholes = [_as_rows(each) for each in given]
         for found_in, others in zip(codes, _linear(wholes, sizes, repeat), strict=True):
             found_in |= others
     return codes
-
-
-def _reseeded_step(step: Step, seed: int) -> Step:
-    return step._replace(estimator=reseeded(step.estimator, seed))
 
 
 def _as_rows(given: Any) -> np.ndarray:
@@ -145,8 +159,7 @@ def _linear(
 ) -> list[dict[Layer, np.ndarray]]:
     """Return principal components and random projections of the sizes that can be."""
     train = wholes[0][repeat.train]
-    most = min(len(np.unique(repeat.train)) - 1, train.shape[1])
-    sizes = {min(size, most) for size in sizes}
+    sizes = {min(size, train.shape[1]) for size in sizes}
     seed = int(repeat.train.sum() % LARGEST_SEED) if repeat.seed is None else repeat.seed
     pca = PCA(max(sizes), random_state=0).fit(train)
     random = GaussianRandomProjection(max(sizes), random_state=seed).fit(train)

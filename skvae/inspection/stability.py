@@ -16,11 +16,13 @@ from skvae.extras import import_extra
 from skvae.inspection.network_step import NetworkStep, find_network
 from skvae.inspection.probed_layers import Layer, check_layers
 from skvae.inspection.repeated_fits import (
+    LARGEST_SEED,
     OVER,
     PlannedRepeat,
     held_out,
     layers_of_repeat,
     plan_repeats,
+    seeded,
 )
 from skvae.statistics.code_alignment import ALIGNS, aligned_agreement
 from skvae.statistics.code_similarity import linear_cka, mean_subspace_angle
@@ -283,6 +285,7 @@ def feature_stability(
     layers = check_layers(found, X, layers)
     _check_repeatable(found, over)
     random_state = check_random_state(random_state)
+    found = seeded(found, int(random_state.randint(LARGEST_SEED)))
     rows, unseen = held_out(patients, test_size, random_state)
     if over == "mask":
         inputs, repeats, align = (
@@ -294,9 +297,12 @@ def feature_stability(
         inputs = [X]
         repeats = plan_repeats(over, rows, patients[rows], n_repeats, random_state)
     columns = {"attributes": attributes, "groups": groups}
+    # As many in each repeat, to be compared: rows that are drawn differ in number.
+    fewest = min(len(np.unique(each.train)) for each in repeats)
+    most = fewest - 1 if references else 0
     with said_once():
         read = Parallel(n_jobs=n_jobs)(
-            delayed(layers_of_repeat)(found, inputs, y, columns, each, layers, references)
+            delayed(layers_of_repeat)(found, inputs, y, columns, each, layers, most)
             for each in repeats
         )
     codes = [each for of_network in read for each in of_network]

@@ -21,7 +21,7 @@ def vae():
 
 
 def test_numbers_of_each_layer_and_what_is_chosen(vae):
-    ranking = rank_layers(vae, X)
+    ranking = rank_layers(vae, X, n_layers=None)
     table = ranking.table().set_index("layer")
     codes = {}
     for row in vae.list_layers():
@@ -49,7 +49,7 @@ def test_numbers_of_each_layer_and_what_is_chosen(vae):
 
 
 def test_few_layers_another_criterion_and_another_bound(vae):
-    by_isotropy = rank_layers(vae, X, criterion="isotropy", n_layers=1)
+    by_isotropy = rank_layers(vae, X, criterion="isotropy")
     assert by_isotropy.table()["isotropy"].is_monotonic_decreasing
     assert by_isotropy.chosen == by_isotropy.table()["layer"].iloc[:1].tolist()
     some = rank_layers(vae, X, layers=["mean", "z"], max_cka=1)
@@ -63,7 +63,7 @@ def test_a_layer_of_more_directions_is_better_and_a_copy_is_left_out():
     second.weight.data[:] = 0
     second.weight.data[:3, :3] = nn.init.orthogonal_(second.weight.data[:3, :3].clone())
     network = nn.Sequential(first, nn.Identity(), second)
-    ranking = rank_layers(LayerExtractor(network, layer="0", device="cpu"), X)
+    ranking = rank_layers(LayerExtractor(network, layer="0", device="cpu"), X, n_layers=2)
     table = ranking.table().set_index("layer")
     assert ranking.chosen == ["0", "2"]
     assert table.loc["0", "effective_rank"] > 9

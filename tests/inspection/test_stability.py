@@ -126,6 +126,17 @@ def test_components_of_folds_are_compared_as_codes_are(watched):
         assert pairs.loc[(i, j), "icc"] == pytest.approx(np.mean(icc), rel=1e-4)
 
 
+def test_components_are_as_many_as_the_fewest_rows_allow():
+    wide = RNG.normal(size=(40, 60)).astype(np.float32)
+    model = small(Autoencoder, hidden_layer_sizes=(64,), max_iter=1)
+    asked = {"over": "bootstrap", "n_repeats": 3, "layers": ["hidden_1"]}
+    table = feature_stability(model, wide, **asked).table().set_index("layer")
+    # Of 30 rows, some 19 are drawn.
+    assert 10 < table.loc["PCA", "n_features"] < 24
+    assert table.loc["random", "n_features"] == table.loc["PCA", "n_features"]
+    assert table.loc["hidden_1", "n_features"] == 64
+
+
 def test_what_is_in_the_data_is_found_again_and_noise_is_not():
     model = make_pipeline(
         StandardScaler(), small(Autoencoder, max_iter=150, learning_rate_init=0.01)
@@ -180,6 +191,17 @@ def test_all_layers_with_constant_units_and_processes():
     numbers = table.set_index("layer")[["icc", "cka", "angle"]]
     np.testing.assert_allclose(numbers.loc["z"], numbers.loc["mean"], atol=1e-6)
     assert len(found.features()) == table["n_features"].sum()
+
+
+def test_a_network_without_a_seed_has_the_same_in_each_fit_and_call(watched):
+    watched.set_params(random_state=None, max_iter=2)
+    asked = {"over": "fold", "n_repeats": 3, "layers": ["code"], "references": False}
+    first = feature_stability(watched, X, **asked)
+    assert len({seed for _, seed in fits}) == 1
+    again = feature_stability(watched, X, **asked, n_jobs=2)
+    other = feature_stability(watched, X, **asked, random_state=1)
+    assert again.comparisons == first.comparisons != other.comparisons
+    assert watched.random_state is None
 
 
 @pytest.mark.parametrize(
