@@ -94,6 +94,9 @@ class StableFeatures(TransformerMixin, DeclaredEstimator):
     The estimator that is kept has seen the rows on which the others are compared with it;
     on new rows, agreement may be a little less.
 
+    Stable is not the same as useful. On four radiomics tables, a threshold of 0.75 left 7
+    of 16 units of a default VAE and cost .09 of AUC (``benchmarks/feature_stability.py``).
+
     References
     ----------
     Koo, T. K. & Li, M. Y. (2016). A guideline of selecting and reporting intraclass
