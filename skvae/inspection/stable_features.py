@@ -1,6 +1,7 @@
 """Only those features that other networks have as well."""
 
 from collections.abc import Iterator
+from dataclasses import field
 from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, Self
 
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skvae._compat import HasMethods, Interval, StrOptions, fit_context, take_rows
 from skvae.arguments import check_columns
-from skvae.estimators.declared import LARGEST, DeclaredEstimator, positional
+from skvae.estimators.declared import LARGEST, DeclaredEstimator
 from skvae.estimators.held_estimators import refuse_fitted, with_seed
 from skvae.estimators.inputs import as_array
 from skvae.estimators.row_columns import check_groups
@@ -130,7 +131,9 @@ class StableFeatures(TransformerMixin, DeclaredEstimator):
         For estimators whose `fit` takes them.
     """
 
-    estimator: Annotated[Any, HasMethods(["fit", "transform"]), None] = positional(None)
+    estimator: Annotated[Any, HasMethods(["fit", "transform"]), None] = field(
+        default=None, kw_only=False
+    )
     threshold: Annotated[float, Interval(Real, -1, 1, closed="both")] = 0.75
     over: Annotated[str, StrOptions(set(OVER))] = "seed"
     align: Annotated[str, StrOptions(set(ALIGNS))] = "orthogonal"
