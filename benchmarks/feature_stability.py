@@ -3,13 +3,13 @@
 On the four tables that choose defaults. Part ``stability``: `feature_stability` of the
 default VAE over seeds, folds and bootstrap samples, and of the default autoencoder over
 seeds, 16 units each; a row is a layer, or as many principal components or random
-projections. Part ``filter``: `StableFeatures` in five outer folds, with the code and with
+projections. Part ``filter``: `StableFeatures` in outer folds, with the code and with
 the layer before it; a row is the ROC AUC of a logistic regression (L2, C = 0.1) behind one
 threshold, beside no filter (-1), as many columns by their variance in place of their
 stability, and PCA. ``icc_promised`` is the mean stability of the columns that are kept, as
 the filter has it of the training rows; ``icc_kept`` that of the same columns on the test
-rows of the fold, between the network that is kept and others of other seeds (one of the
-same training rows for each). Writes ``results/feature_stability.csv`` and
+rows of the fold, between the network that is kept and one of another seed, of the same
+training rows. The figures in the guide are of four folds. Writes ``results/feature_stability.csv`` and
 ``results/stable_features.csv``; takes about four minutes of one core.
 
     python benchmarks/feature_stability.py $SKVAE_TEST_DATA/radmlbench [--folds 5]

@@ -10,6 +10,7 @@ labels takes (three folds of the training rows, a VAE in each), and as many prin
 components as the code has. ``cpu_seconds`` are those of the choice: of the search, its
 inner fits; of the rankings, what comes on top of the one fit. Writes
 ``results/layer_ranking.csv``; takes about four minutes of one core.
+The figures in the guide are of four folds.
 
     python benchmarks/layer_ranking.py $SKVAE_TEST_DATA [--folds 5]
 """
