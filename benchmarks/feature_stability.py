@@ -9,7 +9,8 @@ threshold, beside no filter (-1), as many columns by their variance in place of 
 stability, and PCA. ``icc_promised`` is the mean stability of the columns that are kept, as
 the filter has it of the training rows; ``icc_kept`` that of the same columns on the test
 rows of the fold, between the network that is kept and one of another seed, of the same
-training rows. The figures in the guide are of four folds. Writes ``results/feature_stability.csv`` and
+training rows. The figures in the guide are of four folds. Writes
+``results/feature_stability.csv`` and
 ``results/stable_features.csv``; takes about four minutes of one core.
 
     python benchmarks/feature_stability.py $SKVAE_TEST_DATA/radmlbench [--folds 5]
