@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from skvae.features.layer_extractor import LayerExtractor
     from skvae.features.sparse import SparseAutoencoder
     from skvae.features.vae import VAEFeatureExtractor
+    from skvae.inspection.stable_features import StableFeatures
     from skvae.prediction.classifier import AutoencoderClassifier
     from skvae.prediction.regressor import AutoencoderRegressor
     from skvae.prediction.sequence_classifier import SequenceClassifier
@@ -48,6 +49,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SparseAutoencoder",
+    "StableFeatures",
     "UNetSegmenter",
     "VAEFeatureExtractor",
     "cross_val_predict_masks",
@@ -77,6 +79,7 @@ _HOMES = {
     "SequenceRegressor": "skvae.prediction.sequence_regressor",
     "SegNetSegmenter": "skvae.segmentation.segnet_segmenter",
     "SparseAutoencoder": "skvae.features.sparse",
+    "StableFeatures": "skvae.inspection.stable_features",
     "UNetSegmenter": "skvae.segmentation.unet_segmenter",
     "VAEFeatureExtractor": "skvae.features.vae",
     "cross_val_predict_masks": "skvae.segmentation.out_of_fold",

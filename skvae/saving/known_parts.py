@@ -43,6 +43,7 @@ from skvae.features.sparse import SparseAutoencoder
 from skvae.features.vae import VAEFeatureExtractor
 from skvae.features.variational import LearnedScale
 from skvae.images.loader import ImageLoader
+from skvae.inspection.stable_features import StableFeatures
 from skvae.networks.blocks import GaussianCode, LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
@@ -164,6 +165,7 @@ _OURS = (
     SequenceClassifier,
     SequenceRegressor,
     SparseAutoencoder,
+    StableFeatures,
     UNetSegmenter,
     VAEFeatureExtractor,
 )
