@@ -223,6 +223,7 @@ OTHER = {
     "likelihood": "bernoulli",
     "image_shape": (1, 6, 7),
     "solver": "lbfgs",
+    "missing": "mask",
     "max_iter": 4,
     "batch_size": 8,
     "learning_rate_init": 0.1,

@@ -318,7 +318,7 @@ class PretrainedPredictor(TrainedTransformer):
             autoencoder, builder = fitted, fitted.network_.builder
         else:
             learned = learned or autoencoder._unfitted
-            builder = autoencoder._network_builder(sample_shape, learned)
+            builder = autoencoder._builder(sample_shape, learned)
         shapes, pool = stage_shapes(builder, sample_shape), autoencoder.pool
         layers = tuple(autoencoder._selected_layers(shapes))
         n_features = sum(pooled_size(shapes[layer], pool) for layer in layers)
