@@ -32,12 +32,17 @@ class WithHoles(WrappedAutoencoder):
         self.register_buffer(CENTRE, torch.zeros(sample_shape))
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        known = ~x.isnan()
-        yield OBSERVED, known.to(x.dtype)
-        yield from self.body.stages(x.where(known, self.centre), noise)
+        yield OBSERVED, (~x.isnan()).to(x.dtype)
+        yield from self.body.stages(self.filled(x), noise)
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        yield from self.body.encode(x.where(~x.isnan(), self.centre), noise)
+        yield from self.body.encode(self.filled(x), noise)
+
+    def filled(self, x: Tensor) -> Tensor:
+        """Return x with the centre where nothing is known."""
+        filled = x.where(~x.isnan(), self.centre)
+        # Images lie as they did: convolutions of another layout have other last bits.
+        return filled if x.ndim == 2 else torch.empty_like(x).copy_(filled)
 
 
 def holes_of(network: StagedNetwork, x: Tensor) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
@@ -359,13 +360,14 @@ class PretrainedPredictor(TrainedTransformer):
 
     def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
         """Begin with the weights of an autoencoder, pretrained here or before."""
-        if not self.pretrain:
-            return Start()
         autoencoder = self._autoencoder(x.shape[1:])
+        columns = {k: columns[k] for k in ("sample_weight", "groups")}
+        if not self.pretrain:
+            # Not with its weights, but with what it would fill in.
+            return self._untrained(autoencoder, recipe, x, columns)
         if isinstance(autoencoder, FrozenEstimator):
             fitted, history = autoencoder.estimator, []
         else:
-            columns = {k: columns[k] for k in ("sample_weight", "groups")}
             rows, columns = self._pretraining_rows(x, columns)
             with fit_of_held("autoencoder"):
                 fitted = self._with_shared(autoencoder, recipe.seed).fit(rows, **columns)
@@ -384,12 +386,29 @@ class PretrainedPredictor(TrainedTransformer):
         start = Fitted(state, history, phases=[report] if history else [])
         return Start(start, {"autoencoder_": fitted})
 
+    def _untrained(
+        self, autoencoder: Any, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
+    ) -> Start:
+        """Begin with what an autoencoder begins with: the centre of rows with holes."""
+        if isinstance(autoencoder, FrozenEstimator):
+            autoencoder = autoencoder.estimator
+        start = autoencoder._start(recipe, x, columns).fitted
+        if start is None:
+            return Start()
+        return Start(Fitted({f"encoder.{k}": v for k, v in start.state.items()}, []))
+
     def _with_shared(self, autoencoder: BaseAutoencoder, seed: int) -> BaseAutoencoder:
         """Clone an autoencoder with what it shares with the estimator around it."""
         shared = {name: getattr(self, name) for name in SHARED} | {"random_state": seed}
         if self.random_state is not None:
             shared |= {"memory": self.memory, "checkpoint": self.checkpoint}
         return with_shared(autoencoder, shared)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.autoencoder is not None:
+            tags.input_tags.allow_nan = get_tags(self.autoencoder).input_tags.allow_nan
+        return tags
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         move = 0.0

@@ -104,6 +104,21 @@ def test_same_bits_with_columns(name):
     assert_as_alone(jobs_of(make, rows=rows, columns=columns))
 
 
+@pytest.mark.parametrize("kind", ["vae", "linear", "denoising", "topk"])
+def test_same_bits_with_holes(kind):
+    gone = np.random.default_rng(2).random(ROWS.shape) < 0.3
+    jobs = []
+    for k in range(N_NETS):
+        estimator = KINDS[kind](k).set_params(missing="mask", max_iter=3, random_state=k)
+        jobs.append(job_of(estimator, np.where(gone, np.nan, ROWS)[k : 33 + 5 * k]))
+    centres = {job.start.state["centre"].tobytes() for job in jobs}
+    assert len(centres) == N_NETS
+    ((numbers, reason),) = grouped(jobs)
+    assert len(numbers) == N_NETS
+    assert reason == ""
+    assert_as_alone(jobs)
+
+
 def attri_vae(k):
     return AttriVAE(8, gamma=1.0 + k)
 
