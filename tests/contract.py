@@ -269,6 +269,8 @@ OTHER = {
     "n_patches": 2,
     "corruption": "masking",
     "corruption_level": 0.5,
+    "block_size": 2,
+    "counted": "corrupted",
     "beta": 2.0,
     "kl_warmup": 0.5,
     "free_bits": 0.1,

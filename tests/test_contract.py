@@ -259,6 +259,7 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
     # A parameter that only one choice of another uses is tried under that choice.
     under = {
         "k": {"sparsity": "topk", "k": 1},
+        "block_size": {"corruption": "dropout_blocks"},
         "sparsity": {"k": 1},
         "revival_weight": {"sparsity": "topk", "k": 1},
         "freeze": {"encoder_weights": OTHER["encoder_weights"]},

@@ -6,7 +6,7 @@ from torch import Tensor
 from skvae.networks.builder import Builder
 from skvae.networks.staged import Noise, StagedNetwork, Stages, WrappedAutoencoder
 
-# The stage that says which entries are known, and the state with which they are filled.
+# The stage that says which entries are known, and the buffer that fills in the others.
 OBSERVED, CENTRE = "observed", "centre"
 
 

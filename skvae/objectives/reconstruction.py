@@ -11,13 +11,14 @@ from skvae.objectives.weighting import quotient, weighted_mean
 
 # Below this, a total variance divides by nothing that float32 can tell from zero.
 SMALLEST_VARIANCE = 1e-8
-# Stages that are 0 at entries which the reconstruction does not count.
-COUNTING = ("observed",)
+# Stages that are 0 at entries which the reconstruction does not count: what is not known,
+# and what a network says that it shall not.
+OBSERVED, COUNTED = "observed", "counted"
 
 
 def counted_in(trace: Trace) -> Tensor | None:
     """Return where entries count in the reconstruction; None where all do."""
-    masks = [trace[stage] > 0 for stage in COUNTING if stage in trace]
+    masks = [trace[stage] > 0 for stage in (OBSERVED, COUNTED) if stage in trace]
     return torch.stack(masks).all(dim=0) if masks else None
 
 

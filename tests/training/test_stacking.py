@@ -77,6 +77,10 @@ KINDS = {
     "one unit": lambda k: VAE(1, hidden_layer_sizes=(5,), batch_size=8),
     "linear": lambda k: Autoencoder(8, hidden_layer_sizes=()),
     "denoising": lambda k: DenoisingAutoencoder(8),
+    "swapping": lambda k: DenoisingAutoencoder(
+        8, corruption="swapping", counted="corrupted"
+    ),
+    "blocks": lambda k: DenoisingAutoencoder(8, corruption="dropout_blocks", block_size=7),
     "kl": lambda k: SparseAutoencoder(20, sparsity="kl", sparsity_weight=0.1 * k + 0.1),
     "topk": lambda k: SparseAutoencoder(20, sparsity="topk", k=4),
     "batch_topk": lambda k: SparseAutoencoder(20, sparsity="batch_topk", k=4),
