@@ -22,6 +22,9 @@ KINDS = [
 # All but those that read a network as it is, or leave the training to another kind.
 TRAINED = [kind for kind in KINDS if hasattr(kind, "_phases")]
 
+# Those to which an entry of X may be missing.
+FILLING = [kind for kind in KINDS if "missing" in kind().get_params()]
+
 # All but those whose layers are those of the estimators that they hold.
 LAYERED = [kind for kind in KINDS if hasattr(kind, "list_layers")]
 

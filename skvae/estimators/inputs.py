@@ -72,8 +72,9 @@ def check_rows(
 ) -> Any:
     """Return X as float32 samples of an estimator's shape.
 
-    For `fit` they are finite, or NaN where the estimator's tags say so; later ones are checked block by block as they are read, and
-    have the shape of those of `fit`, whatever ``image_shape`` is by now.
+    For `fit` they are finite, or NaN where the estimator's tags allow it; later ones are
+    checked block by block as they are read, and have the shape of those of `fit`, whatever
+    ``image_shape`` is by now.
 
     Parameters
     ----------

@@ -418,8 +418,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             if y is not None:
                 x, _ = check_new(self, X, type(self)._check)
                 _, learned = self._data(x, None, y=y)
-            builder = self._builder(sample_shape, learned)
-            shapes = stage_shapes(builder, sample_shape)
+            shapes = stage_shapes(self._builder(sample_shape, learned), sample_shape)
         check_pool(self.pool)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))

@@ -25,6 +25,7 @@ class WithHoles(WrappedAutoencoder):
     """
 
     nan_is = "hole"
+    centre: Tensor
 
     def __init__(self, *, body: Builder, sample_shape: tuple[int, ...]) -> None:
         super().__init__(body)

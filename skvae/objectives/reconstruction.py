@@ -71,9 +71,7 @@ def gaussian_nll(
     return error * (half / total_variance) + constant
 
 
-def bernoulli_nll(
-    logits: Tensor, target: Tensor, counted: Tensor | None = None
-) -> Tensor:
+def bernoulli_nll(logits: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
     """Negative log-likelihood of Bernoulli(sigmoid l): sum_j log(1 + e^l_j) - x_j l_j.
 
     The sum is over the entries that count; the others may be NaN.

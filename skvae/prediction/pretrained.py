@@ -25,11 +25,11 @@ from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import modules_behind, modules_with_weights, stage_shapes
 from skvae.prediction.diagnosis import diagnoses, relative_move
+from skvae.prediction.encoder_start import pretrained_start, untrained_start
 from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.phase_report import hashes
 from skvae.training.recipe import Phase, Recipe
 
 # What an autoencoder that leaves them at their defaults takes from the estimator around it.
@@ -363,8 +363,7 @@ class PretrainedPredictor(TrainedTransformer):
         autoencoder = self._autoencoder(x.shape[1:])
         columns = {k: columns[k] for k in ("sample_weight", "groups")}
         if not self.pretrain:
-            # Not with its weights, but with what it would fill in.
-            return self._untrained(autoencoder, recipe, x, columns)
+            return untrained_start(autoencoder, recipe, x, columns)
         if isinstance(autoencoder, FrozenEstimator):
             fitted, history = autoencoder.estimator, []
         else:
@@ -375,27 +374,7 @@ class PretrainedPredictor(TrainedTransformer):
                 {"epoch": row["epoch"], "phase": "pretrain"} | row
                 for row in fitted.history_
             ]
-        state = {f"encoder.{name}": v for name, v in fitted.network_.state.items()}
-        report = {
-            "phase": "pretrain",
-            "n_epochs": len(history),
-            "n_trainable": sum(p.numel() for p in fitted.network_.module.parameters()),
-            "n_frozen": 0,
-            **hashes(state, "after"),
-        }
-        start = Fitted(state, history, phases=[report] if history else [])
-        return Start(start, {"autoencoder_": fitted})
-
-    def _untrained(
-        self, autoencoder: Any, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]
-    ) -> Start:
-        """Begin with what an autoencoder begins with: the centre of rows with holes."""
-        if isinstance(autoencoder, FrozenEstimator):
-            autoencoder = autoencoder.estimator
-        start = autoencoder._start(recipe, x, columns).fitted
-        if start is None:
-            return Start()
-        return Start(Fitted({f"encoder.{k}": v for k, v in start.state.items()}, []))
+        return pretrained_start(fitted, history)
 
     def _with_shared(self, autoencoder: BaseAutoencoder, seed: int) -> BaseAutoencoder:
         """Clone an autoencoder with what it shares with the estimator around it."""
