@@ -318,7 +318,8 @@ class BaseVAE(BaseAutoencoder):
             )
             error = float(np.average(errors, weights=weight[::every]))
             gone = np.isnan(some[::every]).reshape(len(errors), -1).mean(axis=1)
-            n_known = some[0].size * (1 - np.average(gone, weights=weight[::every]))
+            left_out = float(np.average(gone, weights=weight[::every]))
+            n_known = some[0].size * (1 - left_out)
             noise_variance = max(error / max(n_known, 1e-8), 1e-8)
         return {
             "kl_per_component_": np.average(kl, axis=0, weights=weight),
