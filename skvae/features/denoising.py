@@ -54,8 +54,8 @@ def swapping(x: Tensor, noise: Tensor, level: float) -> Tensor:
     x̃ = m x̄ + (1 - m) x, where m is 1 with the probability ``level`` and x̄_j is drawn
     from the values of the column j. Yoon, Zhang, Jordon & van der Schaar (2020), VIME:
     extending the success of self- and semi-supervised learning to tabular domain,
-    NeurIPS, section 4.1; Bahri, Jiang, Tay & Metzler (2022), SCARF: self-supervised contrastive
-    learning using random feature corruption, ICLR, algorithm 1.
+    NeurIPS, section 4.1; Bahri, Jiang, Tay & Metzler (2022), SCARF: self-supervised
+    contrastive learning using random feature corruption, ICLR, algorithm 1.
     """
     # Of an entry that is swapped, noise / level is uniform as well, and says for which.
     place = (noise / max(level, torch.finfo(noise.dtype).tiny)).clamp(max=1.0) * len(x)
