@@ -24,6 +24,9 @@ KINDS = [
 # All but those that read a network as it is, or leave the training to another kind.
 TRAINED = [kind for kind in KINDS if hasattr(kind, "_phases")]
 
+# Those to which an entry of X may be missing.
+FILLING = [kind for kind in KINDS if "missing" in kind().get_params()]
+
 # All but those whose layers are those of the estimators that they hold.
 LAYERED = [kind for kind in KINDS if hasattr(kind, "list_layers")]
 
@@ -225,6 +228,7 @@ OTHER = {
     "likelihood": "bernoulli",
     "image_shape": (1, 6, 7),
     "solver": "lbfgs",
+    "missing": "mask",
     "max_iter": 4,
     "batch_size": 8,
     "learning_rate_init": 0.1,
@@ -270,6 +274,8 @@ OTHER = {
     "n_patches": 2,
     "corruption": "masking",
     "corruption_level": 0.5,
+    "block_size": 2,
+    "counted": "corrupted",
     "beta": 2.0,
     "kl_warmup": 0.5,
     "free_bits": 0.1,

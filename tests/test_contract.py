@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from contract import (
+    FILLING,
     KINDS,
     LAYERED,
     OTHER,
@@ -85,13 +86,17 @@ EPOCHS = 100
 
 
 @parametrize_with_checks(
-    [hasty(kind) for kind in KINDS],
+    [
+        *map(hasty, KINDS),
+        *(hasty(kind).set_params(missing="mask") for kind in FILLING),
+    ],
     expected_failed_checks=lambda estimator: CANNOT_PASS,
     xfail_strict=True,
 )
 def test_scikit_learn_contract(estimator, check, monkeypatch):
     if check.func.__name__ in LEARNED:
-        estimator = checked(type(estimator))
+        given = {k: v for k, v in estimator.get_params().items() if k == "missing"}
+        estimator = checked(type(estimator)).set_params(**given)
         monkeypatch.setattr(type(estimator), "set_params", of_few_epochs)
     check(estimator)
 
@@ -259,6 +264,7 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
     # A parameter that only one choice of another uses is tried under that choice.
     under = {
         "k": {"sparsity": "topk", "k": 1},
+        "block_size": {"corruption": "dropout_blocks"},
         "sparsity": {"k": 1},
         "revival_weight": {"sparsity": "topk", "k": 1},
         "freeze": {"encoder_weights": OTHER["encoder_weights"]},

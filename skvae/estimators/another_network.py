@@ -53,7 +53,7 @@ def refuse_another_network(
             continue
         # Whether it shapes the network, as a number of epochs does not.
         vars(other)[name] = before[name]
-        if other._network_builder(sample_shape, learned) != asked:
+        if other._builder(sample_shape, learned) != asked:
             found.append((name, now[name], before[name]))
         vars(other)[name] = now[name]
     source = "" if found else "X or y that ask for "

@@ -72,8 +72,9 @@ def check_rows(
 ) -> Any:
     """Return X as float32 samples of an estimator's shape.
 
-    For `fit` they are finite; later ones are checked block by block as they are read, and
-    have the shape of those of `fit`, whatever ``image_shape`` is by now.
+    For `fit` they are finite, or NaN where the estimator's tags allow it; later ones are
+    checked block by block as they are read, and have the shape of those of `fit`, whatever
+    ``image_shape`` is by now.
 
     Parameters
     ----------
@@ -115,7 +116,8 @@ def check_rows(
         )
     rows = _flat_rows(estimator, X, reset, min_samples if reset else 1)
     if reset:
-        refuse_non_finite(rows.data if sparse.issparse(rows) else rows, name)
+        allow_nan = get_tags(estimator).input_tags.allow_nan
+        refuse_non_finite(rows.data if sparse.issparse(rows) else rows, name, allow_nan)
         if flat and len(sample_shape) == 1 and not sparse.issparse(rows):
             warn_of_lost_digits(X, name)
         estimator._flat_input = flat
@@ -346,10 +348,11 @@ def _check_image_shape(
     return image_shape
 
 
-def refuse_non_finite(rows: np.ndarray, name: str) -> None:
+def refuse_non_finite(rows: np.ndarray, name: str, allow_nan: bool = False) -> None:
     """Refuse NaN and infinity, block by block: a big memory map stays on disk."""
+    options = {"allow_nan": allow_nan, "estimator_name": name, "input_name": "X"}
     for block in row_blocks(rows):
-        assert_all_finite(np.asarray(rows[block]), estimator_name=name, input_name="X")
+        assert_all_finite(np.asarray(rows[block]), **options)
         release(rows)
 
 
@@ -357,7 +360,8 @@ def refuse_outside_unit_interval(rows: np.ndarray) -> None:
     """Refuse entries that are no probabilities."""
     for block in row_blocks(rows):
         some = np.asarray(rows[block])
-        low, high = some.min(), some.max()
+        # Of what is not known (NaN), nothing is outside.
+        low, high = np.fmin.reduce(some, axis=None), np.fmax.reduce(some, axis=None)
         if low < 0 or high > 1:
             raise ValueError(
                 "Got likelihood='bernoulli', which expects X in [0, 1], but X has entries "

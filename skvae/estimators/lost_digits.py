@@ -27,7 +27,7 @@ def warn_of_lost_digits(X: Any, name: str) -> None:
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows of finite numbers, as they were given.
+        Rows of finite numbers, as they were given, or of NaN where one is missing.
     name : str
         Of the estimator, for messages.
     """
@@ -68,17 +68,30 @@ def wide_columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
 
 
 def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column, block by block.
+    """Return mean and standard deviation of what is known of each column, block by block.
 
-    Counted from the first row: behind a large offset, squares would lose all digits.
+    Counted from the first value: behind a large offset, squares would lose all digits.
     """
     first = rows[0].astype(np.float64)
-    total, squares = np.zeros_like(first), np.zeros_like(first)
+    total, squares, n_known = (np.zeros_like(first) for _ in range(3))
     for block in row_blocks(rows):
-        moved = np.asarray(rows[block]).astype(np.float64) - first
+        some = np.asarray(rows[block]).astype(np.float64)
+        if np.isnan(first).any():
+            first = np.where(np.isnan(first), first_known(some), first)
+        moved = some - first
+        known = ~np.isnan(moved)
+        moved = np.where(known, moved, 0.0)
+        n_known += known.sum(axis=0)
         total += moved.sum(axis=0)
         squares += np.square(moved).sum(axis=0)
         release(rows)
-    mean = total / len(rows)
-    variance = squares / len(rows) - np.square(mean)
-    return first + mean, np.sqrt(np.maximum(variance, 0.0))
+    n_known = np.maximum(n_known, 1)
+    mean = total / n_known
+    variance = squares / n_known - np.square(mean)
+    return np.nan_to_num(first) + mean, np.sqrt(np.maximum(variance, 0.0))
+
+
+def first_known(rows: np.ndarray) -> np.ndarray:
+    """Return the first value of each column that is not NaN; NaN where there is none."""
+    at = np.expand_dims((~np.isnan(rows)).argmax(axis=0), 0)
+    return np.take_along_axis(rows, at, axis=0)[0]

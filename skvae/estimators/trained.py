@@ -197,6 +197,10 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _network_builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         """Return the untrained network for samples of a shape."""
 
+    def _builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
+        """Return the network with what all kinds may have around it: by default nothing."""
+        return self._network_builder(sample_shape, learned)
+
     @abstractmethod
     def _objective(self, learned: Any) -> Objective:
         """Return what training minimises."""
@@ -252,7 +256,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         phases: tuple[Phase, ...],
     ) -> Recipe:
         return Recipe(
-            builder=self._network_builder(sample_shape, learned),
+            builder=self._builder(sample_shape, learned),
             objective=self._objective(learned),
             phases=phases,
             seed=seed,
@@ -414,8 +418,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             if y is not None:
                 x, _ = check_new(self, X, type(self)._check)
                 _, learned = self._data(x, None, y=y)
-            builder = self._network_builder(sample_shape, learned)
-            shapes = stage_shapes(builder, sample_shape)
+            shapes = stage_shapes(self._builder(sample_shape, learned), sample_shape)
         check_pool(self.pool)
         return [
             Layer(name, shape, pooled_size(shape, self.pool))

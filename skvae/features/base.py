@@ -20,20 +20,22 @@ from skvae.estimators.declared import (
     Sizes,
 )
 from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_interval
+from skvae.estimators.missing_entries import as_floats, known_means
 from skvae.estimators.row_columns import check_weight
-from skvae.estimators.settled import Fit, Learned
+from skvae.estimators.settled import Fit, Learned, Start
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import ConstantCodeWarning, warn_caller
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.dense import DenseAutoencoder
+from skvae.networks.holes import CENTRE, WithHoles
 from skvae.objectives.batch import Batch, Objective
 from skvae.objectives.elbo import Reconstruction
 from skvae.objectives.reconstruction import PLAIN_LIKELIHOODS
 from skvae.training.data import DIAGNOSTIC_ROWS, Data, spaced_rows
 from skvae.training.fitting import Fitted
-from skvae.training.recipe import Phase, Recipe
+from skvae.training.recipe import Augment, Phase, Recipe
 from skvae.training.sparse_rows import SparseRows
 
 # Of the largest entry of a code: units that vary less are as good as constant.
@@ -43,8 +45,9 @@ FEW_ROWS = 64
 
 def varies(rows: np.ndarray, share: float) -> bool:
     """Whether any column varies by more than a share of the largest entry of all."""
-    spread = float(np.ptp(rows, axis=0).max())
-    return spread > share * float(np.abs(rows).max())
+    # Of what is known: where nothing is, NaN is no spread.
+    spread = np.fmax.reduce(rows, axis=0) - np.fmin.reduce(rows, axis=0)
+    return bool((spread > share * np.fmax.reduce(np.abs(rows), axis=None)).any())
 
 
 class DecodingTransformer(TrainedTransformer):
@@ -289,6 +292,12 @@ class BaseAutoencoder(DecodingTransformer):
     solver : {"adam", "lbfgs"}, default="adam"
         ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
         deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
+    missing : {"error", "mask"}, default="error"
+        Whether NaN in X is refused, or is an entry that is not known. Then the network is
+        given the mean of the entry's column (over what `fit` knows of it), the
+        reconstruction counts known entries alone, each of them alike, and `impute` fills
+        in the others. A column needs a value in `fit`; a row of none has the code of the
+        means. The stage ``"observed"`` is 1 where an entry is known.
     """
 
     hidden_layer_sizes: Sizes = (128,)
@@ -297,6 +306,7 @@ class BaseAutoencoder(DecodingTransformer):
     downsampling: Annotated[str, StrOptions({"stride", "max"})] = "stride"
     dropout: ShareBelowOne = 0.0
     solver: Annotated[str, StrOptions({"adam", "lbfgs"})] = "adam"
+    missing: Annotated[str, StrOptions({"error", "mask"})] = "error"
 
     def _bottleneck(self) -> Builder:
         """Return the part of the network that makes the code: by default linear."""
@@ -327,5 +337,62 @@ class BaseAutoencoder(DecodingTransformer):
             **shared,
         )
 
+    def _builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
+        network = super()._builder(sample_shape, learned)
+        if self.missing == "error":
+            return network
+        return Builder(WithHoles, body=network, sample_shape=sample_shape)
+
+    def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
+        augment = super()._augment(sample_shape)
+        if augment is not None and self.missing == "mask":
+            raise ValueError(
+                f"Got augment={self.augment!r} with missing='mask', but what is not known "
+                "cannot be moved; expected augment=None or missing='error'."
+            )
+        return augment
+
     def _recipe(self, *settled: Any) -> Recipe:
         return replace(super()._recipe(*settled), solver=self.solver)
+
+    def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
+        """Begin, where entries may be missing, with the means of those that are known."""
+        if self.missing == "error":
+            return super()._start(recipe, x, columns)
+        weight = columns.get("sample_weight")
+        if weight is not None:
+            weight = check_weight(weight, x, type(self).__name__, np.float32)
+        return Start(Fitted({CENTRE: known_means(Data(x, sample_weight=weight))}, []))
+
+    def impute(self, X: Any) -> np.ndarray:
+        """Fill in the entries of X that are missing; the others stay as they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, channels, *spatial)
+            Rows or images, NaN where an entry is missing.
+
+        Returns
+        -------
+        X_filled : ndarray of the shape of X
+            Where X is NaN, what `reconstruct` gives. In float32 if X is, else in float64.
+
+        Raises
+        ------
+        ValueError
+            If the network was fitted with ``missing="error"``.
+        """
+        check_is_fitted(self, "network_")
+        if self.network_.module.nan_is != "hole":
+            raise ValueError(
+                f"Got a network of {type(self).__name__} that was fitted with "
+                "missing='error', but impute needs one fitted with missing='mask'."
+            )
+        found = self.reconstruct(X)
+        given = as_floats(X)
+        return np.where(np.isnan(given), found, given)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "mask"
+        return tags

@@ -9,13 +9,16 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from skvae.networks.holes import holes_of
 from skvae.networks.staged import StagedAutoencoder
 from skvae.objectives.batch import Batch
 from skvae.objectives.divergence import gaussian_kl
 from skvae.objectives.reconstruction import (
     GaussianLikelihood,
     Likelihood,
+    counted_in,
     gaussian_nll,
+    left_out_by,
     squared_error,
 )
 
@@ -62,18 +65,24 @@ def codes(mean: Tensor, log_var: Tensor, draws: Tensor) -> Iterator[Tensor]:
 def expected_error(
     module: StagedAutoencoder, x: Tensor, mean: Tensor, log_var: Tensor, draws: Tensor
 ) -> Tensor:
-    """Mean squared error of each row under q(z|x): E ‖x - x̂(z)‖².
+    """Mean squared error of each row under q(z|x): E ‖x - x̂(z)‖², of what is known of x.
 
     Where the decoder is linear, with columns w_j, it is ‖x - x̂(mean)‖² + sum_j sigma_j²
     ‖w_j‖², and no draw is needed.
     """
+    counted = counted_in(holes_of(module, x))
     if module.linear_decoder:
         units = torch.eye(mean.shape[1], dtype=mean.dtype, device=mean.device)
         columns = module.reconstruct(units) - module.reconstruct(torch.zeros_like(units))
-        spread = log_var.exp() @ columns.square().sum(dim=1)
-        return squared_error(module.reconstruct(mean), x) + spread
+        lengths = columns.square()
+        if counted is None:
+            spread = log_var.exp() @ lengths.sum(dim=1)
+        else:  # of what counts in each row
+            spread = (log_var.exp() * (counted.to(lengths) @ lengths.T)).sum(dim=1)
+        return squared_error(module.reconstruct(mean), x, counted) + spread
     found = codes(mean, log_var, of_unit_variance(draws))
-    return torch.stack([squared_error(module.reconstruct(z), x) for z in found]).mean(dim=0)
+    errors = [squared_error(module.reconstruct(z), x, counted) for z in found]
+    return torch.stack(errors).mean(dim=0)
 
 
 def lower_bound(
@@ -81,17 +90,21 @@ def lower_bound(
 ) -> Tensor:
     """Evidence lower bound of each row: E_q log p(x|z) - KL(q(z|x) ‖ N(0, I)), in nats.
 
-    Kingma & Welling (2014), Auto-encoding variational Bayes, eq. 3.
+    Kingma & Welling (2014), Auto-encoding variational Bayes, eq. 3. Where entries of a row
+    are missing, it is that of the others: Nazabal et al. (2020), Handling incomplete
+    heterogeneous data using VAEs, Pattern Recognition 107, section 2.
     """
     mean, log_var = posterior(module, x)
+    holes = holes_of(module, x)
     if isinstance(likelihood, GaussianLikelihood):
         error = expected_error(module, x, mean, log_var, draws)
         n_entries = x[0].numel()
         assert likelihood.variance is not None
-        nll = gaussian_nll(error, n_entries * likelihood.variance, n_entries)
+        left_out = left_out_by(counted_in(holes), error)
+        nll = gaussian_nll(error, n_entries * likelihood.variance, n_entries, left_out)
     else:
         found = codes(mean, log_var, of_unit_variance(draws))
-        losses = [likelihood(dict(module.decode(z)), Batch(x)) for z in found]
+        losses = [likelihood(dict(module.decode(z)) | holes, Batch(x)) for z in found]
         nll = torch.stack(losses).mean(dim=0)
     return -nll - gaussian_kl(mean, log_var)
 
@@ -105,9 +118,11 @@ def importance_weighted_bound(
     Grosse & Salakhutdinov (2016), Importance weighted autoencoders, ICLR, eq. 8.
     """
     mean, log_var = posterior(module, x)
+    holes = holes_of(module, x)
     log_weights = []
     for draw, z in zip(draws.to(mean), codes(mean, log_var, draws), strict=True):
         # The constants of prior and posterior are the same.
         log_ratio = 0.5 * (draw.square() - z.square() + log_var).sum(dim=1)
-        log_weights.append(log_ratio - likelihood(dict(module.decode(z)), Batch(x)))
+        nll = likelihood(dict(module.decode(z)) | holes, Batch(x))
+        log_weights.append(log_ratio - nll)
     return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(len(draws))

@@ -196,7 +196,7 @@ class SparseAutoencoder(BaseAutoencoder):
         layers = ["code", "reconstruction"]
         code, rows = results["network_"].read_each(some, layers, fit.recipe.n_threads)
         active = np.abs(code) > (ACTIVE_SIGMOID if self._sparsity().bounded else 0)
-        error = np.square(rows - some.reshape(len(some), -1)).sum(axis=1)
+        error = np.nansum(np.square(rows - some.reshape(len(some), -1)), axis=1)
         return results | {
             "mean_activation_": np.average(code, axis=0, weights=weight),
             "dead_units_": int((~active.any(axis=0)).sum()),

@@ -317,7 +317,10 @@ class BaseVAE(BaseAutoencoder):
                 n_threads,
             )
             error = float(np.average(errors, weights=weight[::every]))
-            noise_variance = max(error / some[0].size, 1e-8)
+            gone = np.isnan(some[::every]).reshape(len(errors), -1).mean(axis=1)
+            left_out = float(np.average(gone, weights=weight[::every]))
+            n_known = some[0].size * (1 - left_out)
+            noise_variance = max(error / max(n_known, 1e-8), 1e-8)
         return {
             "kl_per_component_": np.average(kl, axis=0, weights=weight),
             "active_units_": int((variance > ACTIVE_VARIANCE).sum()),

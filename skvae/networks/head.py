@@ -93,6 +93,7 @@ class EncoderWithHead(StagedNetwork):
         self.pool = pool
         self.encoder = cast(StagedNetwork, encoder())
         self.head = cast(Head, head())
+        self.nan_is = type(self).nan_is or self.encoder.nan_is
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
         features = x

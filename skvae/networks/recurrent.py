@@ -130,7 +130,7 @@ class SequenceNetwork(EncoderWithHead):
     """
 
     encoded = "frames"
-    nan_is_padding = True
+    nan_is = "padding"
 
     def __init__(self, *, recurrent: Builder, **parts: Any) -> None:
         super().__init__(**parts)

@@ -24,8 +24,9 @@ class StagedNetwork(nn.Module):
     Stopping the walk early is how a layer is read: nothing behind it is computed.
     """
 
-    # Whether entries of x that are NaN say that there is nothing.
-    nan_is_padding: bool = False
+    # What entries of x that are NaN say: that there is nothing ("padding"), or that a value
+    # is not known ("hole"). Empty where there may be none.
+    nan_is: str = ""
     # The stage from which `stages_behind` goes on, where a network can.
     encoded: str = ""
     # Attributes of it and its parts that hold numbers which may differ between networks

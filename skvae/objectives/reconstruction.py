@@ -7,24 +7,58 @@ import torch
 from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch, Trace
-from skvae.objectives.weighting import weighted_mean
+from skvae.objectives.weighting import quotient, weighted_mean
 
 # Below this, a total variance divides by nothing that float32 can tell from zero.
 SMALLEST_VARIANCE = 1e-8
+# Stages that are 0 at entries which the reconstruction does not count: what is not known,
+# and what a network says that it shall not.
+OBSERVED, COUNTED = "observed", "counted"
 
 
-def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Sum of squares over all entries of a sample: sum_j (x_j - x̂_j)²."""
+def counted_in(trace: Trace) -> Tensor | None:
+    """Return where entries count in the reconstruction; None where all do."""
+    masks = [trace[stage] > 0 for stage in (OBSERVED, COUNTED) if stage in trace]
+    return torch.stack(masks).all(dim=0) if masks else None
+
+
+def left_out_by(counted: Tensor | None, error: Tensor) -> Tensor | None:
+    """Return the share 1 - m/d of each sample's entries that do not count."""
+    if counted is None:
+        return None
+    return (~counted).to(error.dtype).flatten(1).mean(dim=1)
+
+
+def squared_error(
+    prediction: Tensor, target: Tensor, counted: Tensor | None = None
+) -> Tensor:
+    """Sum of squares over the entries of a sample that count: sum_j (x_j - x̂_j)².
+
+    The others may be NaN: they are taken to be as predicted, so that their error and its
+    gradient are 0. (A weight of 0 would not do: 0 times NaN is NaN.)
+    """
+    if counted is not None:
+        target = target.where(counted, prediction.detach())
     # Its gradient is one pass over the entries.
     error = nn.functional.mse_loss(prediction, target, reduction="none")
     return error.sum(dim=tuple(range(1, error.ndim)))
 
 
-def gaussian_nll(error: Tensor, total_variance: Tensor | float, n_entries: int) -> Tensor:
+def gaussian_nll(
+    error: Tensor,
+    total_variance: Tensor | float,
+    n_entries: int,
+    left_out: Tensor | None = None,
+) -> Tensor:
     """Negative log-likelihood of N(x̂, sigma² I): d/2 (e / t + log 2 pi t / d).
 
     ``error`` is e = ‖x - x̂‖², the squared error of each sample; ``n_entries`` is d and
-    ``total_variance`` is t = d sigma², what the decoder expects e to be.
+    ``total_variance`` is t = d sigma², what the decoder expects e to be. Where m of the d
+    entries count, the share 1 - m/d being ``left_out``, it is that of these alone, since
+    they are independent given the code: e / (2 sigma²) + m/2 log 2 pi sigma². Mattei &
+    Frellsen (2019), MIWAE: deep generative modelling and imputation of incomplete data
+    sets, ICML, section 2; Nazabal et al. (2020), Handling incomplete heterogeneous data
+    using VAEs, Pattern Recognition 107, section 2.
     """
     if not isinstance(total_variance, Tensor):
         total_variance = torch.tensor(
@@ -32,24 +66,40 @@ def gaussian_nll(error: Tensor, total_variance: Tensor | float, n_entries: int) 
         )
     half = n_entries / 2
     constant = half * (total_variance.log() + math.log(2 * math.pi / n_entries))
+    if left_out is not None:
+        constant = constant * (1 - left_out)
     return error * (half / total_variance) + constant
 
 
-def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
-    """Negative log-likelihood of Bernoulli(sigmoid l): sum_j log(1 + e^l_j) - x_j l_j."""
+def bernoulli_nll(logits: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Negative log-likelihood of Bernoulli(sigmoid l): sum_j log(1 + e^l_j) - x_j l_j.
+
+    The sum is over the entries that count; the others may be NaN.
+    """
+    if counted is not None:
+        target = target.where(counted, 0.0)
     entropy = nn.functional.binary_cross_entropy_with_logits(
         logits, target, reduction="none"
     )
+    if counted is not None:
+        entropy = entropy.where(counted, 0.0)
     return entropy.sum(dim=tuple(range(1, entropy.ndim)))
 
 
-def optimal_total_variance(error: Tensor, weight: Tensor | None = None) -> Tensor:
+def optimal_total_variance(
+    error: Tensor, weight: Tensor | None = None, left_out: Tensor | None = None
+) -> Tensor:
     """Most likely total variance of a Gaussian decoder: the (weighted) mean of ``error``.
 
     Rybkin, Daniilidis & Levine (2021), Simple and effective VAE training with
-    calibrated decoders, ICML, eq. 5.
+    calibrated decoders, ICML, eq. 5. Where a share of the entries is ``left_out``, the
+    mean is over those that count: sigma² = sum_i e_i / sum_i m_i, so that each of them
+    counts alike, and a sample as many times as it has of them.
     """
-    return weighted_mean(error.detach(), weight).clamp(min=SMALLEST_VARIANCE)
+    total = weighted_mean(error.detach(), weight)
+    if left_out is not None:
+        total = quotient(total, 1 - weighted_mean(left_out, weight))
+    return total.clamp(min=SMALLEST_VARIANCE)
 
 
 @dataclass(frozen=True)
@@ -64,7 +114,8 @@ class SquaredError:
         return ("reconstruction",)
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
-        return self.factor * squared_error(trace["reconstruction"], batch.x)
+        counted = counted_in(trace)
+        return self.factor * squared_error(trace["reconstruction"], batch.x, counted)
 
 
 @dataclass(frozen=True)
@@ -87,12 +138,14 @@ class GaussianLikelihood:
         return ("reconstruction",)
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
-        error = squared_error(trace["reconstruction"], batch.x)
+        counted = counted_in(trace)
+        error = squared_error(trace["reconstruction"], batch.x, counted)
+        left_out = left_out_by(counted, error)
         n_entries = math.prod(batch.x.shape[1:])
         if self.variance is not None:
-            return gaussian_nll(error, n_entries * self.variance, n_entries)
-        total_variance = optimal_total_variance(error, batch.sample_weight)
-        return gaussian_nll(error, total_variance, n_entries)
+            return gaussian_nll(error, n_entries * self.variance, n_entries, left_out)
+        total_variance = optimal_total_variance(error, batch.sample_weight, left_out)
+        return gaussian_nll(error, total_variance, n_entries, left_out)
 
 
 @dataclass(frozen=True)
@@ -105,7 +158,8 @@ class BernoulliLikelihood:
         return ("reconstruction_logits",)
 
     def __call__(self, trace: Trace, batch: Batch) -> Tensor:
-        return bernoulli_nll(trace["reconstruction_logits"], batch.x)
+        logits, counted = trace["reconstruction_logits"], counted_in(trace)
+        return bernoulli_nll(logits, batch.x, counted)
 
 
 Likelihood = SquaredError | GaussianLikelihood | BernoulliLikelihood

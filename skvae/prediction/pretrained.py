@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
@@ -24,11 +25,11 @@ from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import modules_behind, modules_with_weights, stage_shapes
 from skvae.prediction.diagnosis import diagnoses, relative_move
+from skvae.prediction.encoder_start import pretrained_start, untrained_start
 from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
-from skvae.training.phase_report import hashes
 from skvae.training.recipe import Phase, Recipe
 
 # What an autoencoder that leaves them at their defaults takes from the estimator around it.
@@ -318,7 +319,7 @@ class PretrainedPredictor(TrainedTransformer):
             autoencoder, builder = fitted, fitted.network_.builder
         else:
             learned = learned or autoencoder._unfitted
-            builder = autoencoder._network_builder(sample_shape, learned)
+            builder = autoencoder._builder(sample_shape, learned)
         shapes, pool = stage_shapes(builder, sample_shape), autoencoder.pool
         layers = tuple(autoencoder._selected_layers(shapes))
         n_features = sum(pooled_size(shapes[layer], pool) for layer in layers)
@@ -359,13 +360,13 @@ class PretrainedPredictor(TrainedTransformer):
 
     def _start(self, recipe: Recipe, x: np.ndarray, columns: dict[str, Any]) -> Start:
         """Begin with the weights of an autoencoder, pretrained here or before."""
-        if not self.pretrain:
-            return Start()
         autoencoder = self._autoencoder(x.shape[1:])
+        columns = {k: columns[k] for k in ("sample_weight", "groups")}
+        if not self.pretrain:
+            return untrained_start(autoencoder, recipe, x, columns)
         if isinstance(autoencoder, FrozenEstimator):
             fitted, history = autoencoder.estimator, []
         else:
-            columns = {k: columns[k] for k in ("sample_weight", "groups")}
             rows, columns = self._pretraining_rows(x, columns)
             with fit_of_held("autoencoder"):
                 fitted = self._with_shared(autoencoder, recipe.seed).fit(rows, **columns)
@@ -373,16 +374,7 @@ class PretrainedPredictor(TrainedTransformer):
                 {"epoch": row["epoch"], "phase": "pretrain"} | row
                 for row in fitted.history_
             ]
-        state = {f"encoder.{name}": v for name, v in fitted.network_.state.items()}
-        report = {
-            "phase": "pretrain",
-            "n_epochs": len(history),
-            "n_trainable": sum(p.numel() for p in fitted.network_.module.parameters()),
-            "n_frozen": 0,
-            **hashes(state, "after"),
-        }
-        start = Fitted(state, history, phases=[report] if history else [])
-        return Start(start, {"autoencoder_": fitted})
+        return pretrained_start(fitted, history)
 
     def _with_shared(self, autoencoder: BaseAutoencoder, seed: int) -> BaseAutoencoder:
         """Clone an autoencoder with what it shares with the estimator around it."""
@@ -390,6 +382,12 @@ class PretrainedPredictor(TrainedTransformer):
         if self.random_state is not None:
             shared |= {"memory": self.memory, "checkpoint": self.checkpoint}
         return with_shared(autoencoder, shared)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.autoencoder is not None:
+            tags.input_tags.allow_nan = get_tags(self.autoencoder).input_tags.allow_nan
+        return tags
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         move = 0.0

@@ -188,6 +188,11 @@ class SequencePredictor(PretrainedPredictor):
         self, sample_shape: tuple[int, ...], learned: LearnedTarget
     ) -> Builder:
         encoder = self._encoder(sample_shape[1:], learned.encoder)
+        if encoder.builder.cls.nan_is == "hole":
+            raise ValueError(
+                "Got an autoencoder with missing='mask', but NaN in a sequence says which "
+                "frames are not there; expected missing='error'."
+            )
         recurrent = Builder(
             Recurrent,
             n_features=encoder.n_features,

@@ -50,6 +50,7 @@ from skvae.networks.conv import ConvAutoencoder
 from skvae.networks.dense import DenseAutoencoder
 from skvae.networks.densenet import DenseNet, densenet121
 from skvae.networks.head import EncoderWithHead, Head
+from skvae.networks.holes import WithHoles
 from skvae.networks.multi_scale import MultiScaleAutoencoder
 from skvae.networks.published_attri_vae import PublishedAttriVAE, PublishedHead
 from skvae.networks.recurrent import Recurrent, SequenceNetwork
@@ -260,6 +261,7 @@ NETWORKS: dict[str, type] = _by_name(
         UNet,
         VGG,
         WatchedAutoencoder,
+        WithHoles,
     ]
 )
 

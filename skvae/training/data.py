@@ -103,30 +103,72 @@ def spaced_rows(data: Data, n_rows: int = DIAGNOSTIC_ROWS) -> tuple[np.ndarray, 
     return rows, data.sample_weight[index].astype(np.float64)
 
 
-def overall_deviation(data: Data) -> float:
-    """Return the root mean square deviation of entries from their column's mean.
+@dataclass(frozen=True, eq=False)
+class ColumnSums:
+    """Weighted sums of each column over the rows that weigh; entries that are NaN are none.
 
-    It is 1 where nothing deviates.
+    Parameters
+    ----------
+    weight : ndarray of shape (n_columns,) or float
+        Of the entries that are there.
+    total, squares : ndarray of shape (n_columns,)
+        Sums of the entries and of their squares.
+    known : ndarray of bool, shape (n_columns,)
+        Whether a column has any entry.
     """
-    total = squares = weight = 0.0
+
+    weight: np.ndarray | float
+    total: np.ndarray
+    squares: np.ndarray
+    known: np.ndarray
+
+
+def column_sums(data: Data) -> ColumnSums:
+    """Return the sums of each column of the flat rows, block by block."""
+    total = squares = weight = weight_gone = n_gone = 0.0
     rows = data.weighing
     for block in row_blocks(data.x):
         first, last = np.searchsorted(rows, (block.start, block.stop))
         some = rows[first:last]
         x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
+        gone = np.isnan(x)
+        if gone.any():
+            x[gone] = 0.0
+            weight_gone = weight_gone + each @ gone
+            n_gone = n_gone + gone.sum(axis=0)
         weight += each.sum(dtype=np.float64)
         total = total + each @ x
         squares = squares + each @ np.square(x, out=x)
         release(data.x)
-    variance = float(np.mean(squares / weight - np.square(total / weight)))
+    known = np.broadcast_to(np.less(n_gone, len(rows)), np.shape(total))
+    return ColumnSums(weight - weight_gone, total, squares, known)
+
+
+def overall_deviation(data: Data) -> float:
+    """Return the root mean square deviation of entries from their column's mean.
+
+    It is 1 where nothing deviates. Columns count alike, however many entries they have.
+    """
+    sums = column_sums(data)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variances = sums.squares / sums.weight - np.square(sums.total / sums.weight)
+    variance = float(np.mean(variances[sums.known])) if sums.known.any() else 0.0
     return math.sqrt(variance) if variance > 0 else 1.0
 
 
 def explained_variance(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) -> float:
-    """Return the share of the rows' variance that their squared errors leave explained."""
+    """Return the share of the rows' variance that their squared errors leave explained.
+
+    Entries that are NaN count in neither.
+    """
     flat = rows.reshape(len(rows), -1).astype(np.float64)
-    squares = np.square(flat - np.average(flat, axis=0, weights=weight)).sum(axis=1)
+    centre = np.average(flat, axis=0, weights=weight)
+    gone = np.isnan(flat)
+    if gone.any():
+        filled = np.where(gone, 0.0, flat)
+        centre = weight @ filled / np.maximum(weight @ ~gone, 1e-12)
+    squares = np.square(np.where(gone, 0.0, flat - centre)).sum(axis=1)
     variance = float(np.average(squares, weights=weight))
     return 1 - float(np.average(error, weights=weight)) / max(variance, 1e-12)
 

@@ -285,7 +285,7 @@ def encode(net: ObjectiveNet, x: np.ndarray) -> np.ndarray:
         rows_per_block([net.sample_shape, *shapes.values()], recipe.device),
         recipe.device,
         recipe.n_threads,
-        allow_nan=module.nan_is_padding,
+        nan_is=module.nan_is,
     )
 
 

@@ -252,7 +252,8 @@ class ObjectiveNet(NeuralNet):
         if self.phase.encode_once:
             return dict(self.module_.stages_behind(batch.x, noise))
         # Sequences have their steps where images have channels.
-        x = batch.x if self.module_.nan_is_padding else channels_last(batch.x)
+        padded = self.module_.nan_is == "padding"
+        x = batch.x if padded else channels_last(batch.x)
         trace: dict[str, Tensor] = self.module_(x, noise)
         return trace
 

@@ -125,5 +125,5 @@ class FittedNetwork:
             self.used_device,
             n_threads,
             with_gradients=with_gradients,
-            allow_nan=self.module.nan_is_padding,
+            nan_is=self.module.nan_is,
         )

@@ -34,7 +34,7 @@ def apply_in_blocks(
     filled_to: int = FILLED_TO,
     *,
     with_gradients: bool = False,
-    allow_nan: bool = False,
+    nan_is: str = "",
 ) -> np.ndarray:
     """Apply a function of a block of rows to all rows.
 
@@ -45,7 +45,8 @@ def apply_in_blocks(
     Raises
     ------
     ValueError
-        If a row is not finite (but for NaN, if that is allowed), or what comes of it.
+        If a row is not finite (but for NaN, where that says something: ``nan_is`` as a
+        network has it), or what comes of it.
     """
     with (
         own_settings(),
@@ -55,7 +56,7 @@ def apply_in_blocks(
     ):
         while True:
             try:
-                return one_pass(function, x, size, device, filled_to, allow_nan)
+                return one_pass(function, x, size, device, filled_to, nan_is)
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
@@ -68,7 +69,7 @@ def one_pass(
     size: int,
     device: torch.device | str,
     filled_to: int,
-    allow_nan: bool,
+    nan_is: str,
 ) -> np.ndarray:
     """Apply a function to all rows in blocks of one size."""
     result = None
@@ -77,11 +78,11 @@ def one_pass(
         block = as_block(rows, min(size, -(-len(rows) // filled_to) * filled_to))
         # Here, where they are in the cache: a pass of its own costs 6 % of a read.
         if not math.isfinite(block.sum()):
-            assert_all_finite(rows, allow_nan=allow_nan, input_name="X")
+            assert_all_finite(rows, allow_nan=bool(nan_is), input_name="X")
         found = function(block.to(device))[: len(rows)].detach().cpu()
         values = found.numpy()
         if not math.isfinite(found.sum()):
-            refuse_non_finite(values, rows)
+            refuse_non_finite(values, rows, nan_is)
         if result is None:
             result = np.empty((len(x), *values.shape[1:]), dtype=np.float32)
         result[start : start + size] = values
@@ -90,7 +91,7 @@ def one_pass(
     return result
 
 
-def refuse_non_finite(values: np.ndarray, rows: np.ndarray) -> None:
+def refuse_non_finite(values: np.ndarray, rows: np.ndarray, nan_is: str) -> None:
     """Refuse rows of which a network makes numbers that are none.
 
     Raises
@@ -98,7 +99,8 @@ def refuse_non_finite(values: np.ndarray, rows: np.ndarray) -> None:
     ValueError
         If a value is NaN or infinite.
     """
-    padded = np.isnan(rows).any()  # of frames that are not there, nothing is
+    # Of frames that are not there, nothing is.
+    padded = nan_is == "padding" and np.isnan(rows).any()
     bad = np.isinf(values) if padded else ~np.isfinite(values)
     if not bad.any():  # their sum alone was too large
         return

@@ -165,7 +165,7 @@ def why_alone(job: Job) -> str:
 def why_network_alone(builder: Builder) -> str:
     """Say why a network cannot be stacked; nothing where it can."""
     network = weightless(builder)
-    if getattr(network, "nan_is_padding", False):
+    if getattr(network, "nan_is", "") == "padding":
         return "padded sequences"
     for module in network.modules():
         if isinstance(module, NOT_STACKED):

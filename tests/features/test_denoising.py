@@ -5,10 +5,13 @@ from contract import small
 from sklearn.datasets import load_digits
 
 from skvae import Autoencoder, DenoisingAutoencoder
-from skvae.features.denoising import CORRUPTIONS, Corrupted
+from skvae.features.denoising import CORRUPTIONS, Corrupted, by_block
 from skvae.networks.blocks import LinearCode
 from skvae.networks.builder import Builder
 from skvae.networks.dense import DenseAutoencoder
+from skvae.networks.holes import WithHoles
+from skvae.objectives.batch import Batch
+from skvae.objectives.reconstruction import SquaredError
 
 
 def draw(kind, shape):
@@ -17,8 +20,11 @@ def draw(kind, shape):
 
 
 def corrupt(name, x, level):
-    kind, function = CORRUPTIONS[name]
-    return function(x, draw(kind, x.shape), level)
+    corruption = CORRUPTIONS[name]
+    noise = draw(corruption.kind, x.shape)
+    if corruption.in_blocks:
+        noise = by_block(noise)
+    return corruption.corrupt(x, noise, level)
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
@@ -63,6 +69,92 @@ def test_blocks_are_dropped_whole_and_in_all_channels(shape):
         flat = block.flatten(1)
         assert (flat == flat[:, :1]).all()
     assert dropped.float().mean() == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_blocks_have_the_size_asked_for(size):
+    noise = by_block(draw("uniform", (50, 10)), size)
+    for start in range(0, 10, size):
+        block = noise[:, start : start + size]
+        assert (block == block[:, :1]).all()
+    assert len(noise.unique()) == 50 * -(-10 // size)
+
+
+def test_swapped_entries_are_drawn_from_their_column():
+    x = torch.arange(2000.0).reshape(500, 4)  # no value is there twice
+    swapped = corrupt("swapping", x, 0.4)
+    moved = swapped != x
+    assert moved.float().mean() == pytest.approx(0.4, abs=0.03)
+    assert (swapped % 4 == x % 4).all()
+    rows = (swapped[moved] // 4).long()
+    # From all rows alike: a fifth of the draws is from each fifth of them.
+    shares = torch.bincount(rows // 100, minlength=5) / len(rows)
+    torch.testing.assert_close(shares, torch.full((5,), 0.2), atol=0.05, rtol=0)
+    assert torch.equal(corrupt("swapping", x[:1], 1.0), x[:1])
+
+
+def network_of(corruption, **options):
+    body = Builder(
+        DenseAutoencoder, n_features=8, n_components=2, bottleneck=Builder(LinearCode)
+    )
+    return Corrupted(body=body, corruption=corruption, level=0.5, **options)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_only_corrupted_entries_count(corruption):
+    network = network_of(corruption, only_corrupted=True, block_size=3)
+    x = draw("normal", (40, 8))
+    trace = network(x, {"corrupted": draw(network.noise_kinds()["corrupted"], x.shape)})
+    touched, counted = trace["corrupted"] != x, trace["counted"] > 0
+    assert (counted | ~touched).all()
+    assert counted.sum() - touched.sum() <= 4  # it may get the value that it has
+    error = (trace["reconstruction"] - x).square() * trace["counted"]
+    torch.testing.assert_close(SquaredError()(trace, Batch(x)), error.sum(dim=1) / 2)
+    assert (network(x)["counted"] == 1).all()
+    assert "counted" not in network_of(corruption)(x)
+
+
+def test_what_is_shown_and_known_teaches_nothing_where_only_masks_count():
+    network = WithHoles(
+        body=Builder(
+            Corrupted,
+            body=Builder(
+                DenseAutoencoder,
+                n_features=8,
+                n_components=2,
+                bottleneck=Builder(LinearCode),
+            ),
+            corruption="masking",
+            level=0.5,
+            only_corrupted=True,
+        ),
+        sample_shape=(8,),
+    )
+    x, noise = draw("normal", (40, 8)), draw("uniform", (40, 8))
+    holes = x.where(x > -0.5, torch.nan)
+    trace = network(holes, {"corrupted": noise})
+    counted = (noise < 0.5) & (x > -0.5)
+    trace["reconstruction"].retain_grad()
+    SquaredError()(trace, Batch(holes)).sum().backward()
+    assert torch.equal(trace["reconstruction"].grad != 0, counted)
+
+
+@pytest.mark.parametrize("corruption", ["swapping", "dropout_blocks"])
+def test_masks_alone_teach_to_fill_in(corruption):
+    digits = (load_digits().data / 16).astype(np.float32)
+    denoiser = DenoisingAutoencoder(
+        16,
+        corruption=corruption,
+        counted="corrupted",
+        block_size=8,
+        max_iter=15,
+        random_state=0,
+        n_threads=1,
+    ).fit(digits[:1300])
+    masked = digits[1300:].copy()
+    masked[:, 24:32] = 0
+    error = np.square(denoiser.denoise(masked) - digits[1300:])[:, 24:32].mean()
+    assert error < 0.8 * digits[1300:, 24:32].var(axis=0).mean()
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)

@@ -215,3 +215,75 @@ def test_likelihoods_are_values(likelihood):
     assert hash(twin) == hash(likelihood)
     assert joblib.hash(twin) == joblib.hash(likelihood)
     assert sum(other == likelihood for other in LIKELIHOODS) == 1
+
+
+def with_holes(pair, shape):
+    """Rows of which entries are missing, some wholly, and a trace that says so."""
+    x, trace = pair(*shape)
+    known = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)) > 0.4
+    known[2], known[3] = False, True
+    return x.where(known, torch.nan), trace | {"observed": known.to(x.dtype)}, known
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("variance", [0.05, 7.0])
+def test_holes_leave_the_log_density_of_what_is_known(pair, shape, variance):
+    x, trace, known = with_holes(pair, shape)
+    each = norm.logpdf(x, trace["reconstruction"], math.sqrt(variance))
+    expected = -np.where(known, each, 0).reshape(7, -1).sum(axis=1)
+    nll = GaussianLikelihood(variance)(trace, Batch(x))
+    np.testing.assert_allclose(nll, expected)
+    assert nll[2] == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_variance_of_a_batch_with_holes_is_the_most_likely_one(pair, weighted):
+    x, trace, known = with_holes(pair, (5,))
+    weight = torch.arange(7.0, dtype=x.dtype) if weighted else torch.ones(7, dtype=x.dtype)
+    batch = Batch(x, sample_weight=weight if weighted else None)
+    nll = GaussianLikelihood()(trace, batch)
+
+    def total(log_variance):
+        deviation = math.exp(log_variance / 2)
+        each = norm.logpdf(x, trace["reconstruction"], deviation)
+        return -(np.where(known, each, 0).sum(axis=1) @ weight.numpy())
+
+    best = minimize_scalar(total, bracket=(-3, 1), tol=1e-12)
+    assert float(nll @ weight) == pytest.approx(best.fun, rel=1e-9)
+
+
+def test_holes_leave_the_log_probability_of_what_is_known(pair):
+    x, trace, known = with_holes(pair, (5,))
+    logits = trace["reconstruction_logits"]
+    each = Bernoulli(logits=logits).log_prob((x > 0.5).double())
+    nll = BernoulliLikelihood()(trace, Batch((x > 0.5).double().where(known, torch.nan)))
+    torch.testing.assert_close(nll, -each.where(known, 0.0).sum(dim=1))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=repr)
+def test_a_hole_has_no_gradient(pair, likelihood):
+    x, trace, known = with_holes(pair, (2, 3))
+    leaves = {name: trace[name].clone().requires_grad_() for name in likelihood.stages}
+    likelihood(trace | leaves, Batch(x)).sum().backward()
+    for leaf in leaves.values():
+        assert leaf.grad.isfinite().all()
+        assert (leaf.grad[~known] == 0).all()
+        assert (leaf.grad[known] != 0).all()
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=repr)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_without_holes_a_mask_changes_no_bit(pair, likelihood, weighted):
+    x, trace = (value for value in pair(11, n_rows=33))
+    x, trace = x.float(), {name: value.float() for name, value in trace.items()}
+    weight = torch.rand(33, generator=torch.Generator().manual_seed(0)) + 0.1
+    batch = Batch(x, sample_weight=weight if weighted else None)
+    found = likelihood(trace | {"observed": torch.ones_like(x)}, batch)
+    assert torch.equal(found, likelihood(trace, batch))
+
+
+def test_a_batch_of_which_nothing_is_known_has_no_loss(pair):
+    x, trace = pair(4)
+    trace = trace | {"observed": torch.zeros_like(x)}
+    for likelihood in LIKELIHOODS:
+        assert (likelihood(trace, Batch(torch.full_like(x, torch.nan))) == 0).all()

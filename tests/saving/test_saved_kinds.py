@@ -134,6 +134,7 @@ OPTIONS = {
     ),
     "patches": ("UNetSegmenter", "images", {"patch_size": 4, "n_patches": 2}),
     "lists": ("VAEFeatureExtractor", "rows", {"layer": ["mean", "hidden_1"]}),
+    "holes": ("VAEFeatureExtractor", "rows", {"missing": "mask"}),
 }
 
 

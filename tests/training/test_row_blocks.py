@@ -49,7 +49,7 @@ def test_values_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="not finite"):
         apply_in_blocks(lambda rows: rows - rows / 0, x, 32, "cpu")
     x[0, 1] = np.nan  # padding
-    found = apply_in_blocks(lambda rows: rows * 0.5, x, 32, "cpu", allow_nan=True)
+    found = apply_in_blocks(lambda rows: rows * 0.5, x, 32, "cpu", nan_is="padding")
     np.testing.assert_array_equal(found, x * np.float32(0.5))
     with pytest.raises(ValueError, match="not finite"):
-        apply_in_blocks(lambda rows: rows * 2, x, 32, "cpu", allow_nan=True)
+        apply_in_blocks(lambda rows: rows * 2, x, 32, "cpu", nan_is="padding")

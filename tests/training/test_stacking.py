@@ -77,6 +77,10 @@ KINDS = {
     "one unit": lambda k: VAE(1, hidden_layer_sizes=(5,), batch_size=8),
     "linear": lambda k: Autoencoder(8, hidden_layer_sizes=()),
     "denoising": lambda k: DenoisingAutoencoder(8),
+    "swapping": lambda k: DenoisingAutoencoder(
+        8, corruption="swapping", counted="corrupted"
+    ),
+    "blocks": lambda k: DenoisingAutoencoder(8, corruption="dropout_blocks", block_size=7),
     "kl": lambda k: SparseAutoencoder(20, sparsity="kl", sparsity_weight=0.1 * k + 0.1),
     "topk": lambda k: SparseAutoencoder(20, sparsity="topk", k=4),
     "batch_topk": lambda k: SparseAutoencoder(20, sparsity="batch_topk", k=4),
@@ -102,6 +106,21 @@ def test_same_bits_with_columns(name):
     }.get(name)
     make = KINDS["vae"] if name in ("unequal", "weights") else attri_vae
     assert_as_alone(jobs_of(make, rows=rows, columns=columns))
+
+
+@pytest.mark.parametrize("kind", ["vae", "linear", "denoising", "topk"])
+def test_same_bits_with_holes(kind):
+    gone = np.random.default_rng(2).random(ROWS.shape) < 0.3
+    jobs = []
+    for k in range(N_NETS):
+        estimator = KINDS[kind](k).set_params(missing="mask", max_iter=3, random_state=k)
+        jobs.append(job_of(estimator, np.where(gone, np.nan, ROWS)[k : 33 + 5 * k]))
+    centres = {job.start.state["centre"].tobytes() for job in jobs}
+    assert len(centres) == N_NETS
+    ((numbers, reason),) = grouped(jobs)
+    assert len(numbers) == N_NETS
+    assert reason == ""
+    assert_as_alone(jobs)
 
 
 def attri_vae(k):
