@@ -6,6 +6,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from skvae._compat import Interval, shown_with_documentation
@@ -74,6 +75,16 @@ class DeclaredEstimator(BaseEstimator):
         # Each clone asks several times, and scikit-learn looks at the signature each time.
         names: list[str] = super()._get_param_names()
         return names
+
+    def _sizes(self, parameter: str) -> tuple[int, ...]:
+        sizes = getattr(self, parameter)
+        for size in sizes:
+            if not isinstance(size, int | np.integer) or not 1 <= size <= LARGEST:
+                raise ValueError(
+                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1 "
+                    f"(and at most {LARGEST})."
+                )
+        return tuple(int(size) for size in sizes)
 
     def _become(self, results: dict[str, Any]) -> None:
         """Take the attributes of what was fitted: here alone, `fit` writes to itself."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from skvae.training.checkpointing import Checkpoint
 from skvae.training.data import Data
-from skvae.training.fitting import Fitted
+from skvae.training.fitting import Fitted, Job
 from skvae.training.recipe import Recipe
 
 
@@ -43,3 +43,8 @@ class Fit:
     callbacks: Sequence[Any] = ()
     # Where what is found of the fitted network is kept as well; None for nowhere.
     memory: Any = None
+
+    @property
+    def job(self) -> Job:
+        """The training that it comes to."""
+        return Job(self.recipe, self.data, self.start.fitted)

@@ -21,11 +21,10 @@ from skvae._compat import (
     check_feature_names_in,
     may_stop,
 )
-from skvae.arguments import check_columns, naming
+from skvae.arguments import check_columns
 from skvae.estimators.another_network import plain_parameters, refuse_another_network
 from skvae.estimators.collected_fits import stop_if_collecting
 from skvae.estimators.declared import (
-    LARGEST,
     Count,
     CountOrNone,
     DeclaredEstimator,
@@ -49,8 +48,8 @@ from skvae.training.caching import remember
 from skvae.training.checkpointing import checkpoint_of, removed_at_the_end
 from skvae.training.data import Data
 from skvae.training.devices import resolve_device
-from skvae.training.fitting import Epoch, Fitted, Job, epochs
-from skvae.training.host import on_host
+from skvae.training.fitting import Epoch, Fitted, epochs
+from skvae.training.host import columns_on_host
 from skvae.training.listeners import fresh_callbacks
 from skvae.training.reading import FittedNetwork
 from skvae.training.recipe import Augment, Phase, Recipe, refuse_missing_stages
@@ -179,6 +178,8 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
         {"layer", "pool", "memory", "checkpoint", "skorch_callbacks", "verbose"}
     )
+    # Trained side by side; a kind that can have several declares it.
+    n_networks: ClassVar[int] = 1
     # What is taken as learned before `fit`.
     _unfitted: ClassVar[Learned] = Learned()
     _arguments: ClassVar[str] = """
@@ -200,6 +201,10 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         """Return the network with what all kinds may have around it: by default nothing."""
         return self._network_builder(sample_shape, learned)
+
+    def _read_builder(self, trained: Builder) -> Builder:
+        """Return what is read, given what is trained: by default the same."""
+        return trained
 
     @abstractmethod
     def _objective(self, learned: Any) -> Objective:
@@ -283,9 +288,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         image_shape: tuple[int, ...] | None = None,
         **columns: Any,
     ) -> Self:
-        for name, column in columns.items():
-            with naming(name):
-                columns[name] = on_host(column)
+        columns = columns_on_host(columns)
         check_columns(type(self).__name__, X, columns)
         goes_on = resume and hasattr(self, "network_")
         if goes_on and same_input:
@@ -311,22 +314,27 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         memory = self.memory if kept else None
         fit = Fit(recipe, data, learned, start, found, checkpoint, callbacks, memory)
 
-        report = begin_fit(self, recipe.n_epochs, X)
-
-        def compute() -> Fitted:
-            job = Job(recipe, data, start.fitted) if kept else None
-            stop_if_collecting(job, self.memory)
-            return self._train(fit, report, resumable=resume)
-
-        if kept:
-            fitted = remember(memory, recipe, data, compute, start.fitted)
-        else:
-            fitted = compute()
+        report = begin_fit(self, self.n_networks * recipe.n_epochs, X)
+        fitted, fit = self._trained(fit, report, kept=kept, resumable=resume)
         self._keep(fitted, fit)
         if checkpoint is not None:
             checkpoint.finish()
         report(end=True)()
         return self
+
+    def _trained(
+        self, fit: Fit, report: Any, *, kept: bool, resumable: bool
+    ) -> tuple[Fitted, Fit]:
+        """Return the trained network, from the memory where it is there, and its fit."""
+
+        def compute() -> Fitted:
+            stop_if_collecting(fit.job if kept else None, self.memory)
+            return self._train(fit, report, resumable=resumable)
+
+        if not kept:
+            return compute(), fit
+        job = fit.job
+        return remember(fit.memory, job.recipe, job.data, compute, job.start), fit
 
     def _train(self, fit: Fit, report: Any, *, resumable: bool) -> Fitted:
         count_training()
@@ -390,7 +398,16 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         check_is_fitted(self, "network_")
         layers = self._selected_layers(self.network_.shapes)
         x = self._check(X, reset=False)
-        return self.network_.read(x, layers, self.pool, self.n_threads)
+        features = self.network_.read(x, layers, self.pool, self.n_threads)
+        return self._combined(features, layers)
+
+    def _combined(self, features: np.ndarray, layers: Sequence[str]) -> np.ndarray:
+        """Return the columns of some layers as features: by default all of them."""
+        return features
+
+    def _n_features_of(self, shape: tuple[int, ...]) -> int:
+        """Return how many features a layer of some shape gives."""
+        return pooled_size(shape, self.pool)
 
     def list_layers(self, X: Any = None, y: Any = None) -> list[Layer]:
         """List the stages that ``layer`` can name, in the order of computation.
@@ -418,11 +435,11 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             if y is not None:
                 x, _ = check_new(self, X, type(self)._check)
                 _, learned = self._data(x, None, y=y)
-            shapes = stage_shapes(self._builder(sample_shape, learned), sample_shape)
+            builder = self._read_builder(self._builder(sample_shape, learned))
+            shapes = stage_shapes(builder, sample_shape)
         check_pool(self.pool)
         return [
-            Layer(name, shape, pooled_size(shape, self.pool))
-            for name, shape in shapes.items()
+            Layer(name, shape, self._n_features_of(shape)) for name, shape in shapes.items()
         ]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -444,19 +461,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         names = [
             f"{layer}_{i}"
             for layer in self._selected_layers(shapes)
-            for i in range(pooled_size(shapes[layer], self.pool))
+            for i in range(self._n_features_of(shapes[layer]))
         ]
         return np.asarray(names, dtype=object)
-
-    def _sizes(self, parameter: str) -> tuple[int, ...]:
-        sizes = getattr(self, parameter)
-        for size in sizes:
-            if not isinstance(size, int | np.integer) or not 1 <= size <= LARGEST:
-                raise ValueError(
-                    f"Got {parameter}={sizes!r}, but expected whole numbers of at least 1 "
-                    f"(and at most {LARGEST})."
-                )
-        return tuple(int(size) for size in sizes)
 
     def _selected_layers(self, shapes: dict[str, tuple[int, ...]]) -> Sequence[str]:
         check_pool(self.pool)

@@ -175,6 +175,7 @@ class AttriVAE(BaseVAE):
     architecture: Annotated[str, StrOptions({"default", "published"})] = "default"
 
     _unfitted: ClassVar[Learned] = LearnedAttributes()
+    _takes_several: ClassVar[bool] = False
     __metadata_request__fit: ClassVar = {"attributes": True}
     __metadata_request__partial_fit: ClassVar = {"attributes": True}
 

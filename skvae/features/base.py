@@ -1,6 +1,6 @@
 """What every autoencoder shares beyond training: decoding, reconstructing, scoring."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._compat import StrOptions, fit_context
+from skvae._compat import StrOptions, fit_context, may_stop
 from skvae.arguments import check_columns
 from skvae.estimators.declared import (
     Count,
@@ -23,6 +23,14 @@ from skvae.estimators.inputs import as_array, check_rows, refuse_outside_unit_in
 from skvae.estimators.missing_entries import as_floats, known_means
 from skvae.estimators.row_columns import check_weight
 from skvae.estimators.settled import Fit, Learned, Start
+from skvae.estimators.several_networks import (
+    SeveralNetworks,
+    averaged,
+    fits_of_networks,
+    read_as_one,
+    spread,
+    turns_of_layers,
+)
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import ConstantCodeWarning, warn_caller
 from skvae.networks.blocks import ACTIVATIONS, LinearCode
@@ -82,7 +90,10 @@ default="relu"
     learning_rate_init: Positive = 1e-3
     warm_start: Flag = False
 
-    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"warm_start"}
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {
+        "warm_start",
+        "combine",
+    }
 
     def _objective(self, learned: Any) -> Objective:
         """Return what training minimises: by default the reconstruction alone."""
@@ -199,13 +210,18 @@ default="relu"
             )
         options = {"dtype": np.float32, "order": "C", "input_name": "X"}
         X = check_array(as_array(X), accept_sparse="csr", **options)
-        if X.shape[1] != math.prod(shape):
+        if X.shape[1] != self._n_features_of(shape):
             raise ValueError(
                 f"Got X with {X.shape[1]} columns, but the code has n_components={shape[0]}"
                 + (f" maps of {shape[1:]}." if len(shape) > 1 else ".")
             )
+        X = self._whole_code(X)
         codes = SparseRows(X, shape) if sparse.issparse(X) else X.reshape(-1, *shape)
         return self._decode(codes)
+
+    def _whole_code(self, codes: Any) -> Any:
+        """Return codes as the network takes them: by default as they are."""
+        return codes
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         network = self.network_
@@ -292,6 +308,17 @@ class BaseAutoencoder(DecodingTransformer):
     solver : {"adam", "lbfgs"}, default="adam"
         ``"lbfgs"`` takes all rows at once in float64 and finds exact minima of small,
         deterministic networks; a linear one needs ``max_iter`` of 1000 to 3000.
+    n_networks : int, default=1
+        How many networks are trained, side by side where they can be: they differ in their
+        seed alone, and the first is the one that would be trained alone. A layer is that
+        of all, side by side (the second network has the columns behind those of the
+        first), and reconstructions are averaged. ``history_`` then has the rows of each,
+        with its number as ``network``. Not with ``warm_start`` or `partial_fit`.
+    combine : {"concatenate", "average"}, default="concatenate"
+        Whether a layer of several networks stands side by side, or is averaged: the
+        layer of each is turned to that of the first by the orthogonal map that brings them
+        closest on the training rows (Procrustes). Of codes and dense layers. Can be
+        changed after `fit`.
     missing : {"error", "mask"}, default="error"
         Whether NaN in X is refused, or is an entry that is not known. Then the network is
         given the mean of the entry's column (over what `fit` knows of it), the
@@ -306,6 +333,8 @@ class BaseAutoencoder(DecodingTransformer):
     downsampling: Annotated[str, StrOptions({"stride", "max"})] = "stride"
     dropout: ShareBelowOne = 0.0
     solver: Annotated[str, StrOptions({"adam", "lbfgs"})] = "adam"
+    n_networks: Count = 1
+    combine: Annotated[str, StrOptions({"concatenate", "average"})] = "concatenate"
     missing: Annotated[str, StrOptions({"error", "mask"})] = "error"
 
     def _bottleneck(self) -> Builder:
@@ -342,6 +371,61 @@ class BaseAutoencoder(DecodingTransformer):
         if self.missing == "error":
             return network
         return Builder(WithHoles, body=network, sample_shape=sample_shape)
+
+    # Whether units of several networks can stand side by side.
+    _takes_several: ClassVar[bool] = True
+
+    def _read_builder(self, trained: Builder) -> Builder:
+        return trained if self.n_networks == 1 else read_as_one(trained, self.n_networks)
+
+    def _trained(
+        self, fit: Fit, report: Any, *, kept: bool, resumable: bool
+    ) -> tuple[Fitted, Fit]:
+        if self.n_networks == 1:
+            return super()._trained(fit, report, kept=kept, resumable=resumable)
+        if not self._takes_several:
+            raise ValueError(
+                f"Got n_networks={self.n_networks}, but {type(self).__name__}, whose units "
+                "belong to attributes, has one network; expected n_networks=1."
+            )
+        if resumable:
+            raise ValueError(
+                f"Got n_networks={self.n_networks}, but training goes on with one network "
+                "alone; expected n_networks=1 with warm_start=True or partial_fit."
+            )
+        fits = fits_of_networks(fit, self.n_networks, self.checkpoint)
+        # What listens to epochs hears of them one network after the other.
+        alone = fit.callbacks or fit.checkpoint or self.verbose or may_stop(self)
+
+        def train_alone(fit: Fit) -> Fitted:
+            return self._train(fit, report, resumable=False)
+
+        several = SeveralNetworks(fits, self.memory, kept, train_alone if alone else None)
+        recipe = replace(fit.recipe, builder=self._read_builder(fit.recipe.builder))
+        return several.fitted(), replace(fit, recipe=recipe)
+
+    def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
+        results = super()._results(fitted, fit)
+        turns = {}
+        if self.n_networks > 1:
+            turns = turns_of_layers(results["network_"], fit.data, self.n_networks)
+        return results | {"_turns": turns}
+
+    @property
+    def _averages(self) -> bool:
+        return self.combine == "average" and bool(self._turns)
+
+    def _combined(self, features: np.ndarray, layers: Sequence[str]) -> np.ndarray:
+        if not self._averages:
+            return features
+        return averaged(features, layers, self.network_.shapes, self._turns)
+
+    def _n_features_of(self, shape: tuple[int, ...]) -> int:
+        n_features = super()._n_features_of(shape)
+        return n_features // self.n_networks if self.combine == "average" else n_features
+
+    def _whole_code(self, codes: Any) -> Any:
+        return spread(codes, self._turns[self.layer]) if self._averages else codes
 
     def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
         augment = super()._augment(sample_shape)

@@ -5,10 +5,41 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from skvae.estimators.held_estimators import refuse_fitted
 from skvae.estimators.settled import Start
+from skvae.features.attri_vae import AttriVAE
 from skvae.training.fitting import Fitted, State
 from skvae.training.phase_report import hashes
 from skvae.training.recipe import Recipe
+
+
+def check_untrained(autoencoder: Any, *, pretrain: bool) -> None:
+    """Refuse an autoencoder, to be trained here, of which no encoder can be made.
+
+    Parameters
+    ----------
+    autoencoder : BaseAutoencoder
+        What the user gave.
+    pretrain : bool
+        Whether it is trained before the head.
+
+    Raises
+    ------
+    ValueError
+        If it is fitted, has several networks, or needs more than X to be pretrained.
+    """
+    refuse_fitted("autoencoder", autoencoder)
+    if autoencoder.n_networks > 1:
+        raise ValueError(
+            f"Got autoencoder={autoencoder!r}, but one encoder is fine-tuned; expected an "
+            "autoencoder with n_networks=1."
+        )
+    if pretrain and isinstance(autoencoder, AttriVAE):
+        raise ValueError(
+            f"Got autoencoder={autoencoder!r}, but pretraining has neither labels nor "
+            "attributes for it; fit it with these, and pass FrozenEstimator(autoencoder), "
+            "or take a VAEFeatureExtractor."
+        )
 
 
 def pretrained_start(fitted: Any, history: list[dict[str, Any]]) -> Start:

@@ -12,12 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
 from skvae.estimators.declared import Flag, NonNegative, Positive, ShareBelowOne, Sizes
-from skvae.estimators.held_estimators import fit_of_held, refuse_fitted, with_shared
+from skvae.estimators.held_estimators import fit_of_held, with_shared
 from skvae.estimators.settled import Fit, Learned, Start
 from skvae.estimators.targets import Target
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import PretrainingLostWarning, warn_caller
-from skvae.features.attri_vae import AttriVAE
 from skvae.features.base import BaseAutoencoder
 from skvae.features.denoising import DenoisingAutoencoder
 from skvae.networks.builder import Builder
@@ -25,7 +24,11 @@ from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import modules_behind, modules_with_weights, stage_shapes
 from skvae.prediction.diagnosis import diagnoses, relative_move
-from skvae.prediction.encoder_start import pretrained_start, untrained_start
+from skvae.prediction.encoder_start import (
+    check_untrained,
+    pretrained_start,
+    untrained_start,
+)
 from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
 from skvae.training.data import Data
@@ -339,13 +342,7 @@ class PretrainedPredictor(TrainedTransformer):
                 )
             check_is_fitted(autoencoder.estimator, "network_")
         else:
-            refuse_fitted("autoencoder", autoencoder)
-            if self.pretrain and isinstance(autoencoder, AttriVAE):
-                raise ValueError(
-                    f"Got autoencoder={autoencoder!r}, but pretraining has neither labels "
-                    "nor attributes for it; fit it with these, and pass "
-                    "FrozenEstimator(autoencoder), or take a VAEFeatureExtractor."
-                )
+            check_untrained(autoencoder, pretrain=self.pretrain)
         return autoencoder
 
     def _default_autoencoder(self, sample_shape: tuple[int, ...]) -> BaseAutoencoder:

@@ -54,6 +54,7 @@ from skvae.networks.holes import WithHoles
 from skvae.networks.multi_scale import MultiScaleAutoencoder
 from skvae.networks.published_attri_vae import PublishedAttriVAE, PublishedHead
 from skvae.networks.recurrent import Recurrent, SequenceNetwork
+from skvae.networks.side_by_side import SideBySide
 from skvae.networks.sparse_codes import (
     BatchTopKCode,
     JumpReLUCode,
@@ -261,6 +262,7 @@ NETWORKS: dict[str, type] = _by_name(
         UNet,
         VGG,
         WatchedAutoencoder,
+        SideBySide,
         WithHoles,
     ]
 )

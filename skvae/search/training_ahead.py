@@ -88,7 +88,7 @@ def train_ahead(
         How many networks were trained.
     """
     left = list(fits)
-    n_rounds = max((len(networks_of(fit.estimator)) for fit in left), default=0)
+    n_rounds = max((n_networks_of(fit.estimator) for fit in left), default=0)
     n_trained = 0
     for _ in range(n_rounds):
         found: dict[str, tuple[PlannedFit, CollectedFitError, Job]] = {}
@@ -108,7 +108,7 @@ def train_ahead(
                 keep(collected, result)
                 fit.n_trained += 1
                 n_trained += 1
-        left = [fit for fit in waiting if len(networks_of(fit.estimator)) > 1]
+        left = [fit for fit in waiting if n_networks_of(fit.estimator) > 1]
     return n_trained
 
 
@@ -134,6 +134,22 @@ def networks_of(estimator: BaseEstimator) -> dict[str, TrainedTransformer]:
     """
     parts = {"": estimator, **estimator.get_params()}
     return {n: part for n, part in parts.items() if isinstance(part, TrainedTransformer)}
+
+
+def n_networks_of(estimator: BaseEstimator) -> int:
+    """Count the networks that a fit of an estimator trains.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A kind of skvae, or what has some in it, such as a pipeline.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    return sum(network.n_networks for network in networks_of(estimator).values())
 
 
 def trainings(

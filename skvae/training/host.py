@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skvae.arguments import naming
+
 NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
@@ -20,6 +22,15 @@ def on_host(values: Any) -> Any:
     # An array of a library that scikit-learn would go on computing with.
     foreign = hasattr(values, "__array_namespace__") and not isinstance(values, np.ndarray)
     return np.asarray(values) if foreign else values
+
+
+def columns_on_host(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return named columns as numpy has them; what cannot be is refused by its name."""
+    found = {}
+    for name, column in columns.items():
+        with naming(name):
+            found[name] = on_host(column)
+    return found
 
 
 def host_array(value: Tensor) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""Several networks of one architecture that are read as one."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from skvae.networks.builder import Builder
+from skvae.networks.holes import OBSERVED
+from skvae.networks.staged import Noise, StagedAutoencoder, Stages
+
+# What is of the input's own shape is averaged; features stand side by side.
+AVERAGED = (OBSERVED, "corrupted", "reconstruction_logits", "reconstruction")
+
+
+class SideBySide(StagedAutoencoder):
+    """Autoencoders whose stages stand side by side, and whose reconstructions are averaged.
+
+    Column j of a stage with d columns belongs to network j // d. It is read alone: each
+    network was trained for itself.
+
+    Parameters
+    ----------
+    network : Builder
+        One of them.
+    n_networks : int
+        How many.
+    """
+
+    def __init__(self, *, network: Builder, n_networks: int) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(network() for _ in range(n_networks))
+        self.nan_is = self.first.nan_is
+
+    @property
+    def first(self) -> StagedAutoencoder:
+        """Any of them: all have the same stages."""
+        return cast(StagedAutoencoder, self.networks[0])
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return self.first.codes
+
+    @property
+    def linear_decoder(self) -> bool:
+        return self.first.linear_decoder
+
+    def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield from together(network.stages(x) for network in self.networks)
+
+    def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
+        yield from together(network.encode(x) for network in self.networks)
+
+    def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
+        codes = code.chunk(len(self.networks), dim=1)
+        pairs = zip(self.networks, codes, strict=True)
+        yield from together(network.decode(part) for network, part in pairs)
+
+
+def together(walks: Iterable[Stages]) -> Stages:
+    """Walk through several networks at once, stage by stage."""
+    logits = None
+    for found in zip(*walks, strict=True):
+        (name, _), values = found[0], [value for _, value in found]
+        if name not in AVERAGED:
+            yield name, torch.cat(values, dim=1)
+            continue
+        value = torch.stack(values).mean(dim=0)
+        if name == "reconstruction" and logits is not None:
+            value = logits.sigmoid()  # so that both say the same
+        logits = value if name == "reconstruction_logits" else logits
+        yield name, value
+
+
+def states_together(states: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Return the weights of several networks by the names that they have side by side."""
+    return {
+        f"networks.{number}.{name}": value
+        for number, state in enumerate(states)
+        for name, value in state.items()
+    }
