@@ -2,7 +2,7 @@
 
 On the tables on which defaults are chosen. Scaler, a VAE of ``n_networks=30`` and a
 logistic regression (L2, C = 0.1) are fitted inside the fold; k networks are the first k of
-the 30: side by side, averaged after they were turned to the first, or each with a regression
+the 30: side by side, averaged once turned to the first, or each with a regression
 of its own whose probabilities are averaged. Writes ``results/ensembles.csv`` (a row per
 table, fold, layer, number and way) and ``results/ensembles_cost.csv``.
 

@@ -325,6 +325,12 @@ class BaseAutoencoder(DecodingTransformer):
         reconstruction counts known entries alone, each of them alike, and `impute` fills
         in the others. A column needs a value in `fit`; a row of none has the code of the
         means. The stage ``"observed"`` is 1 where an entry is known.
+
+    Attributes
+    ----------
+    turns_ : dict of str to (ndarray, ndarray)
+        Of several networks, for each layer that can be averaged, the mean of each and
+        the orthogonal map that turns it to the first.
     """
 
     hidden_layer_sizes: Sizes = (128,)
@@ -406,26 +412,31 @@ class BaseAutoencoder(DecodingTransformer):
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         results = super()._results(fitted, fit)
-        turns = {}
-        if self.n_networks > 1:
-            turns = turns_of_layers(results["network_"], fit.data, self.n_networks)
-        return results | {"_turns": turns}
+        if self.n_networks == 1:
+            return results
+        turns = turns_of_layers(results["network_"], fit.data, self.n_networks)
+        return results | {"turns_": turns}
 
     @property
-    def _averages(self) -> bool:
-        return self.combine == "average" and bool(self._turns)
+    def _n_averaged(self) -> int:
+        """How many columns become one; of a fitted estimator, as it was fitted."""
+        if self.combine == "concatenate":
+            return 1
+        if not hasattr(self, "network_"):
+            return self.n_networks
+        turns = getattr(self, "turns_", {})  # of one network, none
+        return len(next(iter(turns.values()))[0]) if turns else 1
 
     def _combined(self, features: np.ndarray, layers: Sequence[str]) -> np.ndarray:
-        if not self._averages:
+        if self._n_averaged == 1:
             return features
-        return averaged(features, layers, self.network_.shapes, self._turns)
+        return averaged(features, layers, self.network_.shapes, self.turns_)
 
     def _n_features_of(self, shape: tuple[int, ...]) -> int:
-        n_features = super()._n_features_of(shape)
-        return n_features // self.n_networks if self.combine == "average" else n_features
+        return super()._n_features_of(shape) // self._n_averaged
 
     def _whole_code(self, codes: Any) -> Any:
-        return spread(codes, self._turns[self.layer]) if self._averages else codes
+        return codes if self._n_averaged == 1 else spread(codes, self.turns_[self.layer])
 
     def _augment(self, sample_shape: tuple[int, ...]) -> Augment | None:
         augment = super()._augment(sample_shape)
