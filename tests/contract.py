@@ -229,6 +229,8 @@ OTHER = {
     "image_shape": (1, 6, 7),
     "solver": "lbfgs",
     "missing": "mask",
+    "n_networks": 2,
+    "combine": "average",
     "max_iter": 4,
     "batch_size": 8,
     "learning_rate_init": 0.1,

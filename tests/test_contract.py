@@ -290,7 +290,8 @@ def test_every_parameter_is_in_the_cache_key_or_only_read(kind):
     reference = key()
     read = kind._reading_parameters
     for name in kind().get_params():
-        if name in read:
+        # Of several networks, each has a key of its own.
+        if name in read or name == "n_networks":
             continue
         value = not OTHER[name] if name == "early_stopping" else OTHER[name]
         context = under.get(name, {})

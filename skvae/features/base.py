@@ -90,10 +90,7 @@ default="relu"
     learning_rate_init: Positive = 1e-3
     warm_start: Flag = False
 
-    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {
-        "warm_start",
-        "combine",
-    }
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"warm_start"}
 
     def _objective(self, learned: Any) -> Objective:
         """Return what training minimises: by default the reconstruction alone."""
@@ -378,6 +375,7 @@ class BaseAutoencoder(DecodingTransformer):
             return network
         return Builder(WithHoles, body=network, sample_shape=sample_shape)
 
+    _reading_parameters: ClassVar = DecodingTransformer._reading_parameters | {"combine"}
     # Whether units of several networks can stand side by side.
     _takes_several: ClassVar[bool] = True
 
