@@ -20,10 +20,9 @@ from skvae.features.base import BaseAutoencoder, weighted_score
 from skvae.features.lower_bound import (
     N_DRAWS,
     antithetic_draws,
-    expected_error,
     importance_weighted_bound,
     lower_bound,
-    posterior,
+    mean_errors,
 )
 from skvae.networks.blocks import GaussianCode
 from skvae.networks.builder import Builder
@@ -310,11 +309,7 @@ class BaseVAE(BaseAutoencoder):
             # a mean over rows and entries, and all would cost more than to train.
             every = math.ceil(len(some) / max(LEAST_ROWS, MOST_ENTRIES // some[0].size))
             errors = network.apply(
-                lambda x: expected_error(
-                    network.module, x, *posterior(network.module, x), draws
-                ),
-                some[::every],
-                n_threads,
+                partial(mean_errors, network.module, draws), some[::every], n_threads
             )
             error = float(np.average(errors, weights=weight[::every]))
             gone = np.isnan(some[::every]).reshape(len(errors), -1).mean(axis=1)

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from skvae import VAEFeatureExtractor
 from skvae.exceptions import PosteriorCollapseWarning
-from skvae.features.lower_bound import expected_error
+from skvae.features.lower_bound import mean_errors
 from skvae.objectives.elbo import BetaELBO
 from skvae.objectives.reconstruction import GaussianLikelihood
 
@@ -154,8 +154,8 @@ def test_scale_and_number_of_inputs_do_not_shift_the_balance(digits, scale, n_ti
 def test_diagnostics_of_one_network_are_computed_once(digits, tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(
-        "skvae.features.variational.expected_error",
-        lambda *args: counted.append(1) or expected_error(*args),
+        "skvae.features.variational.mean_errors",
+        lambda *args: counted.append(1) or mean_errors(*args),
     )
     vae = VAEFeatureExtractor(3, max_iter=2, random_state=0)
     alone = clone(vae).fit(digits)
