@@ -369,6 +369,18 @@ class BaseAutoencoder(DecodingTransformer):
             **shared,
         )
 
+    def _check(self, X: Any, **options: Any) -> np.ndarray:
+        try:
+            return super()._check(X, **options)
+        except ValueError as error:
+            if "X contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                f"Input X contains NaN, which {type(self).__name__} refuses with "
+                f"missing={self.missing!r}; expected finite numbers, or missing='mask', "
+                "where NaN is an entry that is not known."
+            ) from error
+
     def _builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         network = super()._builder(sample_shape, learned)
         if self.missing == "error":

@@ -79,3 +79,16 @@ def test_fit_warns_and_transform_does_not():
         SequenceRegressor(autoencoder=Autoencoder(2, max_iter=1), **few, **quiet).fit(
             np.repeat(OFFSET[:, None], 2, axis=1), X[:, 0]
         )
+
+
+def test_missing_entries_say_nothing_of_a_column():
+    gone = np.random.default_rng(1).random(X.shape) < 0.4
+    gone[0, 1], gone[:, 2] = True, True
+    holes = np.where(gone, np.nan, OFFSET)
+    (message,) = warned(holes)
+    (expected,) = warned(np.where(gone[:, [1, 3]], np.nan, OFFSET[:, [1, 3]]))
+    assert "columns 1, 3:" in message
+    assert "columns 0, 1:" in expected
+    known = holes[~gone[:, 1], 1]
+    mean, deviation = moments(holes)
+    np.testing.assert_allclose([mean[1], deviation[1]], [known.mean(), known.std()])

@@ -19,8 +19,10 @@ from skvae import (
     AutoencoderClassifier,
     ConvolutionalSparseAutoencoder,
     SequenceClassifier,
+    SparseAutoencoder,
     VAEFeatureExtractor,
 )
+from skvae.exceptions import ConstantCodeWarning
 from skvae.training.caching import n_trainings
 from skvae.training.checkpointing import Checkpoint
 
@@ -104,7 +106,7 @@ def test_what_is_observed_is_a_layer(kind):
 
 @each_kind
 def test_the_default_refuses_holes(kind):
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match="refuses with missing='error'; expected finite"):
         small(kind).fit(HOLES)
     estimator = small(kind).fit(X).set_params(missing="mask")
     with pytest.raises(ValueError, match="contains NaN"):
@@ -326,3 +328,36 @@ def test_a_classifier_takes_the_holes_of_its_autoencoder(pretrain):
         small(AutoencoderClassifier).fit(HOLES, y)
     with pytest.raises(ValueError, match="says which frames are not there"):
         small(SequenceClassifier, autoencoder=autoencoder).fit(HOLES, y)
+
+
+def test_diagnostics_count_what_is_known():
+    holes = HOLES * np.linspace(1, 3, 12, dtype=np.float32)
+    vae = small(VAEFeatureExtractor, missing="mask").fit(holes)
+    scale = np.sqrt(np.nanvar(holes.astype(float), axis=0).mean())
+    assert vae.input_scale_ == pytest.approx(scale, rel=1e-5)
+    sparse_one = small(SparseAutoencoder, missing="mask").fit(holes)
+    gone = np.isnan(holes)
+    error = np.square(sparse_one.reconstruct(holes) - holes)[~gone].sum()
+    total = np.nansum(np.square(holes - np.nanmean(holes, axis=0)))
+    assert sparse_one.explained_variance_ == pytest.approx(1 - error / total, rel=1e-3)
+
+
+OPTIONS = {
+    "half precision": {"precision": "bfloat16"},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 1},
+    "normalised": {"normalization": "batch"},
+    "dropout": {"dropout": 0.2},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_holes_go_with_other_options(options):
+    vae = small(VAEFeatureExtractor, missing="mask", max_iter=8, **options).fit(HOLES)
+    assert np.isfinite([row["loss"] for row in vae.history_]).all()
+    assert np.isfinite(vae.impute(HOLES)).all()
+
+
+def test_codes_that_do_not_vary_are_warned_of_behind_holes_too():
+    autoencoder = small(Autoencoder, missing="mask", max_iter=1)
+    with pytest.warns(ConstantCodeWarning, match="No unit of the code of Autoencoder"):
+        autoencoder.fit(HOLES + 1e5)
