@@ -11,7 +11,7 @@ from skvae.networks.holes import OBSERVED
 from skvae.networks.staged import Noise, StagedAutoencoder, Stages
 
 # What is of the input's own shape is averaged; features stand side by side.
-AVERAGED = (OBSERVED, "corrupted", "reconstruction_logits", "reconstruction")
+AVERAGED = (OBSERVED, "corrupted", "counted", "reconstruction_logits", "reconstruction")
 
 
 class SideBySide(StagedAutoencoder):

@@ -191,3 +191,11 @@ def test_a_share_above_one_is_refused(rows):
         ValueError, match=r"corruption_level=2\.0, but with corruption='masking'"
     ):
         small(DenoisingAutoencoder, corruption="masking", corruption_level=2.0).fit(rows)
+
+
+def test_several_networks_count_every_entry_where_nothing_is_corrupted(rows):
+    denoiser = small(
+        DenoisingAutoencoder, n_networks=2, corruption="masking", counted="corrupted"
+    ).fit(rows)
+    error = np.square(denoiser.reconstruct(rows) - rows).sum(axis=1)
+    np.testing.assert_allclose(denoiser.score_samples(rows), -error / 2, rtol=1e-4)
