@@ -34,9 +34,14 @@ class SideBySide(StagedAutoencoder):
         self.nan_is = self.first.nan_is
 
     @property
+    def each(self) -> list[StagedAutoencoder]:
+        """The networks, for type checkers."""
+        return [cast(StagedAutoencoder, network) for network in self.networks]
+
+    @property
     def first(self) -> StagedAutoencoder:
         """Any of them: all have the same stages."""
-        return cast(StagedAutoencoder, self.networks[0])
+        return self.each[0]
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -47,14 +52,14 @@ class SideBySide(StagedAutoencoder):
         return self.first.linear_decoder
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        yield from together(network.stages(x) for network in self.networks)
+        yield from together(network.stages(x) for network in self.each)
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
-        yield from together(network.encode(x) for network in self.networks)
+        yield from together(network.encode(x) for network in self.each)
 
     def decode(self, code: Tensor, noise: Noise | None = None) -> Stages:
         codes = code.chunk(len(self.networks), dim=1)
-        pairs = zip(self.networks, codes, strict=True)
+        pairs = zip(self.each, codes, strict=True)
         yield from together(network.decode(part) for network, part in pairs)
 
 
