@@ -206,7 +206,8 @@ class PosteriorCollapseWarning(ConvergenceWarning):
     >>> from skvae import VAEFeatureExtractor
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     vae = VAEFeatureExtractor(2, beta=100, random_state=0).fit(load_iris().data)
+    ...     vae = VAEFeatureExtractor(2, beta=100, max_iter=20, random_state=0)
+    ...     vae = vae.fit(load_iris().data)
     >>> vae.active_units_, [warned.category.__name__ for warned in caught]
     (0, ['PosteriorCollapseWarning'])
     """
