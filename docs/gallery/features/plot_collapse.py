@@ -19,9 +19,9 @@ X = load_digits().data[:900] / 16
 settings = {
     "beta=0.5": {"beta": 0.5},
     "beta=1": {},
-    "beta=8": {"beta": 8.0},
-    "beta=8, kl_warmup=0.5": {"beta": 8.0, "kl_warmup": 0.5},
-    "beta=8, free_bits=0.2": {"beta": 8.0, "free_bits": 0.2},
+    "beta=3": {"beta": 3.0},
+    "beta=3, kl_warmup=0.5": {"beta": 3.0, "kl_warmup": 0.5},
+    "beta=3, free_bits=0.2": {"beta": 3.0, "free_bits": 0.2},
     "beta=60": {"beta": 60.0},
 }
 fitted = {}
@@ -35,9 +35,9 @@ for name, options in settings.items():
 
 # %%
 # Nats that each unit tells of a digit, the most telling first:
-figure, axes = plt.subplots(figsize=(6.5, 3))
+figure, axes = plt.subplots(figsize=(7.5, 3))
 for name, vae in fitted.items():
     axes.plot(sorted(vae.kl_per_component_, reverse=True), "o-", label=name, markersize=4)
 axes.set(xlabel="latent unit", ylabel="divergence from the prior (nats)")
-axes.legend(fontsize=8)
+axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()

@@ -43,7 +43,7 @@ for name, values in {"grey level": images, "sparse features": maps}.items():
 
 # %%
 figure, axes = plt.subplots(1, 5, figsize=(7.5, 2))
-busiest = np.argsort(-maps[16, :12].std(axis=(1, 2)))[:3]
+busiest = np.argsort(-maps[16, :12][:, breast[16]].std(axis=1))[:3]  # in the breast
 shown = [images[16, 0], masks[16], *maps[16, busiest]]
 titles = ["image", "fat and dense", *(f"feature {unit}" for unit in busiest)]
 for axis, picture, title in zip(axes, shown, titles, strict=True):

@@ -28,7 +28,7 @@ for weight, model in fitted.items():
 
 # %%
 # Each unit, ordered by how many of the digits activate it. Where a line ends, units are
-# dead.
+# dead. A little revival is enough; much of it is in the way of the reconstruction.
 figure, axes = plt.subplots(figsize=(6.5, 3))
 for (weight, model), colour in zip(
     fitted.items(), ["#d55e00", "#0072b2", "#009e73"], strict=True

@@ -21,8 +21,7 @@ vae = VAEFeatureExtractor(
 ).fit(train)
 
 # %%
-# A bright square of two pixels is put on every other held-out digit, where there was
-# background.
+# A dark square of two by two pixels is put somewhere on every other held-out digit.
 rng = np.random.default_rng(0)
 stained, is_stained = test.copy(), np.arange(len(test)) % 2 == 1
 for image in stained[is_stained]:
