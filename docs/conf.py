@@ -34,7 +34,6 @@ extensions = [
 ]
 # Two parents: `decisions` and `estimators` are found by their pages' own lists.
 exclude_patterns = ["gallery/*", "_ext/*", "generated/gallery/**/*.ipynb", "**/README.*"]
-templates_path = ["_templates"]
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

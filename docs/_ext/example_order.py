@@ -42,5 +42,7 @@ def all_figures(block, block_vars, gallery_conf):
 
     taken = _taken.setdefault(block_vars["src_file"], [])
     taken += [plt.figure(number) for number in plt.get_fignums()]
-    pyplots = matplotlib_scraper(block, block_vars, gallery_conf, dpi=130)
+    pyplots = matplotlib_scraper(
+        block, block_vars, gallery_conf, dpi=130, bbox_inches="tight"
+    )
     return pyplots + free_figures(block, block_vars, gallery_conf)

@@ -45,8 +45,8 @@ for layer in vae.list_layers(X):
     print(f"{layer.name:16} {layer.shape}")
 
 # %%
-# Dots are folds. The bar between the two ways is small against their spread: read such a
-# figure as "no clear winner here", and let the search choose.
+# Dots are folds. The differences are about as large as their spread: read such a figure as
+# "no clear winner here", and let the search choose.
 found = search.cv_results_
 names = ["hidden_1", "mean", "hidden_1 + mean", "PCA (20)", "PCA (40)"]
 figure, axes = plt.subplots(figsize=(6.5, 2.8))

@@ -14,15 +14,15 @@ from skvae.inspection import LatentTraversalDisplay, latent_interpolation
 
 digits = load_digits()
 X = digits.data / 16
-vae = VAEFeatureExtractor(
-    8,
-    channels=(8, 16),
-    image_shape=(1, 8, 8),
-    learning_rate_init=3e-3,
-    max_iter=20,
-    n_threads=1,
-    random_state=0,
-).fit(X)
+options = {
+    "channels": (8, 16),
+    "image_shape": (1, 8, 8),
+    "learning_rate_init": 3e-3,
+    "max_iter": 15,
+    "n_threads": 1,
+    "random_state": 0,
+}
+vae = VAEFeatureExtractor(8, **options).fit(X)
 
 # %%
 line = latent_interpolation(vae, X[[0, 6]], n_steps=9)
@@ -30,5 +30,7 @@ print(line)
 display = LatentTraversalDisplay(line).plot()
 
 # %%
-# Two units at once make a map of digits:
-grid = LatentTraversalDisplay.from_estimator(vae, X, unit=(0, 1), n_steps=7)
+# Of a code of two units, a grid shows all that it can say: a map of digits, of which some
+# blur into one another. With ``beta=1``, one of the units would tell nothing here.
+small = VAEFeatureExtractor(2, beta=0.2, **options).fit(X)
+grid = LatentTraversalDisplay.from_estimator(small, X, unit=(0, 1), n_steps=9)

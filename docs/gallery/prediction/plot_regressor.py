@@ -13,15 +13,15 @@ from skvae import Autoencoder, AutoencoderRegressor
 from skvae.datasets import make_lesions
 
 lesions = make_lesions(240, size=16, as_frame=True, random_state=0)
-images, intensity = lesions.images, lesions.attributes["intensity"].to_numpy()
+images, volume = lesions.images, lesions.attributes["volume"].to_numpy()
 known = np.arange(160) % 3 == 0
-some = np.where(known, intensity[:160], np.nan)
+some = np.where(known, volume[:160], np.nan)
 autoencoder = Autoencoder(16, channels=(8, 16), normalization="batch", max_iter=15)
 regressor = AutoencoderRegressor(
-    autoencoder=autoencoder, finetune_max_iter=25, n_threads=1, random_state=0
+    autoencoder=autoencoder, finetune_max_iter=15, n_threads=1, random_state=0
 )
 regressor = regressor.fit(images[:160], some)
-print(f"R² on 80 others: {regressor.score(images[160:], intensity[160:]):.2f}")
+print(f"R² on 80 others: {regressor.score(images[160:], volume[160:]):.2f}")
 for row in regressor.phases_:
     print(f"{row['phase']:9} {row['n_epochs']:3d} epochs")
 
@@ -36,10 +36,8 @@ for phase, colour in zip(
     )
 left.set(xlabel="epoch of the phase", ylabel="loss, as a share of the first", yscale="log")
 left.legend(fontsize=9)
-right.plot(
-    intensity[160:], regressor.predict(images[160:]), "o", color="#0072b2", alpha=0.6
-)
-limits = [intensity.min(), intensity.max()]
+right.plot(volume[160:], regressor.predict(images[160:]), "o", color="#0072b2", alpha=0.6)
+limits = [volume.min(), volume.max()]
 right.plot(limits, limits, color="0.6", linewidth=1)
-right.set(xlabel="intensity", ylabel="predicted")
+right.set(xlabel="volume (voxels)", ylabel="predicted")
 plt.show()
