@@ -69,11 +69,15 @@ def usable_cases(
 
     Parameters
     ----------
-    cases, label, n_jobs : object
+    cases : DataFrame, path, or list
         As of `check_images`.
     on_error : {"raise", "exclude"}, default="raise"
         What to do with the others: an error that names them, or leave them out. They are
         in the table in either case.
+    label : int or str, default=None
+        Region of the masks, where the manifest has no column `Label`.
+    n_jobs : int or None, default=None
+        Cases that are read at the same time.
 
     Returns
     -------
