@@ -79,7 +79,7 @@ def examples(pages):
             yield pytest.param(page, marks=marks, id=str(page.relative_to(DOCS)))
 
 
-@pytest.mark.parametrize("page", examples(PAGES))
+@pytest.mark.parametrize("page", list(examples(PAGES)))
 def test_the_examples_of_the_guide(page):
     if page.stem in NEEDS:
         pytest.importorskip(NEEDS[page.stem])

@@ -28,7 +28,7 @@ SOURCES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
 SOURCES += [page for page in DOCS.rglob("*.md") if "generated" not in page.parts]
 
 
-@pytest.mark.parametrize(("module", "name"), NAMES, ids=map(".".join, NAMES))
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=[".".join(name) for name in NAMES])
 def test_every_public_object_has_an_example(module, name):
     found = getattr(import_module(module), name)
     text = public_objects.VALUES.get(f"{module}.{name}", ("", inspect.getdoc(found)))[1]
