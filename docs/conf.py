@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "min_reported_time": 0,
+    "write_computation_times": False,  # that page loads from other sites
     "plot_gallery": "True",
     "reset_modules": ("matplotlib", "example_order.reset"),
     "doc_module": ("skvae",),

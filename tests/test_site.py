@@ -121,12 +121,13 @@ def test_dead_links_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<h1 id="here"></h1><a href="b.html#there">x</a><a href="#here">x</a>'
         '<a href="c.html">x</a><a href="b.html#gone">x</a><a href="https://nowhere">x</a>'
-        '<a href="https://example.org/a">x</a>'
+        '<a href="https://example.org/a">x</a><img src="https://example.org/b.png">'
     )
     (tmp_path / "b.html").write_text('<p id="there"></p>')
     wrong, n_pages, n_inside, n_outside = check_links.complaints(tmp_path)
-    assert (n_pages, n_inside, n_outside) == (2, 4, 2)
+    assert (n_pages, n_inside, n_outside) == (2, 4, 3)
     assert [line.rpartition(" ")[2] for line in wrong] == [
+        "https://example.org/b.png",
         "c.html",
         "b.html#gone",
         "https://nowhere",

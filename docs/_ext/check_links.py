@@ -1,4 +1,4 @@
-"""Every link within the built pages leads somewhere, and every other one is well-formed.
+"""Links within the built pages lead somewhere, others are well-formed, none is loaded.
 
 python docs/_ext/check_links.py build/site
 """
@@ -9,18 +9,29 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
+LOADING = {"script", "img", "iframe", "source", "video"}
+
+
+def is_away(link):
+    """Whether a link leads to another site."""
+    return link.startswith("//") or urlsplit(link).scheme in {"http", "https"}
+
+
 class Page(HTMLParser):
     """The places of a page, and where it leads."""
 
     def __init__(self, path):
         super().__init__()
-        self.places, self.links = {"", "top"}, []
+        self.places, self.links, self.loaded = {"", "top"}, [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         self.places |= {found[name] for name in ("id", "name") if found.get(name)}
-        self.links += [found[name] for name in ("href", "src") if found.get(name)]
+        links = [found[name] for name in ("href", "src") if found.get(name)]
+        self.links += links
+        if tag in LOADING or "stylesheet" in (found.get("rel") or ""):
+            self.loaded += [link for link in links if is_away(link)]
 
 
 def is_well_formed(link):
@@ -39,6 +50,7 @@ def complaints(folder):
     pages = {p: page for p, page in pages.items() if "_static" not in p.parts}
     wrong, n_inside, n_outside = [], 0, 0
     for path, page in pages.items():
+        wrong += [f"{path}: loads from elsewhere: {link}" for link in page.loaded]
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or link.startswith("//"):

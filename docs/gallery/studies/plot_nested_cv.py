@@ -16,7 +16,7 @@ from skvae.study import comparison_figure, default_arms, nested_cv
 
 table = load_breast_cancer(as_frame=True)
 X, malignant = table.data[:200], np.where(table.target[:200] == 0, "malignant", "benign")
-patients = np.arange(200) // 2  # two lesions each
+patients = np.arange(200) // 2  # as if each had two lesions
 
 # %%
 arms = default_arms(X, ["radiomics", "pca", "autoencoder"], n_components=4)
