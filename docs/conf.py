@@ -78,6 +78,7 @@ sphinx_gallery_conf = {
     "nested_sections": False,
 }
 
+highlight_language = "none"
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skvae"
@@ -97,7 +98,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "generated/all-measurements": [], "changelog": []}
+html_sidebars = {"index": [], "benchmarks": []}
 
 # Theme and gallery use what Sphinx will drop one day; that is theirs to mend.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="sphinx.*")

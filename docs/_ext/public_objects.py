@@ -150,7 +150,10 @@ def index():
                 ]
             lines.append("")
     lines += [".. toctree::", "   :hidden:", ""]
-    lines += [f"   {m}.{name}" for m in ROOMS for _, names in rooms(m) for name in names]
+    for module in ROOMS:
+        short = f"{module}.".removeprefix("skvae.")
+        for _, names in rooms(module):
+            lines += [f"   {short}{name} <{module}.{name}>" for name in names]
     return "\n".join([*lines, ""])
 
 
