@@ -25,9 +25,7 @@ def said(message, category, *place):
 def reset(gallery_conf, fname):
     """Draw all examples alike."""
     warnings.formatwarning = said
-    matplotlib.rcParams.update(
-        {"figure.constrained_layout.use": True, "figure.dpi": 100, "font.size": 10}
-    )
+    matplotlib.rcParams.update({"figure.dpi": 100, "font.size": 10})
 
 
 def free_figures(block, block_vars, gallery_conf):

@@ -45,7 +45,7 @@ for name, found in decoded.items():
 # %%
 # With two units, the network draws a digit where two components blur all of them together.
 # The more units, the less the two differ.
-figure, axes = plt.subplots(7, 1, figsize=(6.5, 5.6))
+figure, axes = plt.subplots(7, 1, figsize=(6.5, 5.6), layout="constrained")
 for row, (name, found) in zip(axes, [("held out", test), *decoded.items()], strict=True):
     row.imshow(np.hstack(found[:12, 0]), cmap="gray_r", vmin=0, vmax=1)
     row.set_ylabel(name, rotation=0, ha="right", va="center")

@@ -35,7 +35,7 @@ for name, options in settings.items():
 
 # %%
 # Nats that each unit tells of a digit, the most telling first:
-figure, axes = plt.subplots(figsize=(7.5, 3))
+figure, axes = plt.subplots(figsize=(7.5, 3), layout="constrained")
 for name, vae in fitted.items():
     axes.plot(sorted(vae.kl_per_component_, reverse=True), "o-", label=name, markersize=4)
 axes.set(xlabel="latent unit", ylabel="divergence from the prior (nats)")

@@ -42,7 +42,7 @@ for name, values in {"grey level": images, "sparse features": maps}.items():
     print(f"{name:16} area under the curve {area:.3f}")
 
 # %%
-figure, axes = plt.subplots(1, 5, figsize=(7.5, 2))
+figure, axes = plt.subplots(1, 5, figsize=(7.5, 2), layout="constrained")
 busiest = np.argsort(-maps[16, :12][:, breast[16]].std(axis=1))[:3]  # in the breast
 shown = [images[16, 0], masks[16], *maps[16, busiest]]
 titles = ["image", "fat and dense", *(f"feature {unit}" for unit in busiest)]

@@ -29,7 +29,7 @@ for weight, model in fitted.items():
 # %%
 # Each unit, ordered by how many of the digits activate it. Where a line ends, units are
 # dead. A little revival is enough; much of it is in the way of the reconstruction.
-figure, axes = plt.subplots(figsize=(6.5, 3))
+figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for (weight, model), colour in zip(
     fitted.items(), ["#d55e00", "#0072b2", "#009e73"], strict=True
 ):

@@ -42,7 +42,7 @@ shown = {
     "autoencoder": plain.reconstruct(noisy),
     "denoising": denoiser.denoise(noisy),
 }
-figure, axes = plt.subplots(4, 1, figsize=(6.5, 3.4))
+figure, axes = plt.subplots(4, 1, figsize=(6.5, 3.4), layout="constrained")
 for row, (name, found) in zip(axes, shown.items(), strict=True):
     row.imshow(np.hstack(found[:12].reshape(-1, 8, 8)), cmap="gray_r", vmin=0, vmax=1)
     row.set_ylabel(name, rotation=0, ha="right", va="center")

@@ -53,7 +53,7 @@ for layer in ["0", "2", "4", "6"]:
         )
         scores[layer, pool] = cross_val_score(candidate, X, y, cv=3).mean()
 
-figure, axes = plt.subplots(figsize=(6.5, 3))
+figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for pool, marker in [("avg", "o"), ("avg+max", "s"), (None, "D")]:
     values = [scores[layer, pool] for layer in ["0", "2", "4", "6"]]
     axes.plot(values, marker, label=f"pool={pool!r}")

@@ -44,7 +44,7 @@ tiles = {
     "reconstruction": decoded[:, 0],
     "error": np.abs(decoded - stained[shown])[:, 0],
 }
-figure, axes = plt.subplots(3, 1, figsize=(6.5, 2.8))
+figure, axes = plt.subplots(3, 1, figsize=(6.5, 2.8), layout="constrained")
 for row, (name, found) in zip(axes, tiles.items(), strict=True):
     row.imshow(
         np.hstack(found), cmap="gray_r" if name != "error" else "magma", vmin=0, vmax=1

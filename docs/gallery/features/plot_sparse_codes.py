@@ -45,7 +45,7 @@ units = np.zeros((12, 100), np.float32)
 units[np.arange(12), busiest] = 1
 strokes = (topk.inverse_transform(units) - base).reshape(-1, 8, 8)
 limit = np.abs(strokes).max()
-figure, axes = plt.subplots(2, 6, figsize=(6.5, 2.5))
+figure, axes = plt.subplots(2, 6, figsize=(6.5, 2.5), layout="constrained")
 for axis, unit, stroke in zip(axes.flat, busiest, strokes, strict=True):
     axis.imshow(stroke, cmap="RdBu_r", vmin=-limit, vmax=limit)
     axis.set_title(f"unit {unit}", fontsize=9)

@@ -49,7 +49,7 @@ for layer in vae.list_layers(X):
 # "no clear winner here", and let the search choose.
 found = search.cv_results_
 names = ["hidden_1", "mean", "hidden_1 + mean", "PCA (20)", "PCA (40)"]
-figure, axes = plt.subplots(figsize=(6.5, 2.8))
+figure, axes = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
 for fold in range(5):
     axes.plot(found[f"split{fold}_test_score"], range(5), "o", color="#56b4e9", alpha=0.7)
 axes.plot(

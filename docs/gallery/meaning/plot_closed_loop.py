@@ -61,7 +61,7 @@ tables = {
     ).query("attribute == '(mean)'")
     for name, model in {"AttriVAE": with_term, "VAE": without}.items()
 }
-figure, axes = plt.subplots(figsize=(6.5, 3))
+figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for (name, table), shift, colour in zip(
     tables.items(), (-0.12, 0.12), ("#0072b2", "#d55e00"), strict=True
 ):

@@ -42,7 +42,7 @@ for number in numbers:
             scores[name].append(classifier.score(X_test, y_test))
 
 # %%
-figure, axes = plt.subplots(figsize=(6.5, 3))
+figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
 colours = ["#999999", "#56b4e9", "#0072b2"]
 for (name, values), colour in zip(scores.items(), colours, strict=True):
     each = np.reshape(values, (len(numbers), 3))

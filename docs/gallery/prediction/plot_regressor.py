@@ -26,7 +26,7 @@ for row in regressor.phases_:
     print(f"{row['phase']:9} {row['n_epochs']:3d} epochs")
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9))
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9), layout="constrained")
 for phase, colour in zip(
     ["pretrain", "head", "finetune"], ["#999999", "#56b4e9", "#0072b2"], strict=True
 ):

@@ -27,7 +27,7 @@ print(f"accuracy, fast or slow: {classifier.score(X[test], fast[test]):.2f}")
 weights = classifier.set_params(layer="attention").transform(X[test])
 
 # %%
-figure, axes = plt.subplots(3, 1, figsize=(6.5, 3.6))
+figure, axes = plt.subplots(3, 1, figsize=(6.5, 3.6), layout="constrained")
 for row, axis in enumerate(axes):
     sequence = X[150 + row]
     axis.imshow(np.hstack(sequence[:, 0]), cmap="gray")

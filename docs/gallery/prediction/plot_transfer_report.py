@@ -46,7 +46,7 @@ for name, weights in {"random encoder": None, "of the autoencoder": autoencoder}
         )
         for first in (0, 6, 12, 18)
     ]
-figure, axes = plt.subplots(figsize=(6.5, 2))
+figure, axes = plt.subplots(figsize=(6.5, 2), layout="constrained")
 for place, values in enumerate(scores.values()):
     axes.plot(values, [place] * len(values), "o", color="#56b4e9")
     axes.plot(np.mean(values), place, "D", color="#0072b2")

@@ -27,7 +27,7 @@ print(f"error of the share {error:.3f}, the same severity class in {same:.0%}")
 print(f"a perfect second stage would reach a Dice of {cascade.roundtrip_dice_:.3f}")
 
 # %%
-figure, axes = plt.subplots(figsize=(4.5, 3.4))
+figure, axes = plt.subplots(figsize=(4.5, 3.4), layout="constrained")
 axes.plot([0, 0.5], [0, 0.5], color="0.7", linewidth=1)
 axes.plot(true.fraction, found.fraction, "o", color="#0072b2")
 axes.set(xlabel="true share of the lungs", ylabel="found")

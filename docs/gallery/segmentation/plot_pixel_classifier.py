@@ -27,7 +27,7 @@ true = mammograms.density[24:]
 print(f"correlation with the true density: {np.corrcoef(density, true)[0, 1]:.3f}")
 
 # %%
-figure = plt.figure(figsize=(7.5, 2.6))
+figure = plt.figure(figsize=(7.5, 2.6), layout="constrained")
 grid = figure.add_gridspec(1, 4)
 probability = pixels.predict_proba(X[24:25])[0]
 pictures = {"image": X[24, 0], "masks": y[24], "probability of dense": probability[2]}

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from skvae import LesionCrop
 from skvae.datasets import make_lesions
-from skvae.images import ImageLoader, check_images, find_cases
+from skvae.images import ImageLoader, check_images, find_cases, read_manifest
 
 # %%
 # Six phantoms as a hospital would hand them over: NIfTI files, in Hounsfield units, of two
@@ -29,27 +29,26 @@ for case, lesion in enumerate(lesions):
     files = {"ct": -900 + 1000 * volume, "lesion": (volume > 0.3).astype(np.uint8)}
     for name, values in files.items():
         image = sitk.GetImageFromArray(values.astype(np.int16))
-        image.SetSpacing((0.8, 0.8, 2.0 if case % 2 else 1.0))  # x, y, z
+        image.SetSpacing((0.8, 0.8, 1.5 if case % 2 else 1.0))  # x, y, z
         sitk.WriteImage(image, place / f"{name}.nii.gz")
 
-cases = find_cases(folder, image="*/ct.nii.gz", mask="*/lesion.nii.gz")
-checked = check_images(folder / cases[["Image", "Mask"]])
+listed = find_cases(folder, image="*/ct.nii.gz", mask="*/lesion.nii.gz")
+listed.to_csv(folder / "cases.csv", index=False)
+cases = read_manifest(folder / "cases.csv")
+checked = check_images(cases)
 print(checked[["usable", "spacing_mm", "volume_mm3"]].round(1).to_string())
 
 # %%
 # One spacing for all, the window of the lung, and the mask as a second channel:
-located = cases.assign(
-    Image=str(folder) + "/" + cases["Image"], Mask=str(folder) + "/" + cases["Mask"]
-)
-loader = ImageLoader(spacing_mm=1, window="lung", size=(40, 32, 32), mask_mode="channel")
-X = loader.fit_transform(located)
+loader = ImageLoader(spacing_mm=1, window="lung", size=(60, 32, 32), mask_mode="channel")
+X = loader.fit_transform(cases)
 crops = LesionCrop(mask_channel=1, margin=3).fit_transform(X)
 print("images", X.shape, "crops", crops.shape)
 
 # %%
-figure, axes = plt.subplots(2, 6, figsize=(7.5, 2.8))
+figure, axes = plt.subplots(2, 6, figsize=(7.5, 2.8), layout="constrained")
 for case in range(6):
-    axes[0, case].imshow(X[case, 0, 20], cmap="gray", vmin=0, vmax=1)
+    axes[0, case].imshow(X[case, 0, 30], cmap="gray", vmin=0, vmax=1)
     axes[1, case].imshow(crops[case, 0, crops.shape[2] // 2], cmap="gray", vmin=0, vmax=1)
 axes[0, 0].set_title("all of the image", fontsize=9, loc="left")
 axes[1, 0].set_title("around the lesion", fontsize=9, loc="left")

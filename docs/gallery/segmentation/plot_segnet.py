@@ -25,7 +25,7 @@ for name, model in models.items():
     print(f"{name:17} Dice {model.score(X[30:], y[30:]):.3f}, {weights:,} weights")
 
 # %%
-figure, axes = plt.subplots(1, 5, figsize=(7.5, 1.9))
+figure, axes = plt.subplots(1, 5, figsize=(7.5, 1.9), layout="constrained")
 axes[0].imshow(X[31, 0], cmap="gray")
 axes[1].imshow(y[31], cmap="gray")
 for axis, model in zip(axes[2:], models.values(), strict=True):

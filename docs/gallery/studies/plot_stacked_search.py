@@ -39,7 +39,7 @@ same = plain.cv_results_["mean_test_score"] == stacked.cv_results_["mean_test_sc
 print(f"{stacked.n_trained_} networks; the same scores: {same.all()}")
 
 # %%
-figure, axes = plt.subplots(figsize=(6.5, 1.7))
+figure, axes = plt.subplots(figsize=(6.5, 1.7), layout="constrained")
 axes.barh(list(seconds), list(seconds.values()), color=["#999999", "#0072b2"])
 axes.set(xlabel="CPU seconds here")
 axes.invert_yaxis()
@@ -48,7 +48,7 @@ plt.show()
 # %%
 # ``C`` needs no networks of its own; ``beta`` does.
 scores = np.reshape(stacked.cv_results_["mean_test_score"], (2, 3))
-figure, axes = plt.subplots(figsize=(6.5, 2.6))
+figure, axes = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 for values, weight, marker in zip(scores, grid["logisticregression__C"], "os", strict=True):
     axes.plot(range(3), values, marker, label=f"C={weight}")
 axes.set(xticks=range(3), xticklabels=grid["vaefeatureextractor__beta"], xlabel="beta")
