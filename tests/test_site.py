@@ -44,6 +44,16 @@ def test_every_public_object_has_an_example(module, name):
                 exec(example.source, space)
 
 
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=[".".join(name) for name in NAMES])
+def test_signatures_can_be_read_in_help(module, name):
+    found = getattr(import_module(module), name)
+    if callable(found) and not module.endswith("exceptions"):
+        for parameter in inspect.signature(found).parameters.values():
+            shown = str(parameter)
+            assert "Union[" not in shown
+            assert len(shown) < 200
+
+
 def test_the_reference_names_all_and_each_once():
     page = public_objects.index()
     for module in public_objects.ROOMS:
