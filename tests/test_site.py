@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from contract import KINDS
 
+import skvae
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "_ext"))
@@ -71,7 +73,9 @@ def test_every_public_module_is_in_the_reference():
     assert shown | {"skvae", "skvae.exceptions"} == set(public_objects.ROOMS)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*KINDS, skvae.LesionCrop, skvae.StableFeatures], ids=lambda kind: kind.__name__
+)
 def test_every_estimator_has_a_page_of_the_same_parts(kind):
     pages = {path.stem.replace("_", ""): path for path in DOCS.glob("estimators/*.md")}
     page = pages[kind.__name__.lower()].read_text(encoding="utf-8")

@@ -10,7 +10,8 @@ ROOMS = {
     "skvae": {
         "Features": (
             "Autoencoder VAEFeatureExtractor AttriVAE SparseAutoencoder "
-            "DenoisingAutoencoder ConvolutionalSparseAutoencoder LayerExtractor"
+            "DenoisingAutoencoder ConvolutionalSparseAutoencoder LayerExtractor "
+            "StableFeatures"
         ),
         "Prediction": (
             "AutoencoderClassifier AutoencoderRegressor "
@@ -31,7 +32,8 @@ ROOMS = {
             "attribute_correlation AttributeCorrelation AttributeCorrelationDisplay "
             "UnitAttributeDisplay"
         ),
-        "Layers": "layer_probe LayerProbe LayerProbeDisplay",
+        "Layers": "layer_probe LayerProbe LayerProbeDisplay rank_layers LayerRanking",
+        "Stability": "feature_stability FeatureStability FeatureStabilityDisplay",
         "Attention": "attention_map AttentionMapDisplay",
         "Masks": "segmentation_table SegmentationDisplay",
         "Scores of disentanglement": "",
