@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
 
-.PHONY: test nightly study study-images lint types tests install clean
+.PHONY: test nightly docs study study-images lint types tests install clean
 
 install: .venv/installed
 
@@ -37,5 +37,13 @@ tests:
 nightly: install  ## what trains to a mark, which takes minutes
 	$(BIN)/python -m pytest $(WORKERS) -m nightly --table benchmarks/results/nightly.csv
 
+docs: .venv/docs-installed  ## the site, in build/site: QUICK=1 runs five examples, ONLINE=1 links out
+	nice $(BIN)/python -m sphinx -W --keep-going -j 1 -b html docs build/site
+	$(BIN)/python docs/_ext/check_links.py build/site
+
+.venv/docs-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf .venv skvae-study .pytest_cache .ruff_cache .mypy_cache
+	rm -rf build docs/generated .venv skvae-study .pytest_cache .ruff_cache .mypy_cache

@@ -20,10 +20,6 @@ __all__ = [
     "NonFiniteLossError",
     "PosteriorCollapseWarning",
     "PretrainingLostWarning",
-    "listed_briefly",
-    "said_once",
-    "warn_caller",
-    "without_numbers",
 ]
 
 _NUMBERS = re.compile(r"\[[^\]]*\]|\d[\d.e+-]*")
@@ -124,32 +120,120 @@ def without_numbers(text: str) -> str:
 
 
 class NonFiniteLossError(ValueError):
-    """Training met a loss that is NaN or infinite; no fitted network came of it."""
+    """Training met a loss that is NaN or infinite; no fitted network came of it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import Autoencoder
+    >>> from skvae.exceptions import NonFiniteLossError
+    >>> try:
+    ...     Autoencoder(2, learning_rate_init=1e30).fit(load_iris().data)
+    ... except NonFiniteLossError as error:
+    ...     print(str(error).split(".")[0])
+    The loss ...
+    """
 
 
 class MissingDependencyError(ImportError):
-    """An optional package is needed; the message names the extra that installs it."""
+    """An optional package is needed; the message names the extra that installs it.
+
+    Examples
+    --------
+    >>> from skvae.exceptions import MissingDependencyError
+    >>> issubclass(MissingDependencyError, ImportError)
+    True
+    """
 
 
 class CacheWarning(UserWarning):
-    """A memory or checkpoint lost what it held, or could not keep it; results are right."""
+    """A memory or checkpoint lost what it held, or could not keep it; results are right.
+
+    Examples
+    --------
+    Where a lost entry is no news, as of a folder that others clean up:
+
+    >>> import warnings
+    >>> from skvae.exceptions import CacheWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", CacheWarning)
+    """
 
 
 class ModelFileWarning(UserWarning):
-    """A model file has less than its estimator had, or was saved with other versions."""
+    """A model file has less than its estimator had, or was saved with other versions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import warnings
+    >>> import skvae
+    >>> from sklearn.datasets import load_iris
+    >>> model = skvae.Autoencoder(2, max_iter=1, memory=tempfile.mkdtemp())
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     path = tempfile.mkdtemp() + "/model.skvae"
+    ...     digest = skvae.save(model.fit(load_iris().data), path)
+    >>> [warned.category.__name__ for warned in caught]
+    ['ModelFileWarning']
+    """
 
 
 class ConstantCodeWarning(ConvergenceWarning):
-    """No unit of an autoencoder's code varies over the training rows."""
+    """No unit of an autoencoder's code varies over the training rows.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skvae import Autoencoder
+    >>> X = 1e6 + np.random.default_rng(0).normal(size=(50, 3))  # not scaled
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     model = Autoencoder(2, max_iter=1, random_state=0).fit(X)
+    >>> [warned.category.__name__ for warned in caught]
+    ['ConstantCodeWarning']
+    """
 
 
 class PosteriorCollapseWarning(ConvergenceWarning):
-    """No latent unit of a variational autoencoder carries information about its input."""
+    """No latent unit of a variational autoencoder carries information about its input.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAEFeatureExtractor
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     vae = VAEFeatureExtractor(2, beta=100, max_iter=20, random_state=0)
+    ...     vae = vae.fit(load_iris().data)
+    >>> vae.active_units_, [warned.category.__name__ for warned in caught]
+    (0, ['PosteriorCollapseWarning'])
+    """
 
 
 class PretrainingLostWarning(ConvergenceWarning):
-    """Fine-tuning began with steps so large that the pretrained encoder was destroyed."""
+    """Fine-tuning began with steps so large that the pretrained encoder was destroyed.
+
+    Examples
+    --------
+    A search should leave out what destroys its own pretraining:
+
+    >>> import warnings
+    >>> from skvae.exceptions import PretrainingLostWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", PretrainingLostWarning)
+    """
 
 
 class EmptyOrganWarning(UserWarning):
-    """The first stage of a cascade found no organ; the second one takes the whole image."""
+    """The first stage of a cascade found no organ; the second one takes the whole image.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skvae.exceptions import EmptyOrganWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EmptyOrganWarning)  # rather than a whole image
+    """

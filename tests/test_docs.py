@@ -11,11 +11,22 @@ from numpydoc.validate import validate
 import skvae
 import skvae.datasets
 import skvae.exceptions
+import skvae.images
 import skvae.inspection
 import skvae.networks
+import skvae.search
 import skvae.study
 
 DOCS = Path(skvae.__file__).parents[1] / "docs"
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if "generated" not in page.parts]
+# What a page takes that is in no extra of `make test`.
+NEEDS = {
+    "combat": "combatlearn",
+    "dask": "distributed",
+    "imbalanced": "imblearn",
+    "optuna": "optuna",
+    "survival": "sksurv",
+}
 
 # Style that the project leaves to the writer: extended summaries, examples and See Also
 # on every method, a blank line at the end, a name for each return value.
@@ -28,8 +39,18 @@ def methods(kind):
             yield f"{kind.__module__}.{kind.__name__}.{name}"
 
 
+MODULES = (
+    skvae.datasets,
+    skvae.images,
+    skvae.inspection,
+    skvae.search,
+    skvae.study,
+    skvae.exceptions,
+)
+
+
 def public_names():
-    for module in (skvae.datasets, skvae.inspection, skvae.study, skvae.exceptions):
+    for module in MODULES:
         for name in module.__all__:
             member = getattr(module, name)
             yield f"{member.__module__}.{name}"
@@ -50,8 +71,18 @@ def test_numpydoc(name):
     assert not errors
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def examples(pages):
+    """Run the pages that need another package nightly, where it is installed."""
+    for page in pages:
+        if ">>>" in page.read_text(encoding="utf-8"):
+            marks = [pytest.mark.nightly] if page.stem in NEEDS else []
+            yield pytest.param(page, marks=marks, id=str(page.relative_to(DOCS)))
+
+
+@pytest.mark.parametrize("page", list(examples(PAGES)))
 def test_the_examples_of_the_guide(page):
+    if page.stem in NEEDS:
+        pytest.importorskip(NEEDS[page.stem])
     options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     found = doctest.testfile(str(page), module_relative=False, optionflags=options)
     assert not found.failed

@@ -69,11 +69,15 @@ def usable_cases(
 
     Parameters
     ----------
-    cases, label, n_jobs : object
+    cases : DataFrame, path, or list
         As of `check_images`.
     on_error : {"raise", "exclude"}, default="raise"
         What to do with the others: an error that names them, or leave them out. They are
         in the table in either case.
+    label : int or str, default=None
+        Region of the masks, where the manifest has no column `Label`.
+    n_jobs : int or None, default=None
+        Cases that are read at the same time.
 
     Returns
     -------
@@ -86,6 +90,27 @@ def usable_cases(
     ------
     ValueError
         With `on_error="raise"`, or where no case is usable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import SimpleITK as sitk
+    >>> from tempfile import mkdtemp
+    >>> from skvae.images import usable_cases
+    >>> folder = mkdtemp()
+    >>> for name, voxels in [("ct", 40), ("lesion", 1), ("empty", 0)]:
+    ...     values = np.zeros((6, 8, 8), np.int16)
+    ...     values[2:4, 2:6, 2:6] = voxels
+    ...     sitk.WriteImage(sitk.GetImageFromArray(values), f"{folder}/{name}.nii.gz")
+    >>> cases = pd.DataFrame({
+    ...     "PatientID": ["A", "B"],
+    ...     "Image": [f"{folder}/ct.nii.gz"] * 2,
+    ...     "Mask": [f"{folder}/lesion.nii.gz", f"{folder}/empty.nii.gz"],
+    ... })
+    >>> usable, table = usable_cases(cases, on_error="exclude")
+    >>> list(usable["PatientID"]), list(table["usable"])
+    (['A'], [True, False])
     """
     check_choice("usable_cases", "on_error", on_error, ("raise", "exclude"))
     manifest = as_manifest(cases)

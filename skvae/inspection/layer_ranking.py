@@ -50,6 +50,17 @@ class LayerRanking:
         What they are ranked by.
     max_cka : float
         Above which two layers are alike.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import Autoencoder
+    >>> from skvae.inspection import rank_layers
+    >>> X = load_digits().data[:200] / 16
+    >>> model = Autoencoder(8, max_iter=5, n_threads=1, random_state=0).fit(X)
+    >>> ranking = rank_layers(model, X, layers=["code", "hidden_1"])
+    >>> len(ranking.ranked), set(ranking.chosen) <= {"code", "hidden_1"}
+    (2, True)
     """
 
     ranked: tuple[RankedLayer, ...]

@@ -62,6 +62,19 @@ class LayerProbe:
     encoder_refitted : bool
         Whether the encoder was fitted anew in each fold. If not, the folds tell what the
         probes have not seen, not what the encoder has not.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAEFeatureExtractor
+    >>> from skvae.inspection import layer_probe
+    >>> X, y = load_iris(return_X_y=True)
+    >>> vae = VAEFeatureExtractor(2, max_iter=5, random_state=0)
+    >>> probe = layer_probe(vae, X, y, layers=["hidden_1", "mean"], cv=3)
+    >>> probe
+    LayerProbe(2 layers, 1 targets, 3 folds, encoder_refitted=True)
+    >>> sorted(set(probe.table()["layer"]))
+    ['hidden_1', 'mean']
     """
 
     scores: tuple[FoldScore, ...]

@@ -69,6 +69,18 @@ class FeatureStability:
         What differs between the networks, or what they read.
     align : {"orthogonal", "matching", "none"}
         How the second network's features were mapped onto the first one's.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import Autoencoder
+    >>> from skvae.inspection import feature_stability
+    >>> model = Autoencoder(2, max_iter=5, n_threads=1)
+    >>> found = feature_stability(model, load_iris().data, layers=["code"], n_repeats=2)
+    >>> found
+    FeatureStability(1 layers, 1 pairs, over='seed', align='orthogonal')
+    >>> len(found.pairs()) >= 1
+    True
     """
 
     comparisons: tuple[Comparison, ...]

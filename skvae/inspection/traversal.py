@@ -51,6 +51,19 @@ class LatentTraversal:
     latent_traversal : Along a unit or an attribute.
     latent_interpolation : Between two samples.
     LatentTraversalDisplay : Drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAEFeatureExtractor
+    >>> from skvae.inspection import latent_traversal
+    >>> X = load_iris(as_frame=True).data
+    >>> vae = VAEFeatureExtractor(2, max_iter=20, random_state=0).fit(X)
+    >>> traversal = latent_traversal(vae, X, unit=1, n_steps=5)
+    >>> traversal
+    LatentTraversal(mean_1, 5 steps, samples of (4,))
+    >>> traversal.feature_names[0]
+    'sepal length (cm)'
     """
 
     names: tuple[str, ...]
@@ -176,6 +189,19 @@ def latent_interpolation(estimator: Any, X: Any, *, n_steps: int = 7) -> LatentT
     See Also
     --------
     latent_traversal : Along a unit or an attribute.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import Autoencoder
+    >>> from skvae.inspection import latent_interpolation
+    >>> X = load_digits().data[:200] / 16
+    >>> model = Autoencoder(8, max_iter=5, random_state=0).fit(X)
+    >>> line = latent_interpolation(model, X[[0, 1]], n_steps=5)
+    >>> line.values[:, 0]
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    >>> line.images.shape, bool((line.ends == X[[0, 1]]).all())
+    ((5, 64), True)
     """
     found = find_network(estimator)
     code_layer(found.estimator)

@@ -25,7 +25,7 @@ def decision_curve_figure(
     result: Any,
     *,
     arms: Sequence[str] | None = None,
-    thresholds: ArrayLike | None = None,
+    thresholds: "ArrayLike | None" = None,
     confidence: float = 0.95,
     n_bootstraps: int = 500,
     random_state: Any = 0,

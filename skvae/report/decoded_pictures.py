@@ -38,6 +38,23 @@ def reconstruction_figure(result: Any, arm: str) -> "Figure":
     ------
     ValueError
         If the arm decodes nothing, or nothing was explained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skvae import Autoencoder
+    >>> from skvae.study import nested_cv, reconstruction_figure
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(80) % 2
+    >>> X = rng.normal(size=(80, 6)) + y[:, None]
+    >>> network = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=5)
+    >>> arms = {"autoencoder": make_pipeline(network, LogisticRegression())}
+    >>> options = {"outer": (2, 1), "inner": 2, "reference": "autoencoder", "explain": True}
+    >>> result = nested_cv(arms, X, y, **options)
+    >>> reconstruction_figure(result, "autoencoder")
+    <Figure size ...>
     """
     pictures = pictures_of(result, arm)
     draw = {"image": _reconstructed_images, "signal": _reconstructed_signals}
@@ -64,6 +81,23 @@ def traversal_figure(result: Any, arm: str) -> "Figure":
     ------
     ValueError
         If the arm decodes nothing, or nothing was explained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skvae import Autoencoder
+    >>> from skvae.study import nested_cv, traversal_figure
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(80) % 2
+    >>> X = rng.normal(size=(80, 6)) + y[:, None]
+    >>> network = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=5)
+    >>> arms = {"autoencoder": make_pipeline(network, LogisticRegression())}
+    >>> options = {"outer": (2, 1), "inner": 2, "reference": "autoencoder", "explain": True}
+    >>> result = nested_cv(arms, X, y, **options)
+    >>> traversal_figure(result, "autoencoder")
+    <Figure size ...>
     """
     pictures = pictures_of(result, arm)
     draw = {"image": _moved_images, "signal": _moved_signals}

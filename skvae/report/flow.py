@@ -33,6 +33,13 @@ class Flow:
     See Also
     --------
     skvae.study.flow_figure : Draws it.
+
+    Examples
+    --------
+    >>> from skvae.study import Flow
+    >>> flow = Flow(["120 cases read", "113 patients analysed"], {0: "7 left out"})
+    >>> len(flow.boxes)
+    2
     """
 
     boxes: list[str]

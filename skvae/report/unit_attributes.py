@@ -38,6 +38,24 @@ def attribute_figure(result: Any, arm: str | None = None) -> "Figure":
     ------
     ValueError
         If there are no attributes, or none of the arm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skvae import AttriVAE
+    >>> from skvae.study import attribute_figure, nested_cv
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(80) % 2
+    >>> X = rng.normal(size=(80, 6)) + y[:, None]
+    >>> network = AttriVAE(2, hidden_layer_sizes=(8,), max_iter=20, gamma=20.0)
+    >>> arms = {"attri_vae": make_pipeline(network, LogisticRegression())}
+    >>> options = {"outer": (2, 1), "inner": 2, "reference": "attri_vae", "explain": True}
+    >>> volume = {"attributes": np.exp(X[:, :1])}
+    >>> result = nested_cv(arms, X, y, params=volume, **options)
+    >>> attribute_figure(result, "attri_vae")
+    <Figure size ...>
     """
     attributes = explained(result, "attributes", "and attributes or a volume")
     if arm is not None:

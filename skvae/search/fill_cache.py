@@ -16,11 +16,11 @@ __all__ = ["fill_cache", "fits_of_search"]
 def fill_cache(
     estimator: BaseEstimator,
     X: Any,
-    y: ArrayLike | None = None,
+    y: "ArrayLike | None" = None,
     *,
     cv: Any = None,
     param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]],
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     n_jobs: int | None = None,
     **fit_params: Any,
 ) -> int:

@@ -47,12 +47,12 @@ class AveragedCurve:
 
 
 def averaged_curve(
-    y: ArrayLike,
-    score: ArrayLike,
+    y: "ArrayLike",
+    score: "ArrayLike",
     *,
     kind: str = "roc",
-    repeat: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
+    repeat: "ArrayLike | None" = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     n_bootstraps: int = 1000,
     confidence: float = 0.95,

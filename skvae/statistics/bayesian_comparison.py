@@ -20,7 +20,7 @@ class RopeProbabilities(NamedTuple):
 
 
 def bayesian_correlated_ttest(
-    differences: ArrayLike, n_train: float, n_test: float, *, rope: float = 0.02
+    differences: "ArrayLike", n_train: float, n_test: float, *, rope: float = 0.02
 ) -> RopeProbabilities:
     r"""Posterior probabilities that an arm is worse, practically equal, or better.
 

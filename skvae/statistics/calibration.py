@@ -51,11 +51,11 @@ class Calibration:
 
 
 def calibration(
-    y: ArrayLike,
-    probability: ArrayLike,
+    y: "ArrayLike",
+    probability: "ArrayLike",
     *,
-    repeat: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
+    repeat: "ArrayLike | None" = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     n_bins: int = 5,
     strategy: str = "quantile",

@@ -10,7 +10,7 @@ __all__ = ["concordance_index", "concordance_scorer"]
 _MOST_PAIRS_AT_ONCE = 1 << 24
 
 
-def concordance_index(event: ArrayLike, time: ArrayLike, risk: ArrayLike) -> float:
+def concordance_index(event: "ArrayLike", time: "ArrayLike", risk: "ArrayLike") -> float:
     r"""Return the share of comparable pairs in which the higher risk had the event first.
 
     Of two rows, the one with the event at an earlier time should have the higher risk.

@@ -41,7 +41,7 @@ class CorrectedTTest(NamedTuple):
 
 
 def corrected_interval(
-    scores: ArrayLike,
+    scores: "ArrayLike",
     n_train: float,
     n_test: float,
     *,
@@ -132,7 +132,7 @@ def corrected_interval(
 
 
 def corrected_ttest(
-    differences: ArrayLike, n_train: float, n_test: float
+    differences: "ArrayLike", n_train: float, n_test: float
 ) -> CorrectedTTest:
     r"""Two-sided paired t test of Nadeau and Bengio for cross-validated scores.
 
@@ -187,7 +187,7 @@ def corrected_ttest(
 
 
 def mean_and_error(
-    scores: ArrayLike, n_train: float, n_test: float
+    scores: "ArrayLike", n_train: float, n_test: float
 ) -> tuple[float, float, int]:
     """Mean, corrected standard error and degrees of freedom."""
     values = np.asarray(scores, dtype=np.float64)

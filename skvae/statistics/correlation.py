@@ -63,6 +63,19 @@ class AttributeCorrelation:
         Coverage of the intervals.
     own_units : tuple of int or None, default=()
         The unit that was meant for each attribute, where there are such units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.inspection import attribute_correlation
+    >>> rng = np.random.default_rng(0)
+    >>> Z = rng.normal(size=(60, 2))
+    >>> volume = Z[:, [1]] + 0.1 * rng.normal(size=(60, 1))
+    >>> found = attribute_correlation(Z, volume)
+    >>> found
+    AttributeCorrelation(2 units, 1 attributes, spearman, n = 60)
+    >>> found.units[int(np.abs(found.statistic[:, 0]).argmax())]
+    'unit_1'
     """
 
     units: tuple[str, ...]

@@ -48,12 +48,12 @@ class DecisionCurve:
 
 
 def decision_curve(
-    y: ArrayLike,
-    probability: ArrayLike,
+    y: "ArrayLike",
+    probability: "ArrayLike",
     *,
-    thresholds: ArrayLike | None = None,
-    repeat: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
+    thresholds: "ArrayLike | None" = None,
+    repeat: "ArrayLike | None" = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     n_bootstraps: int = 1000,
     confidence: float = 0.95,
@@ -155,7 +155,7 @@ def decision_curve(
     )
 
 
-def _checked(thresholds: ArrayLike) -> Floats:
+def _checked(thresholds: "ArrayLike") -> Floats:
     t = np.asarray(thresholds, dtype=np.float64)
     if t.ndim != 1 or len(t) == 0 or not np.all((t >= 0) & (t < 1)):
         raise ValueError(

@@ -41,10 +41,10 @@ class DeLongTest(NamedTuple):
 
 
 def delong_interval(
-    y: ArrayLike,
-    score: ArrayLike,
+    y: "ArrayLike",
+    score: "ArrayLike",
     *,
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     confidence: float = 0.95,
     scale: str = "logit",
@@ -122,11 +122,11 @@ def delong_interval(
 
 
 def delong_test(
-    y: ArrayLike,
-    score_a: ArrayLike,
-    score_b: ArrayLike,
+    y: "ArrayLike",
+    score_a: "ArrayLike",
+    score_b: "ArrayLike",
     *,
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     confidence: float = 0.95,
 ) -> DeLongTest:
@@ -204,9 +204,9 @@ def delong_test(
 
 def _aucs(
     owner: str,
-    y: ArrayLike,
+    y: "ArrayLike",
     scores: dict[str, ArrayLike],
-    groups: ArrayLike | None,
+    groups: "ArrayLike | None",
     pos_label: Any,
 ) -> tuple[Floats, Floats]:
     """Return the AUC of each column of scores, and their covariances."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def numbered(groups: ArrayLike) -> NDArray[np.intp]:
+def numbered(groups: "ArrayLike") -> NDArray[np.intp]:
     """Return a number per row, counted in the order in which groups first appear.
 
     What is drawn by these numbers does not depend on what the groups are called: patients

@@ -16,7 +16,7 @@ def check_confidence(confidence: float) -> None:
 
 
 def bounds_around(
-    value: float, half: float, scale: str, scores: ArrayLike
+    value: float, half: float, scale: str, scores: "ArrayLike"
 ) -> tuple[float, float]:
     """Return both bounds, or NaN where an error of 0 says that there is no interval.
 

@@ -23,7 +23,7 @@ class IntraclassCorrelation(NamedTuple):
 
 
 def intraclass_correlation(
-    ratings: ArrayLike, *, kind: str = "ICC(2,1)", confidence: float = 0.95
+    ratings: "ArrayLike", *, kind: str = "ICC(2,1)", confidence: float = 0.95
 ) -> IntraclassCorrelation:
     r"""Intraclass correlation of single ratings, with its F interval.
 
@@ -157,7 +157,7 @@ def _absolute_agreement(
     return IntraclassCorrelation(float(icc), float(low), float(high))
 
 
-def _checked(ratings: ArrayLike) -> np.ndarray:
+def _checked(ratings: "ArrayLike") -> np.ndarray:
     refuse_masked("intraclass_correlation", {"ratings": ratings})
     x = np.asarray(ratings, dtype=np.float64)
     if x.ndim != 2 or min(x.shape) < 2 or not np.isfinite(x).all():

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["holm"]
 
 
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+def holm(p_values: "ArrayLike") -> NDArray[np.float64]:
     r"""Adjust p-values of several tests by Holm's step-down method.
 
     With :math:`p_{(1)} \le \dots \le p_{(m)}`,

@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 
 def wilson_interval(
-    successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95
+    successes: "ArrayLike", n: "ArrayLike", *, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Return both bounds of Wilson's score interval, NaN for counts out of 0.
 

@@ -48,11 +48,11 @@ class ScoredRows:
     def checked(
         cls,
         owner: str,
-        y: ArrayLike,
-        score: ArrayLike,
+        y: "ArrayLike",
+        score: "ArrayLike",
         *,
-        repeat: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
+        repeat: "ArrayLike | None" = None,
+        groups: "ArrayLike | None" = None,
         pos_label: Any = None,
     ) -> "ScoredRows":
         """Check what a caller gave to the function `owner`.
@@ -165,7 +165,7 @@ def _refuse_missing(owner: str, columns: dict[str, Any]) -> None:
 
 
 def positive_rows(
-    owner: str, y: ArrayLike, pos_label: Any = None
+    owner: str, y: "ArrayLike", pos_label: Any = None
 ) -> tuple[Any, NDArray[np.bool_]]:
     """Return the positive class and which rows are of it.
 

@@ -43,12 +43,12 @@ class ThresholdMetrics:
 
 
 def threshold_metrics(
-    y: ArrayLike,
-    score: ArrayLike,
-    threshold: ArrayLike,
+    y: "ArrayLike",
+    score: "ArrayLike",
+    threshold: "ArrayLike",
     *,
-    repeat: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
+    repeat: "ArrayLike | None" = None,
+    groups: "ArrayLike | None" = None,
     pos_label: Any = None,
     n_bootstraps: int = 1000,
     confidence: float = 0.95,
@@ -147,7 +147,7 @@ def threshold_metrics(
     )
 
 
-def _checked(threshold: ArrayLike, n_rows: int) -> Floats:
+def _checked(threshold: "ArrayLike", n_rows: int) -> Floats:
     t = np.asarray(threshold, dtype=np.float64)
     if t.shape not in ((), (n_rows,)) or np.isnan(t).any():
         raise ValueError(
@@ -168,8 +168,8 @@ def _bootstrapped(successes: Floats, n: Floats, confidence: float) -> Estimate:
 
 
 def choose_threshold(
-    y: ArrayLike,
-    score: ArrayLike,
+    y: "ArrayLike",
+    score: "ArrayLike",
     *,
     rule: str = "youden",
     least: float = 0.9,

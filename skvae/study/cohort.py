@@ -44,9 +44,9 @@ class Cohort:
     def checked(
         cls,
         X: Any,
-        y: ArrayLike,
-        groups: ArrayLike | None,
-        params: Mapping[str, ArrayLike] | None,
+        y: "ArrayLike",
+        groups: "ArrayLike | None",
+        params: "Mapping[str, ArrayLike] | None",
         positive: Any = None,
         kind: str | None = None,
     ) -> "Cohort":
@@ -115,7 +115,7 @@ def _check_length(name: str, values: Any, n_rows: int) -> None:
         raise ValueError(f"Got {name} with {len(values)} rows, but X has {n_rows}.")
 
 
-def _checked_column(name: str, values: ArrayLike, n_rows: int) -> NDArray[Any]:
+def _checked_column(name: str, values: "ArrayLike", n_rows: int) -> NDArray[Any]:
     column = np.asarray(values)
     if column.ndim != 1:
         raise ValueError(f"Got {name} of shape {column.shape}, expected one column.")

@@ -28,15 +28,15 @@ __all__ = ["has_layers", "layer_map"]
 def layer_map(
     arms: Mapping[str, BaseEstimator | tuple[BaseEstimator, Any]],
     X: Any,
-    y: ArrayLike,
+    y: "ArrayLike",
     *,
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     inner: int = 3,
     scoring: Any = None,
     positive: Any = None,
     outcome: str | None = None,
     aggregate: str | None = None,
-    params: Mapping[str, ArrayLike] | None = None,
+    params: "Mapping[str, ArrayLike] | None" = None,
     n_threads: int | None = 1,
     random_state: int = 0,
 ) -> "DataFrame":

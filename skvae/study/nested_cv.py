@@ -34,9 +34,9 @@ __all__ = ["check_options", "nested_cv"]
 def nested_cv(
     arms: Mapping[str, BaseEstimator | tuple[BaseEstimator, Any]],
     X: Any,
-    y: ArrayLike,
+    y: "ArrayLike",
     *,
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     outer: tuple[int, int] = (5, 1),
     inner: int = 3,
     scoring: str
@@ -50,7 +50,7 @@ def nested_cv(
     threshold: str | None = None,
     aggregate: str | None = None,
     external: tuple[Any, ...] | None = None,
-    params: Mapping[str, ArrayLike] | None = None,
+    params: "Mapping[str, ArrayLike] | None" = None,
     n_threads: int | None = 1,
     n_jobs: int | None = None,
     task_timeout: float | None = None,

@@ -62,7 +62,7 @@ class Outcome:
 
     @classmethod
     def checked(
-        cls, y: ArrayLike, positive: Any = None, kind: str | None = None
+        cls, y: "ArrayLike", positive: Any = None, kind: str | None = None
     ) -> "Outcome":
         """Recognise the kind of outcome and check that nothing is missing.
 

@@ -23,9 +23,9 @@ __all__ = ["permutation_null"]
 def permutation_null(
     arms: Mapping[str, BaseEstimator | tuple[BaseEstimator, Any]],
     X: Any,
-    y: ArrayLike,
+    y: "ArrayLike",
     *,
-    groups: ArrayLike | None = None,
+    groups: "ArrayLike | None" = None,
     n_permutations: int = 20,
     random_state: int = 0,
     **options: Any,
@@ -107,7 +107,7 @@ def permutation_null(
 
 
 def _shuffled(
-    y: NDArray[Any], groups: ArrayLike | None, rng: np.random.RandomState
+    y: NDArray[Any], groups: "ArrayLike | None", rng: np.random.RandomState
 ) -> NDArray[Any]:
     """Exchange the outcomes of patients, not of their rows."""
     if groups is None:

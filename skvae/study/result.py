@@ -101,6 +101,24 @@ class NestedCVResult:
     See Also
     --------
     skvae.study.nested_cv : What makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skvae.study import nested_cv
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(80) % 2
+    >>> X = rng.normal(size=(80, 4)) + y[:, None]
+    >>> pca = make_pipeline(PCA(2), LogisticRegression())
+    >>> arms = {"pca": pca, "all": LogisticRegression()}
+    >>> result = nested_cv(arms, X, y, outer=(4, 1))
+    >>> len(result.scores), len(result.predictions), result.reference
+    (8, 160, 'pca')
+    >>> list(result.summary()["arm"])
+    ['pca', 'all']
     """
 
     scores: "DataFrame"

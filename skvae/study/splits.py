@@ -71,9 +71,9 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
 
     def get_n_splits(
         self,
-        X: ArrayLike | None = None,
-        y: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
+        X: "ArrayLike | None" = None,
+        y: "ArrayLike | None" = None,
+        groups: "ArrayLike | None" = None,
     ) -> int:
         """Return the number of splits over all repeats.
 
@@ -96,7 +96,7 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         return int(self.n_splits * self.n_repeats)
 
     def split(
-        self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None
+        self, X: "ArrayLike", y: "ArrayLike", groups: "ArrayLike | None" = None
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield the row numbers of each split.
 

@@ -44,6 +44,20 @@ class Phase:
         Its name in the history.
     rate_parameter : str
         What an estimator calls the learning rate, for messages. Not for users.
+
+    Examples
+    --------
+    A head that learns alone for five epochs, and then all of the network for ten, the
+    encoder with a tenth of the steps, which fall to 0:
+
+    >>> from skvae import AutoencoderRegressor, Phase
+    >>> phases = (
+    ...     Phase(5, 1e-2, frozen=("encoder",), name="head"),
+    ...     Phase(10, 2e-3, rates=(("encoder", 0.1),), annealed=True, name="all"),
+    ... )
+    >>> regressor = AutoencoderRegressor(phases=phases)
+    >>> sum(phase.n_epochs for phase in regressor.phases)
+    15
     """
 
     n_epochs: int
