@@ -92,6 +92,7 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
     "header_links_before_dropdown": 7,

@@ -141,6 +141,7 @@ def index():
                 "",
                 ".. list-table::",
                 "   :widths: 40 60",
+                "   :class: names",
                 "",
             ]
             for name in names:
