@@ -49,10 +49,12 @@ TABLE_LAYERS = ("hidden_1", "hidden_2")
 # 20 networks. Few epochs need large steps: with the default ones, a VAE of 270 crops has
 # not left the prior after eight epochs.
 QUICK_TRAINING = {"batch_size": 16, "learning_rate_init": 3e-3}
-QUICK_EPOCHS = 8
-# Of few images, so many epochs make too few steps: a VAE of 58 stays at the prior.
-_LEAST_STEPS = 240
-FULL_EPOCHS = 60
+# In inner folds of one outer training part, 6, 8 and 12 epochs have the same AUC to .003.
+QUICK_EPOCHS = 6
+# Of few images, so many epochs make too few steps: a VAE of 58 stays at the prior. With 160
+# steps all its units are active, and held-out errors are below those after 240.
+_LEAST_STEPS = 160
+FULL_EPOCHS, _LEAST_FULL_STEPS = 60, 1200
 TABLE_TRAINING = {"max_iter": 100}
 
 # Volumes as PyRadiomics, MIRP and a quality control of masks call them.
@@ -399,10 +401,10 @@ FEATURES: Mapping[str, Callable[[Input, Settings], Features]] = {
 
 
 def _image_training(n_rows: int, full: bool) -> dict[str, Any]:
-    least = ceil(_LEAST_STEPS / (n_rows / QUICK_TRAINING["batch_size"]))
+    n_steps = n_rows / QUICK_TRAINING["batch_size"]  # of an epoch
     if full:
-        return {"max_iter": max(FULL_EPOCHS, 5 * least)}
-    return QUICK_TRAINING | {"max_iter": max(QUICK_EPOCHS, least)}
+        return {"max_iter": max(FULL_EPOCHS, ceil(_LEAST_FULL_STEPS / n_steps))}
+    return QUICK_TRAINING | {"max_iter": max(QUICK_EPOCHS, ceil(_LEAST_STEPS / n_steps))}
 
 
 def _loaded(given: Input, settings: Settings) -> list[tuple[str, Any]]:
