@@ -133,7 +133,7 @@ def words(figure: Any, title: str, note: str) -> None:
         fill(title, int(12.3 * width)), x=0.01, ha="left", fontsize=10, fontweight="bold"
     )
     figure.supxlabel(
-        fill(note, int(19.2 * width)), x=0.01, ha="left", fontsize=7.5, color="0.25"
+        fill(note, int(18.3 * width)), x=0.01, ha="left", fontsize=7.5, color="0.25"
     )
 
 
