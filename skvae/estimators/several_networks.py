@@ -49,10 +49,8 @@ class SeveralNetworks:
     ----------
     fits : sequence of Fit
         One for each.
-    memory : str, joblib.Memory or None
-        Where they are kept.
     kept : bool
-        Whether they are.
+        Whether they are looked for, and kept, in the memory of the fit.
     train_alone : callable or None
         Trains the network of a fit; ``None`` to train those that are missing side by side.
     """
@@ -60,12 +58,10 @@ class SeveralNetworks:
     def __init__(
         self,
         fits: Sequence[Fit],
-        memory: Any,
         kept: bool,
         train_alone: Callable[[Fit], Fitted] | None,
     ) -> None:
         self.fits = fits
-        self.memory = memory
         self.kept = kept
         self.train_alone = train_alone
         self.trained: dict[int, Fitted | NonFiniteLossError | None] = {}
@@ -92,7 +88,7 @@ class SeveralNetworks:
 
     def train(self, number: int, fit: Fit) -> Fitted:
         """Train one of them, and with it those behind it."""
-        stop_if_collecting(fit.job if self.kept else None, self.memory)
+        stop_if_collecting(fit.job if self.kept else None, fit.memory)
         if self.train_alone is not None:
             return self.train_alone(fit)
         if number not in self.trained:
@@ -106,21 +102,26 @@ class SeveralNetworks:
         return found
 
 
-def turns_of_layers(
-    network: FittedNetwork, data: Data, n_networks: int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return what turns codes and dense layers to those of the first network."""
+def turns_of(network: FittedNetwork, data: Data) -> dict[str, Any]:
+    """Return what turns codes and dense layers to those of the first network, if several.
+
+    Returns
+    -------
+    dict
+        ``turns_``, by layer; empty where there is one network.
+    """
+    if not isinstance(network.module, SideBySide):
+        return {}
     some, _ = spaced_rows(data)
     layers = [
         name
         for name, shape in network.shapes.items()
         if len(shape) == 1 and (name in network.module.codes or name.startswith("hidden"))
     ]
-    each = network.read_each(some, layers)
-    return {
-        layer: turns_to_first(apart(columns, n_networks))
-        for layer, columns in zip(layers, each, strict=True)
-    }
+    n_networks = len(network.module.networks)
+    each = zip(layers, network.read_each(some, layers), strict=True)
+    found = {layer: turns_to_first(apart(columns, n_networks)) for layer, columns in each}
+    return {"turns_": found}
 
 
 def averaged(

@@ -29,7 +29,7 @@ from skvae.estimators.several_networks import (
     fits_of_networks,
     read_as_one,
     spread,
-    turns_of_layers,
+    turns_of,
 )
 from skvae.estimators.trained import TrainedTransformer
 from skvae.exceptions import ConstantCodeWarning, warn_caller
@@ -416,16 +416,14 @@ class BaseAutoencoder(DecodingTransformer):
         def train_alone(fit: Fit) -> Fitted:
             return self._train(fit, report, resumable=False)
 
-        several = SeveralNetworks(fits, self.memory, kept, train_alone if alone else None)
+        several = SeveralNetworks(fits, kept, train_alone if alone else None)
         recipe = replace(fit.recipe, builder=self._read_builder(fit.recipe.builder))
         return several.fitted(), replace(fit, recipe=recipe)
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:
         results = super()._results(fitted, fit)
-        if self.n_networks == 1:
-            return results
-        turns = turns_of_layers(results["network_"], fit.data, self.n_networks)
-        return results | {"turns_": turns}
+        # By what is there: of a fit that was interrupted, one network is kept.
+        return results | turns_of(results["network_"], fit.data)
 
     @property
     def _n_averaged(self) -> int:

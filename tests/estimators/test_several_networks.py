@@ -1,6 +1,6 @@
 """Estimators of several networks are the networks one by one, read together."""
 
-import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skvae
 from skvae import AttriVAE, Autoencoder, AutoencoderClassifier, VAEFeatureExtractor
+from skvae.estimators import trained
 from skvae.exceptions import NonFiniteLossError
 from skvae.search import fill_cache
 from skvae.training.caching import n_trainings
@@ -115,10 +116,8 @@ def test_images_and_holes():
 
 
 def test_a_memory_holds_each_network_once(tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        three = small(Autoencoder, n_networks=3, memory=str(tmp_path)).fit(X)
-        five = small(Autoencoder, n_networks=5, memory=str(tmp_path)).fit(X)
+    three = small(Autoencoder, n_networks=3, memory=str(tmp_path)).fit(X)
+    five = small(Autoencoder, n_networks=5, memory=str(tmp_path)).fit(X)
     assert n_trainings(str(tmp_path)) == 5
     np.testing.assert_array_equal(five.transform(X)[:, :9], three.transform(X))
 
@@ -145,6 +144,27 @@ def test_a_saved_one_reads_the_same(tmp_path):
     skvae.save(several, tmp_path / "several.skvae")
     loaded = skvae.load(tmp_path / "several.skvae")
     np.testing.assert_array_equal(loaded.transform(X), several.transform(X))
+
+
+def test_of_an_interrupted_fit_the_last_network_is_kept(monkeypatch):
+    heard = []
+
+    @contextmanager
+    def bar(*_):
+        def move(*_):
+            heard.append(1)
+            if len(heard) == 5:  # in the second network, of three epochs each
+                raise KeyboardInterrupt
+
+        yield move
+
+    monkeypatch.setattr(trained, "epoch_bar", bar)
+    several = small(Autoencoder, n_networks=3, verbose=True)
+    with pytest.raises(KeyboardInterrupt):
+        several.fit(X)
+    assert several.transform(X).shape == (90, 3)
+    assert several.n_iter_ == 2
+    assert several.set_params(combine="average").transform(X).shape == (90, 3)
 
 
 def test_what_goes_with_one_network_alone_is_refused():
