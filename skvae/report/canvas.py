@@ -1,7 +1,6 @@
 """What the figures of a report have in common: paper, words, and the look of an arm."""
 
 from collections.abc import Sequence
-from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,13 +127,9 @@ def spare(axes: Any) -> None:
 
 def words(figure: Any, title: str, note: str) -> None:
     """Write what was counted above a figure, and how below it."""
-    width = figure.get_size_inches()[0]
-    figure.suptitle(
-        fill(title, int(12.3 * width)), x=0.01, ha="left", fontsize=10, fontweight="bold"
-    )
-    figure.supxlabel(
-        fill(note, int(18.3 * width)), x=0.01, ha="left", fontsize=7.5, color="0.25"
-    )
+    left: dict[str, Any] = {"x": 0.01, "ha": "left", "wrap": True}
+    figure.suptitle(title, fontsize=10, fontweight="bold", **left)
+    figure.supxlabel(note, fontsize=7.5, color="0.25", **left)
 
 
 def counted(result: Any) -> str:
