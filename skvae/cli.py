@@ -223,7 +223,9 @@ def _add_plan(command: argparse.ArgumentParser, *, compares: bool) -> None:
     )
     length = plan.add_mutually_exclusive_group()
     length.add_argument(
-        "--quick", action="store_true", help="one repeat of the outer folds, one size"
+        "--quick",
+        action="store_true",
+        help="one repeat of the outer folds, one size, two inner folds",
     )
     length.add_argument(
         "--full",

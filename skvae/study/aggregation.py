@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.metaestimators import available_if
 
 from skvae.statistics.grouping import numbered
+from skvae.study.shared_steps import behind_shared_steps
 
 __all__ = [
     "AGGREGATES",
@@ -189,6 +190,8 @@ class PatientScorer:
 
     def __call__(self, fitted: Any, X: Any, y: Any, patients: NDArray[Any]) -> float:
         """Score what a fitted estimator predicts for the patients."""
+        if isinstance(self.scoring, str):
+            fitted, X = behind_shared_steps(fitted, X)
         predictor = PatientPredictor(fitted, patients, self.aggregate)
         return float(
             check_scoring(fitted, self.scoring)(predictor, X, y[by_patient(patients)])

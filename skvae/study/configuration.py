@@ -114,7 +114,7 @@ class StudyConfig:
         file : str or Path, default=None
             A file that a study has written.
         quick : bool, default=False
-            Whether the defaults are one repeat and one size.
+            Whether the defaults are one repeat, one size and two inner folds.
 
         Returns
         -------
@@ -133,6 +133,8 @@ class StudyConfig:
         base = cls()
         if quick or said.get("data", base.data) in BUILT_IN:
             base = replace(base, outer=(5, 1), n_components=(16,))
+            if not said.get("full"):
+                base = replace(base, inner=2)
         return replace(base, **said)
 
     def write(self, path: str | Path) -> Path:

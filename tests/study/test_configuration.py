@@ -37,18 +37,20 @@ def test_any_name_of_a_column_survives(tmp_path_factory, target, clinical):
 
 
 @pytest.mark.parametrize(
-    ("given", "quick", "outer", "sizes"),
+    ("given", "quick", "outer", "inner", "sizes"),
     [
-        ({"data": "x.csv"}, False, (5, 5), (8, 16)),
-        ({"data": "x.csv"}, True, (5, 1), (16,)),
-        ({"data": "x.csv", "outer": (3, 4)}, True, (3, 4), (16,)),
-        ({}, False, (5, 1), (16,)),
-        ({"n_components": (2,)}, False, (5, 1), (2,)),
+        ({"data": "x.csv"}, False, (5, 5), 3, (8, 16)),
+        ({"data": "x.csv"}, True, (5, 1), 2, (16,)),
+        ({"data": "x.csv", "outer": (3, 4)}, True, (3, 4), 2, (16,)),
+        ({}, False, (5, 1), 2, (16,)),
+        ({"inner": 4}, False, (5, 1), 4, (16,)),
+        ({"full": True}, False, (5, 1), 3, (16,)),
+        ({"n_components": (2,)}, False, (5, 1), 2, (2,)),
     ],
 )
-def test_defaults(given, quick, outer, sizes):
+def test_defaults(given, quick, outer, inner, sizes):
     config = StudyConfig.of(given, quick=quick)
-    assert (config.outer, config.n_components) == (outer, sizes)
+    assert (config.outer, config.inner, config.n_components) == (outer, inner, sizes)
 
 
 @pytest.mark.parametrize(
