@@ -1,6 +1,6 @@
 """Whether probabilities mean what they say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from skvae.statistics.scored_rows import (
     ScoredRows,
     check_probabilities,
     described,
+    unsaturated,
 )
 
 __all__ = ["Calibration", "calibration"]
@@ -82,7 +83,8 @@ def calibration(
     y : array-like of shape (n_rows,)
         Classes.
     probability : array-like of shape (n_rows,)
-        Probability of the positive class. Decision values are refused.
+        Probability of the positive class. Decision values are refused. Those of float32
+        that are 0 or 1 are taken as the nearest number of float32 that is not.
     repeat : array-like of shape (n_rows,), default=None
         Repeat of each row. By default, all rows are of one.
     groups : array-like of shape (n_rows,), default=None
@@ -149,6 +151,9 @@ def calibration(
         rows.score,
         "calibration asks whether a risk of .3 comes true in 30 %.",
     )
+    if getattr(probability, "dtype", None) == np.float32:
+        score = unsaturated(rows.score.astype(np.float32)).astype(np.float64)
+        rows = replace(rows, score=score)
     reason = _why_no_log_odds(rows.score)
     bin_of = _bins(rows.score, n_bins, strategy)
 

@@ -211,3 +211,15 @@ def check_probabilities(owner: str, score: Floats, why: str) -> None:
             f"probabilities, from 0 to 1: {why} Decision values become probabilities by "
             "CalibratedClassifierCV, in the training part of a fold."
         )
+
+
+def unsaturated(probability: NDArray[Any]) -> NDArray[Any]:
+    """Return probabilities of which none is 0 or 1 because float32 has none that is nearer.
+
+    A sigmoid of 17 is 1 in float32: log odds would be infinite that are not. In float64, a
+    probability of 1 is what a model says, such as a forest whose trees all agree.
+    """
+    if probability.dtype != np.float32:
+        return probability
+    zero, one = np.float32(0), np.float32(1)
+    return np.clip(probability, np.nextafter(zero, one), np.nextafter(one, zero))

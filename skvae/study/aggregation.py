@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.metaestimators import available_if
 
 from skvae.statistics.grouping import numbered
+from skvae.statistics.scored_rows import unsaturated
 from skvae.study.shared_steps import behind_shared_steps
 
 __all__ = [
@@ -108,7 +109,7 @@ class PatientPredictor(BaseEstimator):
     @available_if(lambda self: hasattr(self.fitted, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of each patient."""
-        return self._aggregated(self.fitted.predict_proba(X))
+        return self._aggregated(unsaturated(np.asarray(self.fitted.predict_proba(X))))
 
     # Means of probabilities and of decision values rank patients differently: where there
     # are both, scores are of what stands in the predictions.

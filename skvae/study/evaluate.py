@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from skvae._compat import take_rows
 from skvae.statistics.concordance import concordance_scorer
+from skvae.statistics.scored_rows import unsaturated
 from skvae.statistics.thresholds import choose_threshold
 from skvae.study.aggregation import (
     PatientPredictor,
@@ -280,6 +281,8 @@ def predicted_columns(fitted: Any, X: Any, outcome: Any) -> dict[str, Any]:
     if not method:
         return columns
     values = np.asarray(getattr(fitted, method)(X))
+    if method == "predict_proba":
+        values = unsaturated(values)
     if values.ndim == 1:
         return columns | {"score": values}
     if values.shape[1] == 2:

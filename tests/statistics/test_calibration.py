@@ -12,6 +12,7 @@ from skvae.statistics.logistic_recalibration import (
     calibration_in_the_large,
     recalibration_slope,
 )
+from skvae.statistics.scored_rows import unsaturated
 from skvae.study import calibration
 
 
@@ -120,6 +121,22 @@ def test_separation_and_sure_probabilities_have_no_slope_and_say_why():
     assert sure.brier.value == pytest.approx(
         brier_score_loss(y, [0, 0.4, 0.3, 0.2, 0.7, 1])
     )
+
+
+def test_ones_of_float32_are_rounded_and_have_log_odds():
+    rng = np.random.default_rng(0)
+    log_odds = rng.normal(scale=8, size=300)
+    y = rng.random(300) < expit(log_odds / 4)
+    exact, rounded = expit(log_odds), expit(log_odds.astype(np.float32))
+    assert (rounded == 1).any()
+    assert (exact < 1).all()
+    expected, found = calibration(y, exact), calibration(y, rounded)
+    assert found.slope.value == pytest.approx(expected.slope.value, abs=0.005)
+    assert found.intercept.value == pytest.approx(expected.intercept.value, abs=0.01)
+    assert "exactly 0 or 1" in calibration(y, rounded.astype(float)).reason
+    zeros = np.array([0, 0.5, 1, 0.25], dtype=np.float32)
+    assert np.isfinite(logit(unsaturated(zeros))).all()
+    assert (np.argsort(unsaturated(zeros)) == np.argsort(zeros)).all()
 
 
 def test_a_slope_may_have_no_upper_bound():
