@@ -1,5 +1,6 @@
 """Several networks of one architecture that are read as one."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import cast
 
@@ -10,15 +11,17 @@ from skvae.networks.builder import Builder
 from skvae.networks.holes import OBSERVED
 from skvae.networks.staged import Noise, StagedAutoencoder, Stages
 
-# What is of the input's own shape is averaged; features stand side by side.
+# What is of the input's own shape is averaged, as predictions are; features stand side by
+# side.
 AVERAGED = (OBSERVED, "corrupted", "counted", "reconstruction_logits", "reconstruction")
 
 
 class SideBySide(StagedAutoencoder):
-    """Autoencoders whose stages stand side by side, and whose reconstructions are averaged.
+    """Networks whose stages stand side by side, and whose outputs are averaged.
 
-    Column j of a stage with d columns belongs to network j // d. It is read alone: each
-    network was trained for itself.
+    Of autoencoders these are reconstructions, of predictors numbers, or the probabilities
+    that their logits stand for. Column j of a stage with d columns belongs to network
+    j // d. It is read alone: each network was trained for itself.
 
     Parameters
     ----------
@@ -68,7 +71,10 @@ def together(walks: Iterable[Stages]) -> Stages:
     logits = None
     for found in zip(*walks, strict=True):
         (name, _), values = found[0], [value for _, value in found]
-        if name not in AVERAGED:
+        if name == "logits":
+            yield name, logits_of_mean(torch.stack(values))
+            continue
+        if name not in (*AVERAGED, "prediction"):
             yield name, torch.cat(values, dim=1)
             continue
         value = torch.stack(values).mean(dim=0)
@@ -76,6 +82,17 @@ def together(walks: Iterable[Stages]) -> Stages:
             value = logits.sigmoid()  # so that both say the same
         logits = value if name == "reconstruction_logits" else logits
         yield name, value
+
+
+def logits_of_mean(logits: Tensor) -> Tensor:
+    """Return the logits of the mean of probabilities, (n_networks, n_samples, n_outputs).
+
+    One output is the logit of the second of two classes.
+    """
+    if logits.shape[-1] > 1:
+        return logits.log_softmax(dim=-1).logsumexp(dim=0) - math.log(len(logits))
+    sigmoid = nn.functional.logsigmoid
+    return sigmoid(logits).logsumexp(dim=0) - sigmoid(-logits).logsumexp(dim=0)
 
 
 def states_together(states: Iterable[Mapping[str, object]]) -> dict[str, object]:

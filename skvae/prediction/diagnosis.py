@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from skvae.exceptions import PretrainingLostWarning, warn_caller
 from skvae.training.reading import FittedNetwork
+from skvae.training.recipe import Phase
 
 # A loss that grows by this factor at unfreezing says that the encoder was destroyed,
 LARGEST_JUMP = 3.0
@@ -79,3 +81,37 @@ def relative_move(before: FittedNetwork, after: Mapping[str, np.ndarray]) -> flo
         return 0.0
     start, end = (np.concatenate(side) for side in zip(*pairs, strict=True))
     return float(np.linalg.norm(end - start) / np.linalg.norm(start))
+
+
+def warn_of_lost_pretraining(estimator: Any, phases: Sequence[Phase]) -> None:
+    """Warn of phases of a fit in which the encoder lost what it had learned.
+
+    Parameters
+    ----------
+    estimator : PretrainedPredictor
+        What was fitted.
+    phases : sequence of Phase
+        Of its recipe.
+    """
+    # Pretraining is no phase of the recipe; before it, there are no weights.
+    own = [report for report in estimator.phases_ if "encoder_before" in report]
+    for report, phase in zip(own, phases, strict=False):
+        if report["diagnosis"]:
+            warn_caller(
+                f"{report['diagnosis']} The encoder has lost what it had learned. Try "
+                f"a smaller {_rates_of(estimator, phase)}.",
+                PretrainingLostWarning,
+            )
+
+
+def _rates_of(estimator: Any, phase: Phase) -> str:
+    """Name the parameters that say how fast a phase changes the encoder."""
+    if estimator.phases is not None:
+        return (
+            f"learning_rate of the phase {phase.name!r} (now {phase.learning_rate}) "
+            f"or rate of its encoder (now rates={phase.rates})"
+        )
+    return (
+        f"finetune_learning_rate_init (now {estimator.finetune_learning_rate_init}) or "
+        f"encoder_learning_rate_scale (now {estimator.encoder_learning_rate_scale})"
+    )

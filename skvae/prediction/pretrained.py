@@ -11,19 +11,30 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import Interval, StrOptions, fit_context
-from skvae.estimators.declared import Flag, NonNegative, Positive, ShareBelowOne, Sizes
+from skvae.estimators.declared import (
+    Count,
+    Flag,
+    NonNegative,
+    Positive,
+    ShareBelowOne,
+    Sizes,
+)
 from skvae.estimators.held_estimators import fit_of_held, with_shared
 from skvae.estimators.settled import Fit, Learned, Start
+from skvae.estimators.several_networks import read_as_one
 from skvae.estimators.targets import Target
 from skvae.estimators.trained import TrainedTransformer
-from skvae.exceptions import PretrainingLostWarning, warn_caller
 from skvae.features.base import BaseAutoencoder
 from skvae.features.denoising import DenoisingAutoencoder
 from skvae.networks.builder import Builder
 from skvae.networks.head import EncoderWithHead, Head
 from skvae.networks.pooling import pooled_size
 from skvae.networks.staged import modules_behind, modules_with_weights, stage_shapes
-from skvae.prediction.diagnosis import diagnoses, relative_move
+from skvae.prediction.diagnosis import (
+    diagnoses,
+    relative_move,
+    warn_of_lost_pretraining,
+)
 from skvae.prediction.encoder_start import (
     check_untrained,
     pretrained_start,
@@ -31,6 +42,7 @@ from skvae.prediction.encoder_start import (
 )
 from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
+from skvae.prediction.several_predictors import fit_several
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Phase, Recipe
@@ -106,6 +118,12 @@ class PretrainedPredictor(TrainedTransformer):
         parameters. The parts of the network are called ``encoder`` and ``head``. A
         phase that unfreezes the encoder behind one that trained the head is judged as
         fine-tuning is: see ``diagnosis`` in ``phases_``.
+    n_networks : int, default=1
+        How many networks are pretrained and fine-tuned, one after the other, with a seed
+        for each; the first is the one that would be trained alone. Predictions are of
+        the mean of their probabilities, or numbers. A layer is that of all, side by side;
+        `history_` and `phases_` have rows of each, with its number as ``network``, and
+        `autoencoder_` is that of the first.
     layer : str or list of str, default="features"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can
         be changed after `fit`. ``"features"`` is what the head takes.
@@ -140,6 +158,8 @@ class PretrainedPredictor(TrainedTransformer):
     encoder_learning_rate_scale: NonNegative = 1.0
     unfreeze_from: Annotated[str | None, str, None] = None
     phases: Annotated[tuple[Phase, ...] | None, list, tuple, None] = None
+
+    n_networks: Count = 1
 
     layer: str | list[str] = "features"
 
@@ -180,7 +200,10 @@ class PretrainedPredictor(TrainedTransformer):
         NonFiniteLossError
             If the loss becomes NaN or infinite.
         """
-        return self._fit(X, self._phases(), y=y, sample_weight=sample_weight, groups=groups)
+        given = {"y": y, "sample_weight": sample_weight, "groups": groups}
+        if self.n_networks > 1:
+            return fit_several(self, X, given)
+        return self._fit(X, self._phases(), **given)
 
     def _data(
         self, x: np.ndarray, known: Any, y: Any = None, **columns: Any
@@ -276,6 +299,9 @@ class PretrainedPredictor(TrainedTransformer):
                 before = tuple(names[: names.index(self.unfreeze_from)])
                 fixed |= modules_behind(builder, sample_shape, before)
         return tuple(sorted(fixed))
+
+    def _read_builder(self, trained: Builder) -> Builder:
+        return trained if self.n_networks == 1 else read_as_one(trained, self.n_networks)
 
     def _network_builder(
         self, sample_shape: tuple[int, ...], learned: LearnedTarget
@@ -405,27 +431,7 @@ class PretrainedPredictor(TrainedTransformer):
 
     def _keep(self, fitted: Fitted, fit: Fit) -> None:
         super()._keep(fitted, fit)
-        # Pretraining is no phase of the recipe; before it, there are no weights.
-        own = [report for report in self.phases_ if "encoder_before" in report]
-        for report, phase in zip(own, fit.recipe.phases, strict=False):
-            if report["diagnosis"]:
-                warn_caller(
-                    f"{report['diagnosis']} The encoder has lost what it had learned. Try "
-                    f"a smaller {self._rates_of(phase)}.",
-                    PretrainingLostWarning,
-                )
-
-    def _rates_of(self, phase: Phase) -> str:
-        """Name the parameters that say how fast a phase changes the encoder."""
-        if self.phases is not None:
-            return (
-                f"learning_rate of the phase {phase.name!r} (now {phase.learning_rate}) "
-                f"or rate of its encoder (now rates={phase.rates})"
-            )
-        return (
-            f"finetune_learning_rate_init (now {self.finetune_learning_rate_init}) or "
-            f"encoder_learning_rate_scale (now {self.encoder_learning_rate_scale})"
-        )
+        warn_of_lost_pretraining(self, fit.recipe.phases)
 
     def _predicted(self, X: Any) -> np.ndarray:
         """Read what the head predicts, one row per sample."""
