@@ -104,12 +104,14 @@ def within_folds(record: Record) -> Sentences:
     kinds = kinds_of_steps(record.steps)
     n_missing = [b.get("n_missing") for b in record.cohort["inputs"].values()]
     known = [n for n in n_missing if n is not None]
-    if "missing" in kinds and any(known):
-        yield (
-            "missing",
-            f"{sum(known):,} values were missing; {_by_class(record, 'missing')} filled "
-            "them within each fold.",
-        )
+    how = []
+    if "missing" in kinds:
+        how.append(f"{_by_class(record, 'missing')} filled them within each fold")
+    if "masking" in kinds:
+        names = _by_class(record, "masking")
+        how.append(f"the networks of {names} left them out, as entries that are not known")
+    if how and any(known):
+        yield "missing", f"{sum(known):,} values were missing; {'; '.join(how)}."
     elif len(known) == len(n_missing) and known and not any(known):
         yield "missing", "No value of the inputs was missing."
     if "scaling" in kinds:

@@ -29,6 +29,18 @@ def _sized(what: str, key: str) -> Callable[[Params], str]:
     return words
 
 
+def _network(what: str) -> Callable[[Params], str]:
+    sized = _sized(what, "n_components")
+
+    def words(p: Params) -> str:
+        n_networks, text = p.get("n_networks", 1), sized(p)
+        if n_networks != 1:
+            text += f", {n_networks} networks of it"
+        return f"{text}, missing values masked" if p.get("missing") == "mask" else text
+
+    return words
+
+
 def _columns(p: Params) -> str:
     named = p["columns"] if isinstance(p["columns"], list) else [p["columns"]]
     what = "column" if len(named) == 1 else "columns"
@@ -70,9 +82,9 @@ _WORDS: Mapping[str, Callable[[Params], str]] = {
     "SelectKBest": _selected,
     "PCA": _sized("principal components", "n_components"),
     "ImagePCA": _sized("principal components of the voxels", "n_components"),
-    "Autoencoder": _sized("an autoencoder", "n_components"),
-    "VAEFeatureExtractor": _sized("a variational autoencoder", "n_components"),
-    "AttriVAE": _sized("an attribute-regularised variational autoencoder", "n_components"),
+    "Autoencoder": _network("an autoencoder"),
+    "VAEFeatureExtractor": _network("a variational autoencoder"),
+    "AttriVAE": _network("an attribute-regularised variational autoencoder"),
     "ImageLoader": lambda p: _loader(p),
     "LogisticRegression": _sized("logistic regression", "C"),
     "Ridge": _sized("ridge regression", "alpha"),
@@ -276,13 +288,16 @@ def kinds_of_steps(steps: Any) -> dict[str, list[str]]:
     -------
     dict of str to list of str
         Names of classes by `missing`, `scaling`, `reduction`, `loading`, `baseline`,
-        `classical` and `network`; kinds that are not there are left out.
+        `classical`, `network` and `masking`, of networks that leave out what is missing;
+        kinds that are not there are left out.
     """
     found: dict[str, list[str]] = {}
     for step in steps:
         kinds = [kind for kind, classes in KINDS.items() if step["class"] in classes]
         if step.get("stages"):
             kinds.append("network")
+        if step.get("params", {}).get("missing") == "mask":
+            kinds.append("masking")
         for kind in kinds:
             names = found.setdefault(kind, [])
             if step["class"] not in names:

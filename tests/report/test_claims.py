@@ -77,6 +77,28 @@ def test_missing_values_of_objects_and_searched_weights_are_told():
     assert "class weights were searched" in sentences["methods-imbalance"]
 
 
+def test_masked_values_are_told_apart_from_filled_ones():
+    values = X.copy()
+    values[::7, 2] = np.nan
+    options = {"hidden_layer_sizes": (3,), "max_iter": 1, "random_state": 0}
+    network = Autoencoder(2, missing="mask", n_networks=2, **options)
+    arms = {
+        "pca": make_pipeline(SimpleImputer(), LogisticRegression()),
+        "net": make_pipeline(network, LogisticRegression()),
+    }
+    sentences = said(study(arms, X=values))
+    n_missing = np.isnan(values).sum()
+    assert sentences["methods-missing"] == (
+        f"{n_missing} values were missing; SimpleImputer (pca) filled them within each "
+        "fold; the networks of Autoencoder (net) left them out, as entries that are not "
+        "known."
+    )
+    assert (
+        "net: an autoencoder (n_components 2), 2 networks of it, missing values masked"
+        in sentences["methods-arms"]
+    )
+
+
 def test_an_arm_without_probabilities_takes_them_from_no_other():
     result = study({"pca": LogisticRegression(), "svc": SVC()})
     table = result.table().set_index("arm")
