@@ -98,7 +98,7 @@ def lower_bound(
 
     Kingma & Welling (2014), Auto-encoding variational Bayes, eq. 3. Where entries of a row
     are missing, it is that of the others: Nazabal et al. (2020), Handling incomplete
-    heterogeneous data using VAEs, Pattern Recognition 107, section 2.
+    heterogeneous data using VAEs, Pattern Recognition 107.
     """
     mean, log_var = posterior(module, x)
     holes = holes_of(module, x)

@@ -57,8 +57,8 @@ def gaussian_nll(
     entries count, the share 1 - m/d being ``left_out``, it is that of these alone, since
     they are independent given the code: e / (2 sigma²) + m/2 log 2 pi sigma². Mattei &
     Frellsen (2019), MIWAE: deep generative modelling and imputation of incomplete data
-    sets, ICML, section 2; Nazabal et al. (2020), Handling incomplete heterogeneous data
-    using VAEs, Pattern Recognition 107, section 2.
+    sets, ICML; Nazabal et al. (2020), Handling incomplete heterogeneous data
+    using VAEs, Pattern Recognition 107.
     """
     if not isinstance(total_variance, Tensor):
         total_variance = torch.tensor(
