@@ -2,9 +2,9 @@
 Missing values, and what stands in their place
 ==============================================
 
-With ``missing="mask"`` an autoencoder is told which values of X are missing, learns from the
-others, and fills in: beside column means and nearest neighbours, on digits of which pixels
-were taken away.
+With ``missing="mask"`` an autoencoder is told which values of X are missing, learns from
+the others, and fills in: beside column means and nearest neighbours, on digits of which
+pixels were taken away.
 """
 
 import matplotlib.pyplot as plt
@@ -39,8 +39,8 @@ def filled_in(X):
 
 
 # %%
-# The error of what was filled in (root mean square; a pixel goes from 0 to 1), on digits that
-# nothing was fitted to:
+# The error of what was filled in (root mean square; a pixel goes from 0 to 1), on digits
+# that nothing was fitted to:
 shares, errors, found = [0.1, 0.3, 0.5], {}, {}
 for share in shares:
     X, gone = with_holes(share)
@@ -78,5 +78,5 @@ for row, (name, values) in zip(axes, shown.items(), strict=True):
 plt.show()
 
 # %%
-# That a value is missing may say more than the value would: ``layer=["observed", "mean"]`` has
-# the mask beside the code. More in :doc:`the guide </missing-values>`.
+# That a value is missing may say more than the value would: ``layer=["observed", "mean"]``
+# has the mask beside the code. More in :doc:`the guide </missing-values>`.

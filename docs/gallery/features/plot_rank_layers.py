@@ -56,5 +56,5 @@ axes.margins(x=0.25, y=0.2)
 plt.show()
 
 # %%
-# A guide, and no oracle: on four tables and X-rays the first layer was as good as the one that
-# a search by labels found (:doc:`which layer? </which-layer>`).
+# A guide, and no oracle: on four tables and X-rays the first layer was as good as the one
+# that a search by labels found (:doc:`which layer? </which-layer>`).

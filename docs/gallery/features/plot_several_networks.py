@@ -3,8 +3,8 @@ Several networks of one fit
 ===========================
 
 Two networks that differ in their seed alone have other features, and scores that differ.
-``n_networks`` trains several as one stack; their features stand side by side, or are averaged
-once they are turned to those of the first.
+``n_networks`` trains several as one stack; their features stand side by side, or are
+averaged once they are turned to those of the first.
 """
 
 from time import process_time
@@ -48,8 +48,8 @@ print(several.transform(test).shape, several.get_feature_names_out()[[0, 4, 19]]
 print(several.set_params(combine="average").transform(test).shape)
 
 # %%
-# Eight seeds of each, and a logistic regression behind. Side by side, five networks have more
-# columns than one; so one of as many units stands beside them.
+# Eight seeds of each, and a logistic regression behind. Side by side, five networks have
+# more columns than one; so one of as many units stands beside them.
 ways = {
     "one of 4 units": (1, "concatenate", 4),
     "one of 20 units": (1, "concatenate", 20),

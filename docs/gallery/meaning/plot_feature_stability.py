@@ -2,8 +2,8 @@
 Are features found again?
 =========================
 
-:func:`~skvae.inspection.feature_stability` trains a network again, by other seeds or on other
-rows, and compares features on rows that neither has seen;
+:func:`~skvae.inspection.feature_stability` trains a network again, by other seeds or on
+other rows, and compares features on rows that neither has seen;
 :class:`~skvae.StableFeatures` passes on only those that agree, within the fold.
 """
 
@@ -30,8 +30,8 @@ model = make_pipeline(StandardScaler(), vae)
 
 # %%
 # Codes of two networks are turned against each other, so the second is rotated to the first
-# before they are compared. Beside them: as many principal components, random projections, and
-# what shuffled rows would give.
+# before they are compared. Beside them: as many principal components, random projections,
+# and what shuffled rows would give.
 options = {"n_repeats": 3, "layers": ["mean", "hidden_1"], "random_state": 0}
 found = feature_stability(model, X, over="seed", **options)
 display = FeatureStabilityDisplay.from_stability(found)

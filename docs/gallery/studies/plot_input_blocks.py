@@ -2,9 +2,9 @@
 Images and columns in one study
 ===============================
 
-Several inputs of the same patients are named blocks; :class:`~sknetwork.study.SelectBlock` is the
-step that takes one. So the code of images, columns beside them and the union of both are
-compared on the same folds.
+Several inputs of the same patients are named blocks;
+:class:`~skvae.study.SelectBlock` is the step that takes one. So the code of images, columns
+beside them and the union of both are compared on the same folds.
 """
 
 from sklearn.linear_model import LogisticRegression
