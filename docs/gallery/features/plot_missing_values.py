@@ -55,9 +55,9 @@ for name, values in errors.items():
 figure, axes = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 for (name, values), marker in zip(errors.items(), "sDo", strict=True):
     axes.plot(shares, values, f"{marker}-", label=name)
-axes.set(xticks=shares, xticklabels=[f"{share:.0%}" for share in shares], ylim=(0, None))
+axes.set(xticks=shares, xticklabels=[f"{share:.0%}" for share in shares], ylim=(0, 0.32))
 axes.set(xlabel="share of the pixels that is missing", ylabel="error")
-axes.legend(fontsize=9)
+axes.legend(fontsize=9, loc="lower right")
 plt.show()
 
 # %%
