@@ -41,8 +41,9 @@ def vae(n_networks, seed=0, combine="concatenate", n_components=4):
 
 
 # %%
-# Five networks have five times four features: those of the second, from ``mean_4`` on, follow
-# those of the first. Averaged, they have four again. ``combine`` is how a fit is read: it can be changed after ``fit``.
+# Five networks have five times four features: those of the second, from ``mean_4`` on,
+# follow those of the first. Averaged, they have four again. ``combine`` is how a fit is
+# read: it can be changed after ``fit``.
 several = vae(5).fit(train)
 print(several.transform(test).shape, several.get_feature_names_out()[[0, 4, 19]])
 print(several.set_params(combine="average").transform(test).shape)
