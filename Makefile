@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
 
-.PHONY: test nightly docs study study-images lint types tests install clean
+.PHONY: test nightly minimum docs study study-images lint types tests install clean
 
 install: .venv/installed
 
@@ -36,6 +36,15 @@ tests:
 
 nightly: install  ## what trains to a mark, which takes minutes
 	$(BIN)/python -m pytest $(WORKERS) -m nightly --table benchmarks/results/nightly.csv
+
+minimum: build/minimum/installed  ## the tests with the lowest versions of all dependencies
+	build/minimum/bin/python -m pytest $(WORKERS)
+
+# Python 3.11 or 3.12: of later ones, these versions have no wheels.
+build/minimum/installed: pyproject.toml minimum.txt
+	$(PYTHON) -m venv --clear build/minimum
+	build/minimum/bin/python -m pip install --quiet -c minimum.txt -e ".[dev,arrays]"
+	touch $@
 
 docs: .venv/docs-installed  ## the site, in build/site: QUICK=1 runs five examples, ONLINE=1 links out
 	nice $(BIN)/python -m sphinx -W --keep-going -j 1 -b html docs build/site

@@ -114,7 +114,8 @@ def tile_axes(grid: np.ndarray, margins: Margins) -> Any:
     whole = size + np.array(around)
     spare = max(LEAST_WIDTH - whole[0], 0)
     whole[0] += spare
-    figure = import_extra("matplotlib.pyplot").figure(figsize=tuple(whole))
+    # A layout that matplotlib's settings ask for would move what is placed here.
+    figure = import_extra("matplotlib.pyplot").figure(figsize=tuple(whole), layout="none")
     corner = margins.left + spare / 2, margins.bottom
     place = np.array([*corner, *size]) / np.tile(whole, 2)
     return figure.add_axes(tuple(place))

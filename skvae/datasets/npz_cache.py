@@ -67,6 +67,12 @@ def cached_arrays(
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        # `savez` of numpy 2.0 would pickle them, whatever it is told.
+        if array.dtype.hasobject:
+            raise ValueError(
+                f"Got the array {name!r} of objects, expected numbers or text."
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as unfinished, unfinished.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)

@@ -145,7 +145,7 @@ def flow_figure(flow: Flow) -> "Figure":
     ]
     gaps[-1] = 0
     total = sum(heights) + sum(gaps) + 0.2
-    figure = import_extra("matplotlib.figure").Figure(figsize=(7, total))
+    figure = import_extra("matplotlib.figure").Figure(figsize=(7, total), layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 7), ylim=(-total, 0))
     axes.axis("off")

@@ -109,7 +109,7 @@ def _guards(record: Record) -> list[tuple[str, str]]:
     """Check by the predictions themselves what is claimed of the folds."""
     frame = record.result.predictions
     repeats = frame.groupby(["arm", "repeat"])
-    n_folds = repeats.apply(lambda part: part.groupby("group")["fold"].nunique().max())
+    n_folds = frame.groupby(["arm", "repeat", "group"])["fold"].nunique()
     once = repeats["sample"].apply(lambda samples: samples.is_unique).all()
     found = []
     if (n_folds == 1).all():

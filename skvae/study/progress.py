@@ -74,7 +74,8 @@ class StudyProgress:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the bar as it stands."""
-        self._bar.stop()
+        if not self._bar.disable:  # below rich 14.3, one that was never shown ends a line
+            self._bar.stop()
 
     def advance(self, row: dict[str, Any], timing: dict[str, Any]) -> None:
         """Take note of one arm on one outer fold.

@@ -229,7 +229,8 @@ def test_lesions_become_one_prediction_of_the_patient(lesions, aggregate):
     theirs = patients.predictions.set_index(keys)[["y", "score"]]
     pd.testing.assert_frame_equal(mine.sort_index(), theirs.sort_index())
     assert (patients.predictions["sample"] == patients.predictions["group"]).all()
-    auc = mine.groupby("fold").apply(lambda part: roc_auc_score(part["y"], part["score"]))
+    folds = mine.groupby("fold")[["y", "score"]]
+    auc = folds.apply(lambda part: roc_auc_score(part["y"], part["score"]))
     assert np.allclose(patients.scores["score"], auc)
     predicted = patients.predictions["prediction"] == (patients.predictions["score"] > 0.5)
     assert predicted.all()
