@@ -77,6 +77,9 @@ class AttriVAE(BaseVAE):
         distance at which two units count as ordered.
     attribute_weight : tuple of float or None, default=None
         Factor of ``gamma`` for each attribute.
+    leakage_weight : float, default=0.01
+        Factor of ``gamma`` for what the other units know of an attribute; 0 is the
+        published loss, in which all of them may follow it.
     ties : {"zero", "ignore"}, default="zero"
         Whether samples with the same attribute are drawn together, as published, or
         pairs of them are left out: for attributes of few values such as sex.
@@ -168,6 +171,7 @@ class AttriVAE(BaseVAE):
         float | Sequence[float], Interval(Real, 0, None, closed="neither"), list, tuple
     ] = 10.0
     attribute_weight: Annotated[Sequence[float] | None, list, tuple, None] = None
+    leakage_weight: NonNegative = 0.01
     ties: Annotated[str, StrOptions({"zero", "ignore"})] = "zero"
     attribute_stage: Annotated[str, StrOptions({"mean", "z"})] = "z"
     counted_entries: int | None = 1000
@@ -212,6 +216,7 @@ class AttriVAE(BaseVAE):
             "dropout": 0.25,
             "likelihood": "squared_error",
             "counted_entries": None,
+            "leakage_weight": 0.0,
             "alpha": 1.0,
             "beta": 2.0,
             "batch_size": 16,
@@ -279,6 +284,7 @@ class AttriVAE(BaseVAE):
             ties=self.ties,
             stage=self.attribute_stage,
             start=float(self.reconstruction_fraction),
+            leakage=float(self.leakage_weight) or None,
         )
 
     def _data(
