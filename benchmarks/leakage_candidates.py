@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import torch
-from attribute_leakage import N_UNSEEN, NODULES, PHANTOMS, fitted, nodules, scored
+from attribute_leakage import N_UNSEEN, NODULES, fitted, nodules, of_phantoms, scored
 from harness import print_table, write_csv
 from sklearn.model_selection import GroupKFold
 from torch.nn.functional import pad
@@ -37,7 +37,7 @@ CASES = (
     ("total", 0.5),
 )
 # Of each number of phantoms; the largest take minutes.
-SEEDS, EPOCHS = {"40": 3, "150": 2, "600": 1}, {"600": 20, "lidc": 20}
+SEEDS = {"40": 3, "150": 2, "600": 1}
 FIRST_SEED = 100
 
 
@@ -142,8 +142,7 @@ def main():
     arguments = parser.parse_args()
     rows = []
     for name in arguments.data:
-        parameters = NODULES if name == "lidc" else PHANTOMS
-        parameters = parameters | {"max_iter": EPOCHS.get(name, parameters["max_iter"])}
+        parameters = NODULES if name == "lidc" else of_phantoms(int(name))
         found = trials(name, arguments.folder)
         for seed, (X, y, attributes, train, test) in found:
             for candidate, weight in CASES:

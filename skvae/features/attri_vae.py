@@ -125,11 +125,14 @@ class AttriVAE(BaseVAE):
 
     Notes
     -----
-    The loss is ``reconstruction + beta divergence + alpha prediction + gamma attributes``,
-    each a column of ``history_``. The first two are in nats, as in `VAEFeatureExtractor`,
-    but for ``counted_entries``. Only the order of an attribute counts, whatever its
-    scale. NaN is a missing attribute, and leaves only the pairs with it out; NaN or None
-    is a missing label, and so is -1 beside two other classes. Such rows train the rest.
+    The loss is ``reconstruction + beta divergence + alpha prediction + gamma (attributes +
+    leakage_weight leakage)``, each term a column of ``history_``. The first two are in
+    nats, as in `VAEFeatureExtractor`, but for ``counted_entries``. The last is the squared
+    correlation of each attribute's ranks with the means of the units that are not its own,
+    less what the attributes have in common. Only the order of an attribute counts,
+    whatever its scale. NaN is a missing attribute, and leaves only the pairs with it out;
+    NaN or None is a missing label, and so is -1 beside two other classes. Such rows train
+    the rest.
     ``augment`` changes images and not their attributes: leave out what would change
     them, such as ``scale`` beside a volume.
 
@@ -140,6 +143,10 @@ class AttriVAE(BaseVAE):
 
     References
     ----------
+    Adeli, E., Zhao, Q., Pfefferbaum, A., Sullivan, E. V., Fei-Fei, L., Niebles, J. C. &
+    Pohl, K. M. (2021). Representation learning with statistical independence to mitigate
+    bias. WACV.
+
     Cetin, I., Stephens, M., Camara, O. & Gonzalez Ballester, M. A. (2023). Attri-VAE:
     attribute-based interpretable representations of medical images with variational
     autoencoders. Computerized Medical Imaging and Graphics 104.
