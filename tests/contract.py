@@ -286,6 +286,7 @@ OTHER = {
     "gamma": 2.0,
     "delta": 2.0,
     "attribute_weight": (2.0,),
+    "leakage_weight": 0.5,
     "ties": "ignore",
     "attribute_stage": "mean",
     "counted_entries": 10,

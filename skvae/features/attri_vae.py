@@ -77,6 +77,9 @@ class AttriVAE(BaseVAE):
         distance at which two units count as ordered.
     attribute_weight : tuple of float or None, default=None
         Factor of ``gamma`` for each attribute.
+    leakage_weight : float, default=0.01
+        Factor of ``gamma`` for what the other units know of an attribute; 0 is the
+        published loss, in which all of them may follow it.
     ties : {"zero", "ignore"}, default="zero"
         Whether samples with the same attribute are drawn together, as published, or
         pairs of them are left out: for attributes of few values such as sex.
@@ -122,11 +125,14 @@ class AttriVAE(BaseVAE):
 
     Notes
     -----
-    The loss is ``reconstruction + beta divergence + alpha prediction + gamma attributes``,
-    each a column of ``history_``. The first two are in nats, as in `VAEFeatureExtractor`,
-    but for ``counted_entries``. Only the order of an attribute counts, whatever its
-    scale. NaN is a missing attribute, and leaves only the pairs with it out; NaN or None
-    is a missing label, and so is -1 beside two other classes. Such rows train the rest.
+    The loss is ``reconstruction + beta divergence + alpha prediction + gamma (attributes +
+    leakage_weight leakage)``, each term a column of ``history_``. The first two are in
+    nats, as in `VAEFeatureExtractor`, but for ``counted_entries``. The last is the squared
+    correlation of each attribute's ranks with the means of the units that are not its own,
+    less what the attributes have in common. Only the order of an attribute counts,
+    whatever its scale. NaN is a missing attribute, and leaves only the pairs with it out;
+    NaN or None is a missing label, and so is -1 beside two other classes. Such rows train
+    the rest.
     ``augment`` changes images and not their attributes: leave out what would change
     them, such as ``scale`` beside a volume.
 
@@ -137,6 +143,10 @@ class AttriVAE(BaseVAE):
 
     References
     ----------
+    Adeli, E., Zhao, Q., Pfefferbaum, A., Sullivan, E. V., Fei-Fei, L., Niebles, J. C. &
+    Pohl, K. M. (2021). Representation learning with statistical independence to mitigate
+    bias. WACV.
+
     Cetin, I., Stephens, M., Camara, O. & Gonzalez Ballester, M. A. (2023). Attri-VAE:
     attribute-based interpretable representations of medical images with variational
     autoencoders. Computerized Medical Imaging and Graphics 104.
@@ -168,6 +178,7 @@ class AttriVAE(BaseVAE):
         float | Sequence[float], Interval(Real, 0, None, closed="neither"), list, tuple
     ] = 10.0
     attribute_weight: Annotated[Sequence[float] | None, list, tuple, None] = None
+    leakage_weight: NonNegative = 0.01
     ties: Annotated[str, StrOptions({"zero", "ignore"})] = "zero"
     attribute_stage: Annotated[str, StrOptions({"mean", "z"})] = "z"
     counted_entries: int | None = 1000
@@ -212,6 +223,7 @@ class AttriVAE(BaseVAE):
             "dropout": 0.25,
             "likelihood": "squared_error",
             "counted_entries": None,
+            "leakage_weight": 0.0,
             "alpha": 1.0,
             "beta": 2.0,
             "batch_size": 16,
@@ -279,6 +291,7 @@ class AttriVAE(BaseVAE):
             ties=self.ties,
             stage=self.attribute_stage,
             start=float(self.reconstruction_fraction),
+            leakage=float(self.leakage_weight) or None,
         )
 
     def _data(

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from skvae.objectives.batch import Batch, Terms, Trace
 from skvae.objectives.elbo import BetaELBO
-from skvae.objectives.numbers import number
+from skvae.objectives.leakage import attribute_leakage
+from skvae.objectives.numbers import number, times
 from skvae.objectives.reconstruction import Likelihood
 from skvae.objectives.supervision import CrossEntropy, SquaredResidual
 from skvae.objectives.weighting import quotient
@@ -77,8 +78,9 @@ def attribute_regularization(
 class AttributeELBO:
     """A beta-VAE whose first units are ordered by attributes, and that predicts a label.
 
-    ELBO terms + alpha prediction + sum_k gamma_k L(z_k, a_k). Cetin et al. (2023),
-    Attri-VAE, Computerized Medical Imaging and Graphics 104, eq. 2 to 11.
+    ELBO terms + alpha prediction + sum_k gamma_k (L(z_k, a_k) + leakage L_k(mean)).
+    Cetin et al. (2023), Attri-VAE, Computerized Medical Imaging and Graphics 104, eq. 2
+    to 11; the last term is that of `attribute_leakage`.
 
     Parameters
     ----------
@@ -98,6 +100,9 @@ class AttributeELBO:
         Where the attributes order the units.
     start : float
         Share of the training budget after which prediction and attributes begin to count.
+    leakage : float, optional
+        Weight of what the other units know of an attribute, by their means: those are
+        read, and the noise of a sample would hide it. Without, there is no such term.
     """
 
     elbo: BetaELBO
@@ -108,6 +113,7 @@ class AttributeELBO:
     ties: str = "zero"
     stage: str = "z"
     start: float = 0.0
+    leakage: float | None = number(None)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -127,6 +133,8 @@ class AttributeELBO:
             terms["prediction"] = self.prediction(trace, batch) * (self.alpha * begun)
         if batch.attributes is not None:
             terms["attributes"] = self.disorder(trace, batch) * begun
+            if self.leakage is not None:
+                terms["leakage"] = self.known_elsewhere(trace, batch) * begun
         return terms
 
     def disorder(self, trace: Trace, batch: Batch) -> Tensor:
@@ -141,6 +149,14 @@ class AttributeELBO:
             weight=batch.sample_weight,
         )
         return (one_or_each(self.gamma, z) * loss).sum()
+
+    def known_elsewhere(self, trace: Trace, batch: Batch) -> Tensor:
+        """Return the weighted sum of what other units know of the attributes."""
+        assert batch.attributes is not None
+        assert self.leakage is not None
+        mean = trace["mean"]
+        found = attribute_leakage(mean, batch.attributes, weight=batch.sample_weight)
+        return times(self.leakage, (one_or_each(self.gamma, mean) * found).sum())
 
 
 def one_or_each(value: float | tuple[float, ...], like: Tensor) -> Tensor | float:

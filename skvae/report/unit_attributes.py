@@ -30,8 +30,9 @@ def attribute_figure(result: Any, arm: str | None = None) -> "Figure":
     Returns
     -------
     matplotlib.figure.Figure
-        A row for each pair: the units that were trained for an attribute, marked, and of
-        each attribute the three units that know it best. Free of pyplot's state; `savefig`
+        A row for each pair: the units that were trained for an attribute, marked (with the
+        attribute that such a unit goes with better, should there be one), and of each
+        attribute the three units that know it best. Free of pyplot's state; `savefig`
         writes it.
 
     Raises
@@ -113,11 +114,11 @@ def _draw(axes: Any, shown: list[tuple[str, str]], rows: Any) -> None:
                 row = found.loc[(attribute, unit, controlled)]
                 _draw_pair(axes, place + shift, row, colour, marker)
         first = found.loc[(attribute, unit, "")]
-        own = "  ◄ own" if first["own"] else ""
+        own = f"  ◄ own{_rather(rows, unit, first)}" if first["own"] else ""
         labels.append(f"{plain(attribute, 34)} · {plain(unit, 24)}  n = {first['n']}{own}")
     axes.set_yticks(range(len(shown)), labels, fontsize=7.5)
     for tick, label in zip(axes.get_yticklabels(), labels, strict=True):
-        tick.set_fontweight("bold" if label.endswith("own") else "normal")
+        tick.set_fontweight("bold" if "  ◄ own" in label else "normal")
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(-1.02, 1.02)
     axes.axvline(0, color="0.35", linewidth=0.9, zorder=1)
@@ -125,6 +126,15 @@ def _draw(axes: Any, shown: list[tuple[str, str]], rows: Any) -> None:
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _rather(rows: Any, unit: str, own: Any) -> str:
+    """Name the attribute that a unit goes with better than with its own, if any."""
+    of_unit = rows[(rows["unit"] == unit) & (rows["controlled_for"] == "")]
+    strength = of_unit["rho"].abs().fillna(0)
+    if not strength.max() > abs(own["rho"]):  # nor where there is no correlation
+        return ""
+    return f", rather {plain(of_unit.loc[strength.idxmax(), 'attribute'], 16)}"
 
 
 def _draw_pair(axes: Any, place: float, row: Any, colour: str, marker: str) -> None:

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae import AttriVAE, VAEFeatureExtractor
-from skvae.datasets import make_sprites
+from skvae.datasets import make_lesions, make_sprites
 from skvae.estimators.targets import Classes
 from skvae.features.attribute_columns import LearnedAttributes
 from skvae.features.monotone import MonotoneMap
@@ -69,9 +69,27 @@ def test_each_attribute_orders_its_unit_on_unseen_samples(fitted, sprites):
     assert fitted.attribute_names_ == NAMES
     assert own_unit_correlation(fitted, *sprites).min() > 0.9
     row = fitted.history_[-1]
-    terms = ["reconstruction", "divergence", "prediction", "attributes"]
+    terms = ["reconstruction", "divergence", "prediction", "attributes", "leakage"]
     assert list(row) == ["epoch", "loss", *terms]
     assert row["loss"] == pytest.approx(sum(row[term] for term in terms))
+
+
+def test_units_without_an_attribute_know_little_of_it():
+    made = make_lesions(160, size=16, random_state=0)
+    X, volume = made.images, made.attributes[:, 0]
+    known = volume[:60, None].copy()
+    known[::4] = np.nan
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, size=60)
+    tiny = {"hidden_layer_sizes": (32,), "channels": (4, 8), "learning_rate_init": 6e-3}
+    found = {}
+    for leakage_weight in (0.0, AttriVAE().leakage_weight):
+        vae = small(max_iter=30, leakage_weight=leakage_weight, **tiny)
+        vae.fit(X[:60], attributes=known, sample_weight=weight)
+        Z = vae.transform(X[60:])
+        found[leakage_weight] = np.abs([spearmanr(z, volume[60:])[0] for z in Z.T])
+    before, after = found.values()
+    assert after[0] > before[0] - 0.02
+    assert after[1:].mean() < 0.5 * before[1:].mean()
 
 
 def test_without_attributes_and_labels_it_is_the_vae(sprites):
@@ -175,7 +193,7 @@ def test_shuffled_labels_are_not_predicted(sprites, labels):
 
 def test_seeds_start_anew_and_agree_on_what_they_find(fitted, sprites, labels):
     X, A = sprites
-    other = small(random_state=1)
+    other = small(random_state=2)
     other.fit(X[:N_TRAIN], labels[:N_TRAIN], attributes=A[:N_TRAIN])
     assert own_unit_correlation(other, X, A).min() > 0.85
     # Units without an attribute are another basis each time.

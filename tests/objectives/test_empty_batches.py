@@ -47,7 +47,7 @@ def objective_and_batch(rng, task, ties, attributes, unlabelled, weights, dtype)
     weight = tensor(WEIGHTS[weights](rng))
     columns = np.stack([column(rng, *each) for each in attributes], axis=1)
     batch = Batch(tensor(rng.normal(size=(N, 4))), y, None, tensor(columns), weight)
-    objective = AttributeELBO(BetaELBO(), prediction, 10.0, GAMMA, 2.0, ties)
+    objective = AttributeELBO(BetaELBO(), prediction, 10.0, GAMMA, 2.0, ties, leakage=0.01)
     return objective, batch
 
 

@@ -109,13 +109,33 @@ def test_attributes_are_drawn_with_and_without_volume_and_own_units_marked(
     figure = drawn(attribute_figure(of_table), tmp_path)
     (axes,) = figure.axes
     assert axes.get_title(loc="left") == "attri"
-    own = [text for text in texts(axes) if text.endswith("own")]
     n = int(of_table.attributes["n"].iloc[0])
-    assert own == [f"age · mean_0  n = {n}  ◄ own", f"si\\$ze · mean_1  n = {n}  ◄ own"]
+    rho = of_table.attributes.query("controlled_for == ''")
+    rho = rho.pivot(index="unit", columns="attribute", values="rho").abs()
+    rather = {unit: rho.loc[unit].idxmax().replace("$", "\\$") for unit in rho.index}
+    expected = [
+        f"{name} · {unit}  n = {n}  ◄ own"
+        + ("" if rather[unit] == name else f", rather {rather[unit]}")
+        for name, unit in (("age", "mean_0"), ("si\\$ze", "mean_1"))
+    ]
+    assert [text for text in texts(axes) if "◄ own" in text] == expected
     row = of_table.attributes.query("unit == 'mean_0' and attribute == 'age'").iloc[0]
     assert list(axes.lines[0].get_xdata()) == pytest.approx([row["ci_low"], row["ci_high"]])
     said = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "controlled for volume" in said
+
+
+def test_an_own_unit_that_another_attribute_fits_better_says_so(of_table, tmp_path):
+    known = of_table.attributes.copy()
+    plainly = (known["unit"] == "mean_1") & (known["controlled_for"] == "")
+    known.loc[plainly, "rho"] = np.where(
+        known.loc[plainly, "attribute"] == "age", -0.9, 0.1
+    )
+    swapped = replace(of_table, attributes=known)
+    (axes,) = drawn(attribute_figure(swapped), tmp_path).axes
+    marked = [text for text in texts(axes) if "mean_1" in text and "◄" in text]
+    assert len(marked) == 1
+    assert marked[0].endswith("◄ own, rather age")
 
 
 def test_a_table_has_its_best_and_worst_columns_and_those_that_move(of_table, tmp_path):

@@ -124,7 +124,7 @@ def test_same_bits_with_holes(kind):
 
 
 def attri_vae(k):
-    return AttriVAE(8, gamma=1.0 + k)
+    return AttriVAE(8, gamma=1.0 + k, leakage_weight=0.01 * k + 0.01)
 
 
 def test_each_stops_at_an_epoch_of_its_own():
