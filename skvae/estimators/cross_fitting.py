@@ -52,7 +52,8 @@ def folds_for(estimator: TrainedTransformer, X: Any, params: dict[str, Any]) -> 
     if n_groups < n_folds:
         kind = "rows" if given is None else "groups"
         raise ValueError(
-            f"Got cross_fit={n_folds} for {n_groups} {kind}; expected at most as many folds."
+            f"Got cross_fit={n_folds} for {n_groups} {kind}; expected at most as many "
+            "folds as there are."
         )
     seed = check_random_state(estimator.random_state).randint(2**31 - 1)
     splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -121,9 +122,10 @@ def of_one_fold(estimator: TrainedTransformer, folder: str) -> Any:
 
 
 def columns_of_units(estimator: TrainedTransformer) -> list[slice]:
-    """Return the features of each layer, and of each network where they stand side by side."""
-    shapes, n_averaged = estimator.network_.shapes, getattr(estimator, "_n_averaged", 1)
-    n_parts = estimator.n_networks if n_averaged == 1 else 1
+    """Return the features of each layer, and of several networks those of each."""
+    shapes = estimator.network_.shapes
+    averages = getattr(estimator, "combine", "") == "average"
+    n_parts = 1 if averages else estimator.n_networks
     found, start = [], 0
     for layer in estimator._selected_layers(shapes):
         size = estimator._n_features_of(shapes[layer]) // n_parts
@@ -137,9 +139,9 @@ def turned(
 ) -> np.ndarray:
     r"""Return features of one network in the place of another's.
 
-    Of the units of a layer, with the features :math:`B` of one network and :math:`A` of the other,
-    of the same rows, and their means :math:`b` and :math:`a`, those of other rows
-    :math:`C` become :math:`a + (C - b) R`, where :math:`R` is orthogonal and
+    Of the units of a layer, with the features :math:`B` of one network and :math:`A` of
+    the other, of the same rows, and their means :math:`b` and :math:`a`, those of other
+    rows :math:`C` become :math:`a + (C - b) R`, where :math:`R` is orthogonal and
     :math:`\lVert (B - b) R - (A - a) \rVert_F` smallest: see `orthogonal_factors`.
 
     Parameters
