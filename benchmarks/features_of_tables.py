@@ -44,7 +44,7 @@ TOLD = ("Meningioma-SEG-CLASS", "NSCLC-Radiogenomics", "Veeraraghavan2020", "Zha
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 N_COMPONENTS = (5, 10, 20, 40, 80)
 NETWORK = VAEFeatureExtractor(
-    16, hidden_layer_sizes=(64,), max_iter=50, n_networks=10, n_threads=1, device="cpu"
+    16, hidden_layer_sizes=(64,), n_networks=10, n_threads=1, device="cpu"
 )
 LAYERS = ("mean", "hidden_1")
 N_INNER = 3
