@@ -103,7 +103,8 @@ def cross_fitted(
             )
             for known, _ in folds
         ]
-        if not is_collecting():  # what collects trains more than these side by side
+        # What collects trains more than these together; callbacks hear of one at a time.
+        if not is_collecting() and not may_stop(estimator):
             train_ahead(fits)
         for fit, (known, unseen) in zip(fits, folds, strict=True):
             network = fit.estimator.fit(fit.X, fit.y, **fit.params)
