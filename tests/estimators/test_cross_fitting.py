@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 import skvae
 from skvae import AttriVAE, Autoencoder, VAEFeatureExtractor
@@ -198,6 +199,25 @@ def test_a_saved_one_and_one_with_a_bar_are_the_same(tmp_path, capsys):
     np.testing.assert_array_equal(loaded.transform(X), crossed.transform(X))
     watched = clone(crossed).set_callbacks(ProgressBar())
     np.testing.assert_array_equal(watched.fit_transform(X), features)
+
+
+# Those of fit_transform: others would have it that training rows are read as new ones.
+CHECKS = (
+    estimator_checks.check_set_output_transform,
+    estimator_checks.check_set_output_transform_pandas,
+    estimator_checks.check_global_output_transform_pandas,
+    estimator_checks.check_transformer_get_feature_names_out,
+    estimator_checks.check_transformer_preserve_dtypes,
+    estimator_checks.check_dict_unchanged,
+    estimator_checks.check_param_validation,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.filterwarnings("ignore::skvae.exceptions.ConstantCodeWarning")
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
+def test_scikit_learn_contract(check):
+    check("Autoencoder", small(Autoencoder, cross_fit=2, max_iter=1))
 
 
 def test_what_cannot_be_is_refused_before_training():
