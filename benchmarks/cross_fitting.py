@@ -39,6 +39,7 @@ from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from skvae import Autoencoder, VAEFeatureExtractor
 from skvae.estimators.cross_fitting import folds_for, turned
+from skvae.study import corrected_interval
 
 TABLES = ("Arita2018", "Dong2022", "Huang2023", "LGG-1p19qDeletion")
 # Each network is trained once, whatever is read of it.
@@ -144,12 +145,23 @@ def main():
         y = LabelEncoder().fit_transform(target)
         rows += compare(data, X, y, arguments.folds)
         write_csv("cross_fitting", rows)
-    frame = pd.DataFrame(rows)
-    by = ["network", "layer", "way"]
-    numbers = ["auc", "log_loss", "spread", "spread_test", "agreement", "cpu_seconds"]
-    print(frame.groupby(by, sort=False)[numbers].mean().round(3).to_string())
-    shown = frame.pivot_table(index=by, columns="data", values="auc", sort=False)
-    print("\n" + shown.round(3).to_string())
+    tell(pd.DataFrame(rows))
+
+
+def tell(frame):
+    """Print means (of the spread, medians: some test rows lie far out), and differences."""
+    by, folds = ["network", "layer", "way"], ["data", "fold"]
+    how = {"auc": "mean", "log_loss": "mean", "spread": "median", "spread_test": "median"}
+    how |= {"agreement": "mean", "cpu_seconds": "mean"}
+    print(frame.groupby(by, sort=False).agg(how).round(3).to_string())
+    wide = frame.pivot_table(index=by, columns="data", values="auc", sort=False)
+    print("\n" + wide.round(3).to_string())
+    scores = frame.pivot_table(index=[*by[:2], *folds], columns="way", values="auc")
+    less = scores["cross_fit=5"] - scores["plain"]
+    for name, part in less.groupby(by[:2]):
+        # Five folds: four times as many training rows as test rows.
+        found = corrected_interval(part.groupby("fold").mean(), 4, 1)
+        print(name, "cross_fit=5 less plain: {:.3f} [{:.3f}, {:.3f}]".format(*found))
 
 
 if __name__ == "__main__":
