@@ -27,6 +27,7 @@ from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from skvae import VAEFeatureExtractor
 from skvae.statistics.averaged_codes import aligned_mean, turns_to_first
+from skvae.study import corrected_interval
 
 CHOSEN_ON = ("Arita2018", "Dong2022", "Huang2023", "LGG-1p19qDeletion")
 NUMBERS = (1, 3, 10)
@@ -55,7 +56,7 @@ def compare(name, X, y, n_repeats):
     splits = RepeatedStratifiedKFold(n_splits=5, n_repeats=n_repeats, random_state=0)
     for fold, (train, test) in enumerate(splits.split(X, y)):
         Z = StandardScaler().fit(X[train]).transform(X)
-        row = {"data": name, "fold": fold}
+        row = {"data": name, "fold": fold, "seed": fold}
 
         def scored(p, test=test):
             return {"auc": roc_auc_score(y[test], p)}
@@ -92,6 +93,18 @@ def costs(name, X):
         }
 
 
+def gains(frame):
+    """Yield the number and the way, and what they give over one network, all tables alike."""
+    networks = frame[frame["n_networks"].isin(NUMBERS)]
+    index = ["layer", "way", "repeats", "fold"]
+    wide = networks.pivot_table(index=index, columns=["n_networks", "data"], values="auc")
+    for k in NUMBERS[1:]:
+        less = (wide[k] - wide[1]).mean(axis=1)
+        for (layer, way), part in less.groupby(["layer", "way"]):
+            # Five folds: four times as many training rows as test rows.
+            yield (k, layer, way), corrected_interval(part, 4, 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of radMLBench tables")
@@ -114,6 +127,8 @@ def main():
     shown = frame.pivot_table(index=index, columns="data", values="auc")
     shown["mean"] = shown.mean(axis=1)
     print(shown.round(3).to_string())
+    for name, found in gains(frame):
+        print(*name, "less one: {:.3f} [{:.3f}, {:.3f}]".format(*found))
     first = cost.groupby("data")[["fit_cpu_s", "transform_cpu_s"]].transform("first")
     print(cost.assign(times=(cost.fit_cpu_s / first.fit_cpu_s).round(1)).to_string())
 
