@@ -94,7 +94,7 @@ def costs(name, X):
 
 
 def gains(frame):
-    """Yield the number and the way, and what they give over one network, all tables alike."""
+    """Yield the number and the way, and what they give over one network."""
     networks = frame[frame["n_networks"].isin(NUMBERS)]
     index = ["layer", "way", "repeats", "fold"]
     wide = networks.pivot_table(index=index, columns=["n_networks", "data"], values="auc")
