@@ -231,6 +231,7 @@ OTHER = {
     "missing": "mask",
     "n_networks": 2,
     "combine": "average",
+    "cross_fit": 3,
     "max_iter": 4,
     "batch_size": 8,
     "learning_rate_init": 0.1,

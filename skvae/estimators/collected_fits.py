@@ -47,6 +47,11 @@ def collect(fit: Callable[[], Any]) -> CollectedFitError | None:
     return None
 
 
+def is_collecting() -> bool:
+    """Whether no fit trains."""
+    return COLLECTING.get()
+
+
 def stop_if_collecting(job: Job | None, memory: Any) -> None:
     """Stop a fit that would now train, where such are collected."""
     if COLLECTING.get():

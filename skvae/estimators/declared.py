@@ -21,6 +21,7 @@ POSITIVE_WHOLE = Interval(Integral, 1, LARGEST, closed="both")
 Whole = Annotated[int, WHOLE]
 Count = Annotated[int, POSITIVE_WHOLE]
 CountOrNone = Annotated[int | None, POSITIVE_WHOLE, None]
+FoldsOrNone = Annotated[int | None, Interval(Integral, 2, LARGEST, closed="both"), None]
 Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
 NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]
 Share = Annotated[float, Interval(Real, 0, 1, closed="both")]

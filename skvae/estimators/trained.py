@@ -178,8 +178,9 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     _reading_parameters: ClassVar[frozenset[str]] = frozenset(
         {"layer", "pool", "memory", "checkpoint", "skorch_callbacks", "verbose"}
     )
-    # Trained side by side; a kind that can have several declares it.
+    # Trained side by side, and for folds of the rows; kinds that can, declare them.
     n_networks: ClassVar[int] = 1
+    cross_fit: ClassVar[int | None] = None
     # What is taken as learned before `fit`.
     _unfitted: ClassVar[Learned] = Learned()
     _arguments: ClassVar[str] = """

@@ -12,9 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._compat import StrOptions, fit_context, may_stop
 from skvae.arguments import check_columns
+from skvae.estimators.cross_fitting import cross_fitted, folds_for
 from skvae.estimators.declared import (
     Count,
     Flag,
+    FoldsOrNone,
     Positive,
     ShareBelowOne,
     Sizes,
@@ -322,6 +324,14 @@ class BaseAutoencoder(DecodingTransformer):
         reconstruction counts known entries alone, each of them alike, and `impute` fills
         in the others. A column needs a value in `fit`; a row of none has the code of the
         means. The stage ``"observed"`` is 1 where an entry is known.
+    cross_fit : int or None, default=None
+        In how many folds `fit_transform`, and so a pipeline that is fitted, reads the
+        training rows by networks that have not seen them, as what stands behind will meet
+        new rows. Rows of one of the ``groups`` stay together. Each network is trained like
+        that of the estimator on the other folds, and its features are turned to those
+        of the estimator by the orthogonal map (Procrustes) of its own training rows, layer
+        by layer. `fit` and `transform` are as ever, and so are ``fit(X).transform(X)``
+        and ``fit_transform(X)`` no longer the same. Not with ``warm_start``.
 
     Attributes
     ----------
@@ -339,6 +349,7 @@ class BaseAutoencoder(DecodingTransformer):
     n_networks: Count = 1
     combine: Annotated[str, StrOptions({"concatenate", "average"})] = "concatenate"
     missing: Annotated[str, StrOptions({"error", "mask"})] = "error"
+    cross_fit: FoldsOrNone = None
 
     def _bottleneck(self) -> Builder:
         """Return the part of the network that makes the code: by default linear."""
@@ -387,7 +398,10 @@ class BaseAutoencoder(DecodingTransformer):
             return network
         return Builder(WithHoles, body=network, sample_shape=sample_shape)
 
-    _reading_parameters: ClassVar = DecodingTransformer._reading_parameters | {"combine"}
+    _reading_parameters: ClassVar = DecodingTransformer._reading_parameters | {
+        "combine",
+        "cross_fit",
+    }
     # Whether units of several networks can stand side by side.
     _takes_several: ClassVar[bool] = True
 
@@ -466,6 +480,29 @@ class BaseAutoencoder(DecodingTransformer):
         if weight is not None:
             weight = check_weight(weight, x, type(self).__name__, np.float32)
         return Start(Fitted({CENTRE: known_means(Data(x, sample_weight=weight))}, []))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
+        """Fit, and return the features of the training rows.
+
+        Parameters
+        ----------
+        y : array-like, default=None
+            As of `fit`.
+        **fit_params : object
+            Further arguments of `fit`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            Those of `transform` or, with ``cross_fit``, those of networks that have not
+            seen the row.
+        """
+        if self.cross_fit is None:
+            return super().fit_transform(X, y, **fit_params)
+        folds = folds_for(self, X, fit_params)
+        self.fit(X, y, **fit_params)
+        return cross_fitted(self, X, y, fit_params, folds)
 
     def impute(self, X: Any) -> np.ndarray:
         """Fill in the entries of X that are missing; the others stay as they are.

@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from skvae._compat import routed_fit_params, rows_of_params, take_rows
-from skvae.search.training_ahead import PlannedFit, networks_of, train_ahead, trainings
+from skvae.estimators.training_ahead import PlannedFit, networks_of, train_ahead
+from skvae.search.shared_trainings import trainings
 
 __all__ = ["fill_cache", "fits_of_search"]
 

@@ -6,8 +6,9 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
+from skvae.estimators.training_ahead import networks_of, train_stackable
 from skvae.search.fill_cache import fits_of_search, folds_of
-from skvae.search.training_ahead import networks_of, train_stackable, trainings
+from skvae.search.shared_trainings import trainings
 
 __all__ = ["StackedGridSearchCV", "remembering"]
 

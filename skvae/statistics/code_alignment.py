@@ -9,6 +9,7 @@ __all__ = [
     "agreement_of_columns",
     "aligned_agreement",
     "matching_map",
+    "orthogonal_factors",
     "orthogonal_map",
     "standardised",
 ]
@@ -63,11 +64,30 @@ def orthogonal_map(b: np.ndarray, a: np.ndarray) -> np.ndarray:
     .. [1] P. H. Schoenemann (1966). A generalized solution of the orthogonal Procrustes
        problem. Psychometrika 31, 1-10.
     """
+    left, right = orthogonal_factors(b, a)
+    return left @ right
+
+
+def orthogonal_factors(b: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `orthogonal_map` in two factors, which are small where columns are many.
+
+    Parameters
+    ----------
+    b, a : ndarray of shape (n_rows, n_features)
+        Codes of the same rows, centred.
+
+    Returns
+    -------
+    left : ndarray of shape (n_features, rank)
+        What B is multiplied by first.
+    right : ndarray of shape (rank, n_features)
+        What B is multiplied by then.
+    """
     # Within the space of the rows, which may be smaller than that of the columns.
     (q_b, r_b), (q_a, r_a) = (qr(x.T, mode="economic") for x in (b, a))
     u, s, vt = np.linalg.svd(r_b @ r_a.T)
     known = s > ROUNDING * s.max(initial=0)
-    return q_b @ (u[:, known] @ vt[known]) @ q_a.T
+    return q_b @ u[:, known], vt[known] @ q_a.T
 
 
 def matching_map(b: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ def trained_ahead(
 
 def _train(tasks: Sequence[Task], cohort: Cohort) -> list[int]:
     """Train what the folds will, and return how many networks were for each."""
-    from skvae.search.training_ahead import PlannedFit, train_stackable
+    from skvae.estimators.training_ahead import PlannedFit, train_stackable
 
     planned = [_fits(task, cohort) for task in tasks]
     fits: list[PlannedFit] = [fit for several in planned for fit in several]
@@ -143,9 +143,10 @@ def _train(tasks: Sequence[Task], cohort: Cohort) -> list[int]:
 
 def _fits(task: Task, cohort: Cohort) -> list[Any]:
     """Return the fits of a fold's search that train networks."""
+    from skvae.estimators.training_ahead import PlannedFit
     from skvae.search.fill_cache import fits_of_search
+    from skvae.search.shared_trainings import trainings
     from skvae.search.stacked_search import MOST_REFITS
-    from skvae.search.training_ahead import PlannedFit, trainings
 
     arm, rows = task.arm, task.fold.train
     X, y = take_rows(cohort.X, rows), cohort.outcome.values[rows]

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import Autoencoder, AutoencoderClassifier, VAEFeatureExtractor
 from skvae.search import StackedGridSearchCV, fill_cache
-from skvae.search.training_ahead import trainings
+from skvae.search.shared_trainings import trainings
 from skvae.study import nested_cv
 from skvae.training.caching import n_trainings
 

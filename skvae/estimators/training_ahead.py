@@ -1,10 +1,9 @@
-"""Which networks a search will train, found before it begins, and trained side by side."""
+"""Which networks fits will train, found before they begin, and trained side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
 
 from skvae.estimators.collected_fits import CollectedFitError, collect
 from skvae.estimators.trained import TrainedTransformer
@@ -12,11 +11,11 @@ from skvae.training.caching import cache_key, remember
 from skvae.training.fitting import Fitted, Job
 from skvae.training.stacking import train_many, why_alone
 
-__all__ = ["PlannedFit", "networks_of", "train_ahead", "train_stackable", "trainings"]
+__all__ = ["PlannedFit", "networks_of", "train_ahead", "train_stackable"]
 
 
 class PlannedFit:
-    """A fit that a search is going to do.
+    """A fit that is going to be done.
 
     Parameters
     ----------
@@ -137,7 +136,7 @@ def networks_of(estimator: BaseEstimator) -> dict[str, TrainedTransformer]:
 
 
 def n_networks_of(estimator: BaseEstimator) -> int:
-    """Count the networks that a fit of an estimator trains.
+    """Count the networks that a fit of an estimator trains at most.
 
     Parameters
     ----------
@@ -149,58 +148,5 @@ def n_networks_of(estimator: BaseEstimator) -> int:
     int
         How many.
     """
-    return sum(network.n_networks for network in networks_of(estimator).values())
-
-
-def trainings(
-    estimator: BaseEstimator, candidates: Iterable[Mapping[str, Any]]
-) -> list[BaseEstimator]:
-    """Return an estimator with the settings of each candidate that trains for itself.
-
-    Candidates that differ in what is read of a network, or in steps behind the last of a
-    pipeline's networks, share one training.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What is searched.
-    candidates : iterable of mapping
-        Settings of its parameters.
-
-    Returns
-    -------
-    list of estimator
-        One for each training.
-    """
-    different: dict[str, BaseEstimator] = {}
-    for candidate in candidates:
-        settings = clone(dict(candidate), safe=False)
-        changed = clone(estimator).set_params(**settings)
-        behind = steps_behind(changed)
-        names = networks_of(changed)
-        relevant = {
-            name: value
-            for name, value in candidate.items()
-            if name.partition("__")[0] not in behind and not is_read(name, names)
-        }
-        different.setdefault(repr(sorted(relevant.items())), changed)
-    return list(different.values())
-
-
-def steps_behind(estimator: BaseEstimator) -> set[str]:
-    """Names of the steps behind the last of a pipeline that has a network."""
-    if not isinstance(estimator, Pipeline):
-        return set()
-    names = [name for name, _ in estimator.steps]
-    has = [
-        number
-        for number, (_, step) in enumerate(estimator.steps)
-        if hasattr(step, "get_params") and networks_of(step)
-    ]
-    return set(names[has[-1] + 1 :]) if has else set()
-
-
-def is_read(name: str, networks: Mapping[str, TrainedTransformer]) -> bool:
-    """Whether a parameter decides how a network is read, and not how it is trained."""
-    owner, _, last = name.rpartition("__")
-    return owner in networks and last in networks[owner]._reading_parameters
+    found = networks_of(estimator).values()
+    return sum(each.n_networks * (1 + (each.cross_fit or 0)) for each in found)
