@@ -325,17 +325,21 @@ class Stack:
             return self.step.gradients(inputs)
         before = {name: value.clone() for name, value in inputs.buffers.items()}
         gradients, terms = self.step.gradients(inputs)
-        for k in sorted({0, (stop - first) // 2, stop - first - 1}):
+        last = stop - first - 1
+        # The first ones begin at different places of a cache line.
+        for k in sorted({k for k in (0, 1, 2, 3, last // 2) if k <= last} | {last}):
             net = self.members[first + k].net
             state = {name: value[k] for name, value in (inputs.weights | before).items()}
             net.module_.load_state_dict(state)
             columns = cut(inputs.columns, k, k + 1)
             batch = Batch(
-                **{name: column[0] for name, column in columns.items()},
+                **{name: column[0].clone() for name, column in columns.items()},
                 progress=self.members[first + k].progress,
             )
             noise = (
-                None if inputs.noise is None else {n: v[k] for n, v in inputs.noise.items()}
+                None
+                if inputs.noise is None
+                else {n: v[k].clone() for n, v in inputs.noise.items()}
             )
             alone = net.backward(batch, noise, net.weights(batch)[1], clipped=False)
             pairs = [

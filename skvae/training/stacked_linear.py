@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+CACHE_LINE = 64  # bytes; where torch's own allocations begin
+
 
 class Batched(NamedTuple):
     """Which products of stacked layers have, as one batch, the bits of each alone."""
@@ -22,8 +24,9 @@ class Batched(NamedTuple):
 def measured(n_nets: int, n_rows: int, n_inputs: int, n_outputs: int) -> Batched:
     """Find out by trying: small products are summed in another order when batched.
 
-    Which ones depends on the library of linear algebra and on the processor, and not on
-    the numbers.
+    So are those of matrices that begin at another place of a cache line than a matrix
+    alone does. Which ones depends on the library of linear algebra and on the processor,
+    and not on the numbers.
     """
     draws = torch.Generator().manual_seed(0)
     x = torch.randn(n_nets, n_rows, n_inputs, generator=draws)
@@ -43,7 +46,7 @@ def outputs(x: Tensor, weight: Tensor, bias: Tensor, batched: bool) -> Tensor:
     turned = weight.transpose(1, 2)
     if batched:
         return torch.baddbmm(bias[:, None], x, turned)
-    each = zip(bias, x, turned, strict=True)
+    each = zip(bias, as_alone(x), as_alone(turned), strict=True)
     return torch.stack([torch.addmm(*layer) for layer in each])
 
 
@@ -51,7 +54,16 @@ def product(a: Tensor, b: Tensor, batched: bool) -> Tensor:
     """Return the product of each pair of matrices."""
     if batched:
         return torch.bmm(a, b)
-    return torch.stack([torch.mm(*pair) for pair in zip(a, b, strict=True)])
+    pairs = zip(as_alone(a), as_alone(b), strict=True)
+    return torch.stack([torch.mm(*pair) for pair in pairs])
+
+
+def as_alone(matrices: Tensor) -> list[Tensor]:
+    """Return each matrix as it is alone: at the start of a cache line."""
+    each = list(matrices)
+    if each[0].numel() * matrices.element_size() % CACHE_LINE:
+        return [matrix.clone() for matrix in each]
+    return each
 
 
 class StackedLinear(torch.autograd.Function):

@@ -123,6 +123,23 @@ def test_same_bits_with_holes(kind):
     assert_as_alone(jobs)
 
 
+@pytest.mark.parametrize("n_columns", [30, 29])
+@pytest.mark.parametrize("n_rows", [45, 47])
+def test_same_bits_where_matrices_begin_within_a_cache_line(n_rows, n_columns):
+    """Of 13 rows, the matrices of every other network begin where a lone one does not."""
+
+    def make(k):
+        return Autoencoder(3, hidden_layer_sizes=(8,), batch_size=16)
+
+    for seed in range(3):
+        rows = np.random.default_rng(seed).normal(size=(60, n_columns)).astype("f4")
+        jobs = []
+        for k in range(N_NETS):
+            estimator = make(k).set_params(max_iter=3, random_state=k)
+            jobs.append(job_of(estimator, rows[k : n_rows + k]))
+        assert_as_alone(jobs)
+
+
 def attri_vae(k):
     return AttriVAE(8, gamma=1.0 + k, leakage_weight=0.01 * k + 0.01)
 
@@ -295,7 +312,8 @@ def test_products_that_are_batched_are_exact():
         if measured(4, n, p, q).output:
             batched = torch.baddbmm(b[:, None], x, w.transpose(1, 2))
             for k in range(4):
-                alone = torch.nn.functional.linear(x[k], w[k], b[k])
+                layer = x[k].clone(), w[k].clone(), b[k].clone()
+                alone = torch.nn.functional.linear(*layer)
                 assert torch.equal(batched[k], alone)
 
 
