@@ -11,7 +11,6 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skvae.exceptions import warn_caller
 from skvae.study.input_blocks import Blocks, SelectBlock
-from skvae.study.shared_steps import SharedStepsScorer
 
 __all__ = ["Arm", "named_arms"]
 
@@ -45,8 +44,6 @@ class Arm:
         """Return what one outer fold fits."""
         if self.grid is None:
             return clone(self.estimator)
-        if isinstance(scoring, str):
-            scoring = SharedStepsScorer(scoring)
         return GridSearchCV(
             clone(self.estimator), self.grid, scoring=scoring, cv=inner, error_score="raise"
         )

@@ -28,6 +28,7 @@ from skvae.study.cohort import Cohort
 from skvae.study.explained import Explanation, explained
 from skvae.study.folds import OuterFold
 from skvae.study.importance import Judged
+from skvae.study.shared_steps import sharing_steps
 from skvae.training_counts import counted_trainings
 
 __all__ = ["Finished", "Task", "evaluate", "metadata_for", "predicted_columns", "scorer_of"]
@@ -216,7 +217,7 @@ def _fitted(
     if arm.grid is not None:
         patients = cohort.patients[fold.train]
         scorer, metadata = scored_by_patient(scorer, metadata, task.aggregate, patients)
-    return arm.search(fold.inner, scorer).fit(X, y, **metadata)
+    return arm.search(fold.inner, sharing_steps(scorer)).fit(X, y, **metadata)
 
 
 def metadata_for(arm: Arm, cohort: Cohort, rows: NDArray[Any]) -> dict[str, Any]:

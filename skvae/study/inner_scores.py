@@ -18,6 +18,7 @@ from skvae.study.cohort import Cohort
 from skvae.study.evaluate import metadata_for, scorer_of
 from skvae.study.folds import inner_splits
 from skvae.study.nested_cv import check_arms
+from skvae.study.shared_steps import sharing_steps
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -122,7 +123,7 @@ def layer_map(
             scorer, metadata = scored_by_patient(
                 scorer_of(scoring), metadata, aggregate, cohort.patients
             )
-            search = arm.search(splits, scorer)
+            search = arm.search(splits, sharing_steps(scorer))
             search.fit(cohort.X, cohort.outcome.values, **metadata)
             found += _best_of_each(arm, search.cv_results_)
     if not found:

@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 
 from skvae.study.recent_steps import RecentSteps
 
-__all__ = ["SharedStepsScorer", "behind_shared_steps"]
+__all__ = ["SharedStepsScorer", "behind_shared_steps", "sharing_steps"]
 
 
 class SharedStepsScorer:
@@ -32,6 +32,28 @@ class SharedStepsScorer:
 
     def __repr__(self) -> str:
         return repr(self.scoring)
+
+
+def sharing_steps(scoring: Any) -> Any:
+    """Return a score for a search that is not kept: one by name walks shared steps once.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        What is to be scored.
+
+    Returns
+    -------
+    str or callable
+        The same score; a callable may want the whole pipeline, and gets it.
+
+    Examples
+    --------
+    >>> from skvae.study.shared_steps import sharing_steps
+    >>> sharing_steps("roc_auc")
+    'roc_auc'
+    """
+    return SharedStepsScorer(scoring) if isinstance(scoring, str) else scoring
 
 
 def behind_shared_steps(fitted: Any, X: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from skvae.study.aggregation import PatientPredictor, PatientScorer
 from skvae.study.arm import Arm
 from skvae.study.recent_steps import RecentSteps
+from skvae.study.shared_steps import sharing_steps
 
 
 class CountedPCA(PCA):
@@ -27,7 +28,7 @@ def test_candidates_that_share_steps_share_what_is_scored():
     pipeline = make_pipeline(CountedPCA(), LogisticRegression(), memory=RecentSteps())
     grid = {"countedpca__n_components": [1, 2], "logisticregression__C": [0.1, 1.0, 10.0]}
     cv = list(StratifiedKFold(3).split(X, y))
-    found = Arm("pca", pipeline, grid).search(cv, "roc_auc_ovr").fit(X, y)
+    found = Arm("pca", pipeline, grid).search(cv, sharing_steps("roc_auc_ovr")).fit(X, y)
     assert CountedPCA.n_transforms == 2 * 3  # sizes x folds
     plain = GridSearchCV(
         pipeline.set_params(memory=None), grid, scoring="roc_auc_ovr", cv=cv
