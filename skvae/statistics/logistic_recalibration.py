@@ -38,8 +38,9 @@ def calibration_in_the_large(
     """Return the intercept a of logit P(y = 1) = a + logit p; NaN without a class."""
     both = (weights @ positive > 0) & (weights @ ~positive > 0)
     intercept = np.full(len(both), np.nan)
-    design = np.ones((len(log_odds), 1))
-    intercept[both] = _most_likely(design, log_odds, positive, weights[both])[:, 0]
+    if both.any():
+        design = np.ones((len(log_odds), 1))
+        intercept[both] = _most_likely(design, log_odds, positive, weights[both])[:, 0]
     return intercept
 
 

@@ -48,7 +48,9 @@ def test_surfaces_agree_with_distance_transforms_and_monai(pair, data):
     row = one(truth, predicted, spacing=spacing, tolerance=tolerance)
     there = distances(truth, predicted, spacing)
     back = distances(predicted, truth, spacing)
-    assert row.hd95 == pytest.approx(max(np.quantile(d, 0.95) for d in (there, back)))
+    # Between two distances, a quantile in float32 has the rounding of the larger one.
+    quantile = max(np.quantile(d, 0.95) for d in (there, back))
+    assert row.hd95 == pytest.approx(quantile, abs=1e-5)
     agree = np.concatenate([there, back]) <= tolerance + 1e-6
     assert row.surface_dice == pytest.approx(agree.mean())
     tensors = (torch.from_numpy(m)[None, None].float() for m in (predicted, truth))
