@@ -36,6 +36,8 @@ def _network(what: str) -> Callable[[Params], str]:
         n_networks, text = p.get("n_networks", 1), sized(p)
         if n_networks != 1:
             text += f", {n_networks} networks of it"
+        if p.get("cross_fit"):
+            text += f", cross-fitted in {p['cross_fit']} folds"
         return f"{text}, missing values masked" if p.get("missing") == "mask" else text
 
     return words

@@ -81,7 +81,7 @@ def test_masked_values_are_told_apart_from_filled_ones():
     values = X.copy()
     values[::7, 2] = np.nan
     options = {"hidden_layer_sizes": (3,), "max_iter": 1, "random_state": 0}
-    network = Autoencoder(2, missing="mask", n_networks=2, **options)
+    network = Autoencoder(2, missing="mask", n_networks=2, cross_fit=2, **options)
     arms = {
         "pca": make_pipeline(SimpleImputer(), LogisticRegression()),
         "net": make_pipeline(network, LogisticRegression()),
@@ -94,9 +94,9 @@ def test_masked_values_are_told_apart_from_filled_ones():
         "known."
     )
     assert (
-        "net: an autoencoder (n_components 2), 2 networks of it, missing values masked"
-        in sentences["methods-arms"]
-    )
+        "net: an autoencoder (n_components 2), 2 networks of it, cross-fitted in 2 folds, "
+        "missing values masked, then"
+    ) in sentences["methods-arms"]
 
 
 def test_an_arm_without_probabilities_takes_them_from_no_other():
