@@ -133,6 +133,16 @@ def empty_folder(tmp_path, monkeypatch):
 
 def refuse(path, folder, match=r"^Got path="):
     """Load what must not be loaded; count seconds, memory and files."""
+    # Twice: where a machine is busy, or memory is traced, one of them may take long.
+    seconds, message = zip(*(refusal(path, match) for _ in range(2)), strict=True)
+    assert min(seconds) < MOST_SECONDS
+    assert list(folder.iterdir()) == []
+    assert len(message[0]) < 600
+    return message[0]
+
+
+def refusal(path, match):
+    """Return CPU seconds and message of a file that is refused."""
     tracemalloc.start()
     begin = time.process_time()
     with pytest.raises(ValueError, match=match) as caught:
@@ -140,11 +150,8 @@ def refuse(path, folder, match=r"^Got path="):
     seconds = time.process_time() - begin
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < MOST_SECONDS
     assert peak < MOST_MEMORY
-    assert list(folder.iterdir()) == []
-    assert len(str(caught.value)) < 600
-    return str(caught.value)
+    return seconds, str(caught.value)
 
 
 @pytest.mark.parametrize("case", BYTES)
