@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch
+from skvae.training.flips import flipped_axes
 from skvae.training.random_fields import shadows, signed_uniform, smooth_fields, speckle
 from skvae.training.recipe import Augment
 from skvae.training.subjects import PerSubject, draws, of_torchio
@@ -165,7 +166,7 @@ class RandomAugment:
         sharp = within(0.5, 1) + 0.5 >= self.resampled
         move = torch.where(sharp, move.round(), move)
         matrix = torch.where(sharp.unsqueeze(2), torch.eye(n_axes).to(x), matrix)
-        if flipped := self._flipped_axes(n_axes):
+        if flipped := flipped_axes("flip", self.flip, n_axes):
             chosen = x.new_tensor([axis in flipped for axis in range(n_axes)])
             matrix = matrix * (1 - 2 * chosen * (within(1, n_axes) > 0)).unsqueeze(1)
         # From pixels to a unit in which every axis goes from -1 to 1.
@@ -175,17 +176,6 @@ class RandomAugment:
             return affine, None
         fields = 2 * self.warp * smooth_fields(x, n_axes, generator)
         return affine, fields * ~sharp.view(n_images, *[1] * (n_axes + 1))
-
-    def _flipped_axes(self, n_axes: int) -> set[int]:
-        chosen: Any = self.flip or ()
-        if isinstance(self.flip, bool | np.bool_):
-            chosen = range(n_axes) if self.flip else ()
-        if not all(-n_axes <= axis < n_axes for axis in chosen):
-            raise ValueError(
-                f"Got flip={self.flip}, but expected a bool or some of the {n_axes} "
-                f"spatial axes of X, 0 to {n_axes - 1}."
-            )
-        return {axis % n_axes for axis in chosen}
 
     def _shaded(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Change contrast and brightness of each image, as a whole and place by place."""
