@@ -1,6 +1,7 @@
 """How far predicted masks are from true ones, of which pixels may be left out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -142,9 +143,8 @@ class MaskOverlap:
         for stage, step in zip(self.coarse_stages, self.steps, strict=True):
             logits, share = trace[stage], share / 2
             mask = logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
-            n_axes = logits.ndim - 2
-            truth = batch.mask[(..., *[slice(None, None, step)] * n_axes)]
-            for name, term in self._of_level(logits, mask, truth).items():
+            every: Any = (..., *[slice(None, None, step)] * (logits.ndim - 2))
+            for name, term in self._of_level(logits, mask, batch.mask[every]).items():
                 terms[name] = terms[name] + share * term
         return terms
 
