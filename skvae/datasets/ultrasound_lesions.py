@@ -26,7 +26,7 @@ TISSUE, GAIN = 3.0, 2.0
 GRAIN, REFERENCE_SIZE = (0.7, 1.3), 128
 # Scale of borders as a share of the lesion's radius.
 UNCLEAR = 0.2
-ANGLES = np.linspace(-np.pi, np.pi, 512, endpoint=False)
+ANGLES = np.linspace(-np.pi, np.pi, 513)
 
 DESCRIPTION = """\
 Synthetic breast ultrasound
@@ -266,7 +266,7 @@ class Canvas:
         top, left = (_placed(rng, each, low) for each, low in ((down, 0.1), (across, 0.02)))
         y, x = _turned(self.row - top, self.column - left, tilt)
         y, x = y / axes[0], x / axes[1]
-        reach = np.interp(np.arctan2(y, x), ANGLES, rim, period=2 * np.pi)
+        reach = np.interp(np.arctan2(y, x), ANGLES, rim)
         return np.hypot(y, x) / reach.astype("f4")
 
     def shown(self, rng: np.random.Generator, level: np.ndarray) -> np.ndarray:
