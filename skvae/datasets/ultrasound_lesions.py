@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 from sklearn.utils import Bunch, check_random_state
 
 from skvae.arguments import check_number, check_shares
@@ -24,8 +23,8 @@ DYNAMIC_RANGE = 60.0
 TISSUE, GAIN = 3.0, 2.0
 # A pulse is wider across than along the beam. Of images of this size, in pixels.
 GRAIN, REFERENCE_SIZE = (0.7, 1.3), 128
-# Scale of borders as a share of the lesion's radius.
-UNCLEAR = 0.2
+# Width of a border as a share of the lesion's radius.
+UNCLEAR = 0.8
 ANGLES = np.linspace(-np.pi, np.pi, 513)
 
 DESCRIPTION = """\
@@ -221,7 +220,7 @@ class Canvas:
         depths = rng.uniform([0.04, 0.18, 0.72], [0.07, 0.4, 1.0]).tolist()
         scales = 0.1, 1.0, 1.0
         below = [
-            expit((self.row - depth - scale * wave) / 0.008)
+            _ramp(self.row - depth - scale * wave, 0.03)
             for depth, scale, wave in zip(depths, scales, waves, strict=True)
         ]
         in_fat = below[0] * (1 - below[1])
@@ -245,10 +244,11 @@ class Canvas:
         mask = height <= edge
         radius = self.size * math.sqrt(lesion.area / math.pi)
         beyond = (height / edge - 1) * radius
-        scale = UNCLEAR * radius if lesion.unclear else 0.4 * self.size / REFERENCE_SIZE
+        width = 1.5 * self.size / REFERENCE_SIZE
         if lesion.unclear:
-            beyond += scale * self.field(rng, self.round)
-        inside = expit(-beyond / scale)
+            width = UNCLEAR * radius
+            beyond += width / 4 * self.field(rng, self.round)
+        inside = _ramp(-beyond, width)
         inner = TISSUE * (0.3 + 0.7 * lesion.irregularity) * self.field(rng, self.fine)
         dark = level[mask].mean() - lesion.contrast + inner - inner[mask].mean()
         path = inside.cumsum(axis=0)
@@ -284,6 +284,11 @@ def _some(random: np.random.RandomState, among: np.ndarray, share: float) -> np.
     index = random.permutation(np.flatnonzero(among))
     chosen[index[: round(share * len(index))]] = True
     return chosen
+
+
+def _ramp(x: np.ndarray, width: float) -> np.ndarray:
+    """Return 0 below 0 and 1 above it, with a straight line between of some width."""
+    return np.clip(x / width + 0.5, 0, 1)
 
 
 def _spread(size: int, n_knots: int, width: float | None = None) -> np.ndarray:

@@ -25,7 +25,7 @@ def smooth_fields(x: Tensor, n_fields: int, generator: torch.Generator) -> Tenso
     n_axes = x.ndim - 2
     fields = signed_uniform(x, (len(x), n_fields, *[N_CELLS + 3] * n_axes), generator)
     for axis, n_pixels in enumerate(x.shape[2:], start=2):
-        weights = spline_weights(n_pixels).to(x)
+        weights = spline_weights(n_pixels).to(x.dtype).to(x.device)
         fields = (fields.movedim(axis, -1) @ weights).movedim(-1, axis)
     return fields
 
