@@ -300,6 +300,8 @@ OTHER = {
     "skip": "add",
     "up": "resize",
     "loss": "dice",
+    "tversky_beta": 0.7,
+    "deep_supervision": True,
     "ignore_label": None,
     "encoder_weights": {"encoder.block1_conv1.bias": np.ones(4, dtype=np.float32)},
     "freeze": 1,

@@ -9,6 +9,7 @@ from skvae.datasets.mammograms import make_mammograms
 from skvae.datasets.medmnist import load_medmnist
 from skvae.datasets.moving_blobs import make_moving_blobs
 from skvae.datasets.sprites import make_sprites
+from skvae.datasets.ultrasound_lesions import make_ultrasound_lesions
 from skvae.datasets.xrays import make_xrays
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "make_mammograms",
     "make_moving_blobs",
     "make_sprites",
+    "make_ultrasound_lesions",
     "make_xrays",
     "read_features",
 ]

@@ -67,6 +67,10 @@ class UNet(StagedNetwork):
     up : {"transpose", "resize", "unpool"}
         Transposed convolution; nearest neighbour and convolution (Odena, Dumoulin & Olah,
         2016); or the places of the maxima.
+    deep_supervision : bool
+        Whether there are logits of every coarser level of the decoder as well,
+        ``mask_logits_n`` behind ``up_n``. Dou et al. (2017), 3D deeply supervised network
+        for automated segmentation of volumetric medical images, Medical Image Analysis.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class UNet(StagedNetwork):
         first_stride: int = 1,
         skip: str | None = "concat",
         up: str = "transpose",
+        deep_supervision: bool = False,
     ) -> None:
         super().__init__()
         self.rows = n_axes == 0
@@ -112,6 +117,7 @@ class UNet(StagedNetwork):
             add(self.encoder, level + 1, sizes, first_stride if level == 0 else 1)
         self.up = nn.ModuleDict()
         self.decoder = nn.ModuleDict()
+        self.to_coarse_mask = nn.ModuleDict()
         n_in = widths[-1]
         for level in reversed(range(depth)):
             n_maps = widths[level]
@@ -121,6 +127,9 @@ class UNet(StagedNetwork):
             n_in = widths[max(level - 1, 0)] if self.unpools else n_maps
             sizes = [n_joined, *[n_maps] * (n_convolutions[level] - 1), n_in]
             add(self.decoder, level + 1, sizes)
+            if deep_supervision and level > 0:
+                head = CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
+                self.to_coarse_mask[f"level{level + 1}"] = head
         self.to_mask = (
             CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
             if first_stride == 1
@@ -150,6 +159,8 @@ class UNet(StagedNetwork):
             x = self._raised(level, x, places, maps.shape[2:])
             x = self._convolved(self.decoder, level, joined(maps, x, self.skip))
             yield f"up_{level}", x
+            if f"level{level}" in self.to_coarse_mask:
+                yield f"mask_logits_{level}", self.to_coarse_mask[f"level{level}"](x)
         yield "mask_logits", (logits := cropped(self.to_mask(x), size))
         yield "mask", logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
@@ -165,6 +176,11 @@ class UNet(StagedNetwork):
         if self.unpools:
             return unpooled(x, places, size)
         return cropped(self.up[f"up{level}"](x), size)
+
+
+def level_steps(depth: int, first_stride: int) -> tuple[int, ...]:
+    """Pixels along each axis per pixel of the maps of levels 2, 3, ... of a `UNet`."""
+    return tuple(first_stride * 2**level for level in range(1, depth))
 
 
 def cropped(maps: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -153,6 +153,8 @@ class CascadeSegmenter(MaskPredictor):
     organ, from the second one, a pixel is background with 1 - p, healthy organ with
     p (1 - q), and lesion with p q: there is no lesion outside of what the first stage
     finds. Where it finds nothing at all, the second one labels the whole image alone.
+    Only probabilities of the stages are read, which ``keep_largest`` and ``min_size`` of
+    these do not change.
 
     References
     ----------

@@ -17,9 +17,11 @@ from skvae.estimators.declared import (
     POSITIVE_WHOLE,
     Count,
     CountOrNone,
+    Flag,
     Positive,
     Share,
     ShareBelowOne,
+    Whole,
 )
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
@@ -29,12 +31,14 @@ from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import as_masks, gathered
 from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
-from skvae.networks.unet import UNet
+from skvae.networks.unet import UNet, level_steps
 from skvae.objectives.overlap import MaskOverlap
+from skvae.segmentation.connected_parts import PartRule
 from skvae.segmentation.encoder_weights import frozen_modules, transferred
 from skvae.segmentation.mask_predictor import MaskPredictor
-from skvae.segmentation.masks import LearnedMasks, encode_masks, of_one_size
+from skvae.segmentation.masks import LearnedMasks, encode_masks, listed, of_one_size
 from skvae.training.data import Data
+from skvae.training.flips import flipped_axes, mean_over_flips
 from skvae.training.patches import MaskPatches
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.windows import apply_by_windows, n_windows
@@ -57,6 +61,14 @@ default="relu"
     loss : {"dice", "cross_entropy", "both"}, default="both"
         What is minimised: one minus the soft Dice coefficient of the foreground, the
         cross-entropy per pixel, or their sum; both are means over the images.
+    tversky_beta : float, default=0.5
+        Weight of missed pixels in the Dice coefficient, from 0 to 1; that of false ones
+        is the rest. 0.5 weighs them alike; above, it is a Tversky index that finds more
+        of small lesions, and more that is none (Salehi et al., 2017).
+    deep_supervision : bool, default=False
+        Whether every level of the decoder is made to tell the labels as well, on its
+        coarser grid, with half the weight of the level above (Dou et al., 2017; Isensee
+        et al., 2021). Only the finest predicts.
     ignore_label : int or None, default=-1
         Pixels of y with this label do not count, for masks that are drawn in part. No
         other label may be below 0.
@@ -87,6 +99,17 @@ default=None
     overlap : float, default=0.5
         Share of a window that its neighbour has as well; a Gaussian blends them. Can be
         changed after `fit`.
+    test_time_flips : bool or tuple of int, default=False
+        Spatial axes that images are flipped along when they are predicted, ``True`` for
+        all: probabilities are the mean over all flips, each flipped back, at twice the
+        time for each axis. Can be changed after `fit`.
+    keep_largest : bool, default=False
+        Whether labels of `predict` and `score` keep only the largest connected part of
+        each label in each image; pixels that touch by a corner are connected. What is
+        not kept is background. Probabilities stay as they are. Can be changed after
+        `fit`.
+    min_size : int, default=0
+        Fewest pixels of a connected part that labels keep. Can be changed after `fit`.
     layer : str or list of str, default="bottleneck"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can be
         changed after `fit`.
@@ -113,6 +136,8 @@ default=None
     ] = "batch"
     activation: Annotated[str, StrOptions(set(ACTIVATIONS))] = "relu"
     loss: Annotated[str, StrOptions({"dice", "cross_entropy", "both"})] = "both"
+    tversky_beta: Share = 0.5
+    deep_supervision: Flag = False
     ignore_label: Annotated[int | None, Integral, None] = -1
     max_iter: Count = 50
     learning_rate_init: Positive = 2e-3
@@ -127,9 +152,17 @@ default=None
     n_patches: Count = 4
     foreground_fraction: Share = 0.5
     overlap: ShareBelowOne = 0.5
+    test_time_flips: Annotated[bool | tuple[int, ...], "boolean", list, tuple] = False
+    keep_largest: Flag = False
+    min_size: Whole = 0
 
     _unfitted: ClassVar[Learned] = LearnedMasks(np.array([0, 1]))
-    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {"overlap"}
+    _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {
+        "overlap",
+        "test_time_flips",
+        "keep_largest",
+        "min_size",
+    }
 
     @abstractmethod
     def _architecture(self) -> dict[str, Any]:
@@ -147,6 +180,7 @@ default=None
             width=int(self.width),
             normalization=self.normalization,
             activation=self.activation,
+            deep_supervision=bool(self.deep_supervision),
             **self._architecture(),
         )
 
@@ -163,8 +197,15 @@ default=None
         return counts
 
     def _objective(self, learned: LearnedMasks) -> MaskOverlap:
-        weights = LOSSES[self.loss]
-        return MaskOverlap(*weights, learned.first_foreground, learned.multilabel)
+        architecture = self._architecture()
+        steps = level_steps(architecture["depth"], architecture.get("first_stride", 1))
+        return MaskOverlap(
+            *LOSSES[self.loss],
+            learned.first_foreground,
+            learned.multilabel,
+            float(self.tversky_beta),
+            steps if self.deep_supervision else (),
+        )
 
     def _phases(self) -> tuple[Phase, ...]:
         rate = float(self.learning_rate_init)
@@ -178,6 +219,7 @@ default=None
         seed: int,
         phases: tuple[Phase, ...],
     ) -> Recipe:
+        self._flipped_axes(len(sample_shape) - 1)
         recipe = super()._recipe(sample_shape, learned, seed, phases)
         borrowed = self.freeze, self.encoder_weights
         frozen = frozen_modules(recipe.builder, sample_shape, *borrowed)
@@ -272,8 +314,11 @@ default=None
         check_is_fitted(self, "network_")
         images, network = images_of(self, X), self.network_
 
-        def probability(x: Tensor) -> Tensor:
+        def of_one_view(x: Tensor) -> Tensor:
             return network.module.read(x, ["mask"])["mask"]
+
+        axes = self._flipped_axes(len(self.sample_shape_) - 1)
+        probability = mean_over_flips(of_one_view, axes)
 
         def whole(x: np.ndarray, block_size: int | None = None) -> np.ndarray:
             def maps(rows: Tensor) -> Tensor:
@@ -300,12 +345,23 @@ default=None
     def _labels(self, X: Any) -> np.ndarray:
         """Predict masks with an axis for each of the image."""
         check_is_fitted(self, "network_")
+        rule = PartRule(bool(self.keep_largest), int(self.min_size))
         if self._learned.multilabel:
-            return self._maps(X, lambda p: (p > 0.5).to(torch.uint8), np.uint8)
+            found = self._maps(X, lambda p: (p > 0.5).to(torch.uint8), np.uint8)
+            return rule.of_overlapping(found)
+        if rule.removes and not self._learned.first_foreground:
+            raise ValueError(
+                f"Got keep_largest={self.keep_largest} and min_size={self.min_size} with "
+                f"the classes {listed(self.classes_)}, but what is removed becomes "
+                "background; expected a class 0."
+            )
         found = self._maps(X, lambda p: p.argmax(dim=1).to(torch.uint8), np.uint8)
         if found.dtype == object:
-            return gathered(self.classes_[index] for index in found)
-        return self.classes_[found]
+            return rule.of_labels(gathered(self.classes_[index] for index in found))
+        return rule.of_labels(self.classes_[found])
+
+    def _flipped_axes(self, n_axes: int) -> list[int]:
+        return flipped_axes("test_time_flips", self.test_time_flips, n_axes)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each label of each pixel.

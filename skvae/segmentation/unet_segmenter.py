@@ -59,6 +59,16 @@ class UNetSegmenter(BaseSegmenter):
     Milletari, F., Navab, N. & Ahmadi, S.-A. (2016). V-Net: fully convolutional neural
     networks for volumetric medical image segmentation. 3DV, 565-571.
 
+    Salehi, S. S. M., Erdogmus, D. & Gholipour, A. (2017). Tversky loss function for image
+    segmentation using 3D fully convolutional deep networks. MLMI, 379-387.
+
+    Dou, Q. et al. (2017). 3D deeply supervised network for automated segmentation of
+    volumetric medical images. Medical Image Analysis 41, 40-54.
+
+    Isensee, F., Jaeger, P. F., Kohl, S. A. A., Petersen, J. & Maier-Hein, K. H. (2021).
+    nnU-Net: a self-configuring method for deep learning-based biomedical image
+    segmentation. Nature Methods 18, 203-211.
+
     Examples
     --------
     >>> from skvae.datasets import make_mammograms

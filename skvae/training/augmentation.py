@@ -3,7 +3,7 @@
 import copy
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from numbers import Real
@@ -14,18 +14,26 @@ import torch
 from torch import Tensor, nn
 
 from skvae.objectives.batch import Batch
+from skvae.training.flips import flipped_axes
+from skvae.training.random_fields import shadows, signed_uniform, smooth_fields, speckle
 from skvae.training.recipe import Augment
 from skvae.training.subjects import PerSubject, draws, of_torchio
+
+# Further, a warp could fold an image over itself. Choi & Lee (2000), Injectivity conditions
+# of 2D and 3D uniform cubic B-spline functions, Graphical Models 62, 411-427: 0.4 of the
+# distance of the knots.
+LARGEST_WARP = 0.1
+SHARES = ("resampled", "gain", "speckle", "shadow")
 
 
 @dataclass(frozen=True)
 class RandomAugment:
-    """Flip, move, turn, scale and shade the images of a batch, each in its own way.
+    """Flip, move, turn, scale, warp and shade the images of a batch, each in its own way.
 
-    All moves of an image are one affine map, sampled once (linearly; labels of pixels
-    by the nearest neighbour), on the device of the batch. What comes into view from
-    outside repeats the border. Brightness stays within the range of the batch, so that
-    images in [0, 1] remain there.
+    All moves of an image are one map, sampled once (linearly; labels of pixels by the
+    nearest neighbour), on the device of the batch. What comes into view from outside
+    repeats the border. Brightness stays within the range of the batch, so that images in
+    [0, 1] remain there.
 
     Parameters
     ----------
@@ -43,18 +51,41 @@ class RandomAugment:
         Largest relative change of contrast, and largest shift of brightness as a share
         of the batch's range.
     resampled : float, default=0.25
-        Share of the images that are turned, scaled and moved by parts of a pixel. The
-        others are flipped and moved by whole pixels only, which keeps them as sharp as
-        the images that are read later: sampled anew, small images are blurred, and a
+        Share of the images that are turned, scaled, warped and moved by parts of a pixel.
+        The others are flipped and moved by whole pixels only, which keeps them as sharp
+        as the images that are read later: sampled anew, small images are blurred, and a
         network that has seen no others reads sharp ones wrongly.
+    warp : float, default=0.0
+        Largest move of a pixel along each axis by an elastic warp, as a share of the
+        axis' size: cubic B-splines with five knots along each edge [1]_. At most 0.1, so
+        that no image folds over itself.
+    gain : float, default=0.0
+        Largest relative change of brightness by a smooth field, from 0 to 1: as of the
+        coil of a scanner, or the depth gain of an ultrasound.
+    speckle : float, default=0.0
+        Largest strength of multiplicative speckle, from 0 to 1: with 1, a pixel is
+        multiplied by a Rayleigh amplitude of mean 1, with a grain of three pixels.
+    shadow : float, default=0.0
+        Largest share of the brightness that a shadow takes, from 0 to 1. It begins at a
+        random depth and goes on to the end of the first spatial axis, which is that of
+        an ultrasound's beam.
+
+    References
+    ----------
+    .. [1] Rueckert, D. et al. (1999). Nonrigid registration using free-form deformations:
+       application to breast MR images. IEEE Transactions on Medical Imaging 18, 712-721.
 
     Examples
     --------
     Chest X-rays keep their left and right:
 
     >>> from skvae import RandomAugment
-    >>> RandomAugment(flip=False, rotate=5)
-    RandomAugment(flip=False, shift=0.1, rotate=5, scale=0.1, intensity=0.1, resampled=0.25)
+    >>> RandomAugment(flip=False, rotate=5).flip
+    False
+
+    For ultrasound, with warps and all that its beam does to an image:
+
+    >>> augment = RandomAugment(warp=0.05, gain=0.3, speckle=0.5, shadow=0.7, resampled=1)
     """
 
     flip: bool | tuple[int, ...] = (-1,)
@@ -63,6 +94,10 @@ class RandomAugment:
     scale: float = 0.1
     intensity: float = 0.1
     resampled: float = 0.25
+    warp: float = 0.0
+    gain: float = 0.0
+    speckle: float = 0.0
+    shadow: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("shift", "rotate", "scale", "intensity"):
@@ -79,9 +114,15 @@ class RandomAugment:
                 f"Got flip={self.flip}, but expected a bool or a tuple of axes, such as "
                 f"({self.flip},)."
             )
-        if not 0 <= self.resampled <= 1:
+        for name in SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"Got {name}={getattr(self, name)}, but expected a share from 0 to 1."
+                )
+        if not 0 <= self.warp <= LARGEST_WARP:
             raise ValueError(
-                f"Got resampled={self.resampled}, but expected a share from 0 to 1."
+                f"Got warp={self.warp}, but expected a number from 0 to {LARGEST_WARP}: "
+                "further, images would fold over themselves."
             )
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
@@ -100,17 +141,17 @@ class RandomAugment:
         batch : Batch
             A new one.
         """
-        matrix = self._moves(batch.x, generator)
-        x = self._shaded(moved(batch.x, matrix, "bilinear"), generator)
+        moves = self._moves(batch.x, generator)
+        x = self._shaded(moved(batch.x, *moves, "bilinear"), generator)
         if batch.mask is None:
             return batch._replace(x=x)
         mask, without_channel = batch.mask, batch.mask.ndim < batch.x.ndim
         labels = mask.unsqueeze(1) if without_channel else mask
-        labels = moved(labels.to(x.dtype), matrix, "nearest").to(mask.dtype)
+        labels = moved(labels.to(x.dtype), *moves, "nearest").to(mask.dtype)
         return batch._replace(x=x, mask=labels.squeeze(1) if without_channel else labels)
 
-    def _moves(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw for each image the affine map that says where its pixels come from."""
+    def _moves(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Draw where the pixels of each image come from: an affine map, and a warp."""
         n_images, n_axes = len(x), x.ndim - 2
         sizes = x.new_tensor(x.shape[2:])
 
@@ -125,34 +166,43 @@ class RandomAugment:
         sharp = within(0.5, 1) + 0.5 >= self.resampled
         move = torch.where(sharp, move.round(), move)
         matrix = torch.where(sharp.unsqueeze(2), torch.eye(n_axes).to(x), matrix)
-        if flipped := self._flipped_axes(n_axes):
+        if flipped := flipped_axes("flip", self.flip, n_axes):
             chosen = x.new_tensor([axis in flipped for axis in range(n_axes)])
             matrix = matrix * (1 - 2 * chosen * (within(1, n_axes) > 0)).unsqueeze(1)
         # From pixels to a unit in which every axis goes from -1 to 1.
         matrix = matrix * sizes / sizes.unsqueeze(1)
-        return torch.cat([matrix, (2 * move / sizes).unsqueeze(2)], dim=2)
-
-    def _flipped_axes(self, n_axes: int) -> set[int]:
-        chosen: Any = self.flip or ()
-        if isinstance(self.flip, bool | np.bool_):
-            chosen = range(n_axes) if self.flip else ()
-        if not all(-n_axes <= axis < n_axes for axis in chosen):
-            raise ValueError(
-                f"Got flip={self.flip}, but expected a bool or some of the {n_axes} "
-                f"spatial axes of X, 0 to {n_axes - 1}."
-            )
-        return {axis % n_axes for axis in chosen}
+        affine = torch.cat([matrix, (2 * move / sizes).unsqueeze(2)], dim=2)
+        if not self.warp:
+            return affine, None
+        fields = 2 * self.warp * smooth_fields(x, n_axes, generator)
+        return affine, fields * ~sharp.view(n_images, *[1] * (n_axes + 1))
 
     def _shaded(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Change contrast and brightness of each image."""
-        if not self.intensity:
-            return x
-        one_each = (len(x), *[1] * (x.ndim - 1))
+        """Change contrast and brightness of each image, as a whole and place by place."""
         low, high = x.aminmax()
-        centre = x.mean(dim=tuple(range(1, x.ndim)), keepdim=True)
-        contrast = 1 + self.intensity * signed_uniform(x, one_each, generator)
-        brightness = self.intensity * signed_uniform(x, one_each, generator) * (high - low)
-        return (centre + contrast * (x - centre) + brightness).clamp(low, high)
+        one_each = (len(x), *[1] * (x.ndim - 1))
+        if self.intensity:
+            centre = x.mean(dim=tuple(range(1, x.ndim)), keepdim=True)
+            contrast = 1 + self.intensity * signed_uniform(x, one_each, generator)
+            shift = self.intensity * signed_uniform(x, one_each, generator) * (high - low)
+            x = (centre + contrast * (x - centre) + shift).clamp(low, high)
+        factors = list(self._factors(x, one_each, generator))
+        if not factors:
+            return x
+        return (low + math.prod(factors[1:], start=factors[0]) * (x - low)).clamp(max=high)
+
+    def _factors(
+        self, x: Tensor, one_each: tuple[int, ...], generator: torch.Generator
+    ) -> Iterator[Tensor]:
+        """Draw what the brightness of each place is multiplied by."""
+        if self.gain:
+            yield 1 + self.gain * smooth_fields(x, 1, generator)
+        if self.speckle:
+            strength = self.speckle * signed_uniform(x, one_each, generator).abs()
+            yield 1 + strength * (speckle(x, generator) - 1)
+        if self.shadow:
+            strength = self.shadow * signed_uniform(x, one_each, generator).abs()
+            yield 1 - strength * shadows(x, generator)
 
 
 @dataclass(frozen=True)
@@ -260,12 +310,6 @@ def transforms_of_monai() -> tuple[type, ...]:
     return () if transforms is None else (transforms.Transform,)
 
 
-def signed_uniform(x: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Draw uniformly from [-1, 1), with the dtype and on the device of x."""
-    drawn = torch.rand(shape, generator=generator, device=x.device, dtype=x.dtype)
-    return 2 * drawn - 1
-
-
 def rotation(angle: Tensor, plane: tuple[int, int], n_axes: int) -> Tensor:
     """Rotations by some angles in the plane of two axes."""
     a, b = plane
@@ -276,16 +320,23 @@ def rotation(angle: Tensor, plane: tuple[int, int], n_axes: int) -> Tensor:
     return turned
 
 
-def moved(x: Tensor, matrix: Tensor, mode: str) -> Tensor:
-    """Sample images at the places that affine maps ``(n, n_axes, n_axes + 1)`` name."""
+def moved(x: Tensor, matrix: Tensor, warp: Tensor | None, mode: str) -> Tensor:
+    """Sample images at the places that affine maps ``(n, n_axes, n_axes + 1)`` name.
+
+    A warp ``(n, n_axes, *spatial)`` is added to these.
+    """
     if x.ndim == 3:  # Torch samples images and volumes: a signal is an image of one row.
         matrix = nn.functional.pad(matrix, (1, 0, 1, 0))
         matrix[:, 0, 0] = 1
-        return moved(x.unsqueeze(2), matrix, mode).squeeze(2)
+        if warp is not None:
+            warp = nn.functional.pad(warp.unsqueeze(2), (0, 0, 0, 0, 1, 0))
+        return moved(x.unsqueeze(2), matrix, warp, mode).squeeze(2)
     linear, offset = matrix.split([matrix.shape[1], 1], dim=2)
     # Torch counts the axes from the last to the first.
     theta = torch.cat([linear.flip(1, 2), offset.flip(1)], dim=2)
     grid = nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
+    if warp is not None:
+        grid = grid + warp.flip(1).movedim(1, -1)
     return nn.functional.grid_sample(
         x, grid, mode=mode, padding_mode="border", align_corners=False
     )

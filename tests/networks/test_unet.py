@@ -6,7 +6,7 @@ from torch import nn
 
 from skvae.networks.builder import Builder
 from skvae.networks.staged import stage_shapes
-from skvae.networks.unet import UNet, unpooled
+from skvae.networks.unet import UNet, level_steps, unpooled
 
 POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 UNPOOL = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
@@ -39,6 +39,26 @@ def test_a_first_stride_halves_all_maps_but_the_mask(shape, up):
     assert strided["mask"] == strided["mask_logits"] == (3, *shape[1:])
     for stage in set(inner) - {"mask", "mask_logits"}:
         assert strided[stage] == inner[stage], stage
+
+
+@pytest.mark.parametrize("shape", [(1, 65, 71), (2, 17, 20, 23), (3, 37), (1, 1, 5)])
+@pytest.mark.parametrize("first_stride", [1, 2])
+@pytest.mark.parametrize("up", ["transpose", "unpool"])
+def test_coarser_logits_are_as_large_as_a_mask_of_every_so_many_pixels(
+    shape, first_stride, up
+):
+    network = unet(shape, up=up, first_stride=first_stride, deep_supervision=True)
+    shapes = stage_shapes(network, shape)
+    steps = level_steps(3, first_stride)
+    assert steps == (2 * first_stride, 4 * first_stride)
+    mask = torch.zeros(shape[1:])
+    for level, step in enumerate(steps, start=2):
+        expected = mask[(slice(None, None, step),) * mask.ndim].shape
+        assert shapes[f"mask_logits_{level}"] == (3, *expected)
+    # Beside them, the network is the same.
+    without = stage_shapes(unet(shape, up=up, first_stride=first_stride), shape)
+    assert {name: shapes[name] for name in without} == without
+    assert len(shapes) == len(without) + 2
 
 
 def test_one_network_takes_images_of_all_sizes_and_probabilities_sum_to_one():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from monai.losses import DiceLoss
+from monai.losses import DiceLoss, TverskyLoss
 from sklearn.metrics import log_loss
 
 from skvae.objectives.batch import Batch
@@ -35,6 +35,54 @@ def test_soft_dice_is_that_of_monai(logits, mask):
         smooth_dr=1,
     )(logits, mask.unsqueeze(1))
     torch.testing.assert_close(loss["dice"], monai.flatten(1).mean(dim=1))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.7])
+def test_the_tversky_index_is_that_of_monai(logits, mask, beta):
+    objective = MaskOverlap(cross_entropy_weight=0, tversky_beta=beta)
+    loss = objective(trace_of(logits), Batch(logits, mask=mask))
+    assert list(loss) == ["tversky"]
+    monai = TverskyLoss(
+        include_background=False,
+        softmax=True,
+        to_onehot_y=True,
+        reduction="none",
+        alpha=1 - beta,
+        beta=beta,
+        # Ours is the smoothing of Dice, whose terms are twice as large.
+        smooth_nr=0.5,
+        smooth_dr=0.5,
+    )(logits, mask.unsqueeze(1))
+    torch.testing.assert_close(loss["tversky"], monai.flatten(1).mean(dim=1))
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_coarser_levels_have_half_the_weight_and_every_so_many_pixels(multilabel):
+    random = torch.Generator().manual_seed(0)
+    sizes = {1: (9, 7), 2: (5, 4), 4: (3, 2)}
+    stages = ("mask_logits", "mask_logits_2", "mask_logits_3")
+    levels = {
+        stage: torch.randn(4, 3, *size, generator=random)
+        for stage, size in zip(stages, sizes.values(), strict=True)
+    }
+    shape = (4, 3, 9, 7) if multilabel else (4, 9, 7)
+    mask = torch.randint(2 if multilabel else 3, shape, generator=random).byte()
+    mask[..., 0] = IGNORED
+    objective = MaskOverlap(multilabel=multilabel, steps=(2, 4))
+    assert objective.stages == ("mask", *stages)
+    trace = levels | trace_of(levels["mask_logits"], multilabel)
+    found = objective(trace, Batch(trace["mask"], mask=mask))
+    alone = MaskOverlap(multilabel=multilabel)
+    each = [
+        alone(
+            trace_of(logits, multilabel),
+            Batch(logits, mask=mask[..., ::step, ::step]),
+        )
+        for logits, step in zip(levels.values(), sizes, strict=True)
+    ]
+    for name, term in found.items():
+        expected = (4 * each[0][name] + 2 * each[1][name] + each[2][name]) / 7
+        torch.testing.assert_close(term, expected)
 
 
 def test_cross_entropy_is_that_of_scikit_learn(logits, mask):

@@ -133,6 +133,16 @@ OPTIONS = {
         {"class_weight": {0: 2.0, 1: 1}},
     ),
     "patches": ("UNetSegmenter", "images", {"patch_size": 4, "n_patches": 2}),
+    "rules of parts": (
+        "UNetSegmenter",
+        "images",
+        {"test_time_flips": (0,), "keep_largest": True, "min_size": 2},
+    ),
+    "levels of the decoder": (
+        "UNetSegmenter",
+        "images",
+        {"deep_supervision": True, "tversky_beta": 0.7},
+    ),
     "lists": ("VAEFeatureExtractor", "rows", {"layer": ["mean", "hidden_1"]}),
     "holes": ("VAEFeatureExtractor", "rows", {"missing": "mask"}),
 }

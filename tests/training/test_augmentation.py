@@ -13,15 +13,18 @@ from monai.transforms import (
     RandShiftIntensity,
 )
 from scipy import ndimage
+from scipy.interpolate import BSpline
 
 from skvae import Autoencoder, RandomAugment
 from skvae.objectives.batch import Batch
 from skvae.training.augmentation import PerSequence, moved, rotation
 from skvae.training.caching import n_trainings
+from skvae.training.random_fields import N_CELLS, smooth_fields, speckle, spline_weights
 from skvae.training.seeding import generator
 
 SHAPES = {"signals": (6, 2, 9), "images": (6, 2, 9, 12), "volumes": (6, 1, 7, 6, 8)}
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+EVERYTHING = RandomAugment(warp=0.05, gain=0.3, speckle=0.5, shadow=0.7, resampled=1)
 STILL = {"flip": False, "shift": 0, "rotate": 0, "scale": 0, "intensity": 0}
 
 
@@ -68,7 +71,7 @@ def test_a_rotation_is_in_pixels_whatever_the_shape_of_the_image():
     angle = torch.tensor([torch.pi / 2])
     sizes = torch.tensor([9.0, 15.0])
     matrix = rotation(angle, (0, 1), 2) * sizes / sizes.unsqueeze(1)
-    y = moved(x, torch.nn.functional.pad(matrix, (0, 1)), "bilinear")[0, 0]
+    y = moved(x, torch.nn.functional.pad(matrix, (0, 1)), None, "bilinear")[0, 0]
     middle = x[0, 0, :, 3:12]
     turned = torch.rot90(middle, -1)
     torch.testing.assert_close(y[:, 3:12], turned, atol=1e-4, rtol=0)
@@ -81,7 +84,7 @@ def test_an_affine_map_is_that_of_scipy():
     linear = rotation(torch.tensor([0.2]), (0, 2), 3)[0].numpy() @ (0.9 * np.eye(3))
     shift = np.array([0.1, -0.2, 0.05])
     matrix = np.c_[linear * sizes / sizes[:, None], 2 * shift][None].astype(np.float32)
-    ours = moved(smooth, torch.from_numpy(matrix), "bilinear")[0, 0]
+    ours = moved(smooth, torch.from_numpy(matrix), None, "bilinear")[0, 0]
     centre = (sizes - 1) / 2
     offset = centre - linear @ centre + shift * sizes
     theirs = ndimage.affine_transform(
@@ -115,13 +118,14 @@ def test_every_image_is_changed_in_its_own_way_and_stays_in_range(shape):
 
 
 @each_shape
-def test_the_generator_alone_decides(shape):
+@pytest.mark.parametrize("augment", [RandomAugment(), EVERYTHING], ids=["usual", "all"])
+def test_the_generator_alone_decides(shape, augment):
     x = images(shape)
     torch.manual_seed(0)
-    one = augmented(RandomAugment(), x).x
+    one = augmented(augment, x).x
     torch.manual_seed(1)
-    assert torch.equal(augmented(RandomAugment(), x).x, one)
-    assert not torch.equal(augmented(RandomAugment(), x, seed=2).x, one)
+    assert torch.equal(augmented(augment, x).x, one)
+    assert not torch.equal(augmented(augment, x, seed=2).x, one)
 
 
 @pytest.mark.parametrize("channel", [False, True])
@@ -152,9 +156,111 @@ def test_intensity_alone_keeps_places_and_order():
     assert shift.std() > 0.01
 
 
+@each_shape
+def test_a_warp_is_that_of_scipy(shape):
+    x = images(shape)
+    warp = 0.1 * smooth_fields(x, x.ndim - 2, generator(2))
+    sizes = np.array(shape[2:])
+    still = torch.eye(len(sizes), len(sizes) + 1).expand(len(x), -1, -1)
+    ours = moved(x, still, 2 * warp, "bilinear").numpy()
+    pixels = np.indices(shape[2:])
+    for image, field, found in zip(x.numpy(), warp.numpy(), ours, strict=True):
+        places = pixels + field * sizes.reshape(-1, *[1] * len(sizes))
+        for channel, theirs in zip(image, found, strict=True):
+            expected = ndimage.map_coordinates(channel, places, order=1, mode="nearest")
+            np.testing.assert_allclose(theirs, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_mask_is_warped_as_its_image_is(axes):
+    size = (48, 40, 32)[:axes]
+    places = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in size), indexing="ij")
+    one = sum(place.square() for place in places) < 0.4
+    mask = one.long().expand(6, *size)
+    augment = RandomAugment(**STILL | {"warp": 0.1, "resampled": 1})
+    batch = augmented(augment, mask.unsqueeze(1).float(), mask=mask)
+    assert batch.mask.dtype == mask.dtype
+    # The nearest label is that of the larger weight along each axis; between them lie
+    # only the pixels of the rim.
+    inner, outer = batch.x[:, 0] > 0.999, batch.x[:, 0] > 0.001
+    assert (batch.mask >= inner).all()
+    assert (batch.mask <= outer).all()
+    seen = batch.x[:, 0] > 0.5
+    assert (seen & (batch.mask == 1)).sum() / (seen | (batch.mask == 1)).sum() > 0.95
+    # The warps differ, and are more than moves: areas are not alike.
+    assert len(batch.mask.flatten(1).sum(dim=1).unique()) >= 5
+    assert not torch.equal(batch.mask, mask)
+    sharp = augmented(RandomAugment(**STILL | {"warp": 0.1, "resampled": 0}), batch.x).x
+    torch.testing.assert_close(sharp, batch.x, atol=1e-5, rtol=0)
+
+
+def test_the_strongest_warp_folds_nothing():
+    for n_axes in (1, 2, 3):
+        x = torch.zeros(20, 1, *[24] * n_axes)
+        fields = 0.1 * 24 * smooth_fields(x, n_axes, generator(3)).double()
+        slopes = [
+            torch.stack(torch.gradient(fields[:, k], dim=list(range(1, n_axes + 1))), -1)
+            for k in range(n_axes)
+        ]
+        jacobian = torch.stack(slopes, -2) + torch.eye(n_axes)
+        assert torch.linalg.det(jacobian).min() > 0
+
+
+def test_intensities_of_ultrasound_change_places_by_factors():
+    x = torch.full((40, 1, 24, 20), 0.4)
+    x[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    quiet = STILL | {"resampled": 0}
+    gain = augmented(RandomAugment(**quiet, gain=0.3), x).x[1:] / 0.4
+    assert 0.7 <= gain.min() < 0.85
+    assert 1.15 < gain.max() <= 1.3
+    steps = gain.diff(dim=2).abs().max()
+    assert 0 < steps < 0.15
+    shadow = augmented(RandomAugment(**quiet, shadow=0.8), x).x[1:, 0] / 0.4
+    assert 0.2 <= shadow.min() < 0.4
+    assert shadow.max() <= 1 + 1e-6
+    # It grows along the beam and is narrow across.
+    assert (shadow.diff(dim=1) <= 1e-6).all()
+    depth = (1 - shadow)[:, -1]
+    assert (depth.amax(dim=1) > 1.5 * depth.mean(dim=1)).all()
+    both = augmented(RandomAugment(**quiet, shadow=0.8, speckle=1.0, gain=0.3), x).x
+    assert both.min() >= 0
+    assert both.max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(50, 1, 60), (12, 1, 40, 30), (4, 1, 16, 20, 18)])
+def test_speckle_is_rayleighs_with_a_grain_of_three_pixels(shape):
+    found = speckle(torch.zeros(shape), generator(0))
+    assert found.mean() == pytest.approx(1, abs=0.03)
+    assert found.mean() / found.std() == pytest.approx(1.913, rel=0.05)
+    # Sums of three neighbours share two, then one, then none; powers correlate as squares.
+    power = found.double().square() / 1.2732 - 1
+    for lag, expected in ((1, 4 / 9), (2, 1 / 9), (3, 0)):
+        product = power.narrow(2, 0, shape[2] - lag) * power.narrow(2, lag, shape[2] - lag)
+        assert product.mean() == pytest.approx(expected, abs=0.1)
+    x = torch.full(shape, 0.2)
+    x.view(-1)[:2] = torch.tensor([0.0, 1.0])
+    grainy = augmented(RandomAugment(**STILL, speckle=0.5), x).x.flatten(1)[1:]
+    deviations = grainy.std(dim=1) / 0.2
+    assert 0 < deviations.min() < deviations.max() <= 0.5 * 0.57
+
+
+@pytest.mark.parametrize("n_pixels", [1, 7, 64])
+def test_weights_of_knots_are_those_of_cubic_splines(n_pixels):
+    weights = spline_weights(n_pixels)
+    place = (np.arange(n_pixels) + 0.5) / n_pixels * N_CELLS
+    for knot, ours in enumerate(weights.numpy(), start=-1):
+        theirs = BSpline.basis_element(np.arange(knot - 2, knot + 3), extrapolate=False)
+        np.testing.assert_allclose(ours, np.nan_to_num(theirs(place)), atol=1e-12)
+    np.testing.assert_allclose(weights.sum(dim=0), 1)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"warp": 0.2}, r"Got warp=0\.2, but expected a number from 0 to 0\.1: further"),
+        ({"speckle": 1.5}, r"Got speckle=1\.5, but expected a share from 0 to 1"),
+        ({"gain": float("nan")}, "Got gain=nan"),
+        ({"shadow": -1}, "Got shadow=-1, but expected a share"),
         ({"shift": -0.1}, r"Got shift=-0\.1, but expected a number >= 0"),
         ({"rotate": float("nan")}, "Got rotate=nan"),
         ({"resampled": 1.5}, r"Got resampled=1\.5, but expected a share from 0 to 1"),

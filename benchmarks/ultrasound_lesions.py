@@ -1,0 +1,283 @@
+"""Lesions in ultrasound that never was: what helps a U-Net on small, noisy sets.
+
+``make_ultrasound_lesions`` at 128 x 128 pixels, 450 images to learn from and 195 to test.
+Candidates are chosen by three folds of the 450 images of three generator states; with
+``--final``, the candidates that are named learn from all 450 images of three other states,
+of which nothing has been seen, and the test images are read once. Beside them, in the same
+run: today's defaults, and MONAI's ``BasicUNet`` (as MONAI has it, and with our number of
+channels) with the same augmentation, loss, schedule, epochs, batches and flips (marks: 0.02
+above the latter, 0.03 above the former). Each fit is read in several ways.
+
+A row per fit and reading goes to ``results/ultrasound_lesions.csv``: the mean Dice
+coefficient of images with a lesion, of those with an unclear border and of those below 5 %
+of the area, the share of images without a lesion in which one is found (false alarms), and
+the CPU seconds of the fit. Fits that are there already are not repeated; after
+``--minutes`` no further one begins, so that the same call goes on later.
+
+    python benchmarks/ultrasound_lesions.py --models defaults ultrasound --minutes 60
+    python benchmarks/ultrasound_lesions.py --final --models ultrasound --device cuda
+    python benchmarks/ultrasound_lesions.py --rehearse
+"""
+
+import argparse
+import csv
+import time
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from harness import RESULTS, Row, print_table, update_csv
+from monai.losses import DiceCELoss
+from monai.networks.nets import BasicUNet
+from sklearn.model_selection import KFold
+from skorch.callbacks import Callback
+
+from skvae import RandomAugment, UNetSegmenter, dice_scores
+from skvae.datasets import make_ultrasound_lesions
+from skvae.objectives.batch import Batch
+from skvae.training.flips import mean_over_flips
+
+CHOOSING, FINAL = (0, 1, 2), (100, 101, 102)
+N_TRAIN, N_TEST, N_FOLDS = 450, 195, 3
+KEYS = ("part", "state", "fold", "model", "reading")
+SMALL_AREA = 0.05
+
+
+class Averaged(Callback):
+    """Weights and running means of normalisation, averaged over the last epochs.
+
+    Izmailov et al. (2018), Averaging weights leads to wider optima and better
+    generalization, UAI, with the schedule as it is.
+    """
+
+    def __init__(self, n_epochs=10):
+        self.n_epochs = n_epochs
+
+    def on_train_begin(self, net, **_):
+        self.states = []
+
+    def on_epoch_end(self, net, **_):
+        state = net.module_.state_dict()
+        self.states = self.states[1 - self.n_epochs :]
+        self.states.append({name: value.clone() for name, value in state.items()})
+        if len(net.history) == net.phase.n_epochs:
+            means = {
+                name: torch.stack([each[name] for each in self.states]).double().mean(0)
+                for name in state
+            }
+            net.module_.load_state_dict(means)
+
+
+USUAL = RandomAugment()
+ULTRASOUND = RandomAugment(
+    rotate=10, warp=0.05, gain=0.3, speckle=0.3, shadow=0.5, resampled=0.75
+)
+# Of all candidates but the defaults, and of MONAI's network.
+SHARED: dict[str, Any] = {
+    "max_iter": 60,
+    "batch_size": 8,
+    "learning_rate_init": 2e-3,
+    "augment": ULTRASOUND,
+}
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "defaults": {"max_iter": 50, "batch_size": 32, "augment": None},
+    "small batches": {"augment": None},
+    "usual augmentation": {"augment": USUAL},
+    "ultrasound": {},
+    "no warp": {"augment": replace(ULTRASOUND, warp=0.0)},
+    "instance": {"normalization": "instance"},
+    "deep supervision": {"deep_supervision": True},
+    "tversky": {"tversky_beta": 0.7},
+    "wider": {"width": 24},
+    "deeper": {"depth": 5},
+    "sums": {"skip": "add"},
+    "averaged": {"skorch_callbacks": [("averaged", Averaged())]},
+}
+PEERS: dict[str, dict[str, Any]] = {
+    "BasicUNet": {},
+    "BasicUNet, our channels": {
+        "features": (16, 32, 64, 128, 128, 16),
+        "act": "relu",
+        "norm": "batch",
+    },
+}
+# What may be set after `fit`; MONAI's network has flips alone.
+READINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "flips": {"test_time_flips": (-1,)},
+    "flips, largest": {"test_time_flips": (-1,), "keep_largest": True},
+    "flips, largest, 40 pixels": {
+        "test_time_flips": (-1,),
+        "keep_largest": True,
+        "min_size": 40,
+    },
+}
+UNREAD = {"test_time_flips": False, "keep_largest": False, "min_size": 0}
+
+
+@dataclass
+class Peer:
+    """MONAI's network in a bare loop, with what our segmenters have around theirs."""
+
+    network: Any
+    settings: dict[str, Any]
+    device: str
+
+    def fit(self, x, y):
+        torch.manual_seed(0)
+        self.network.to(self.device).train()
+        random = torch.Generator(self.device).manual_seed(0)
+        x, y = (torch.from_numpy(each).to(self.device) for each in (x, y))
+        n_epochs, size = self.settings["max_iter"], self.settings["batch_size"]
+        weights = self.network.parameters()
+        optimizer = torch.optim.Adam(weights, lr=self.settings["learning_rate_init"])
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_epochs)
+        loss = DiceCELoss(
+            include_background=False,
+            softmax=True,
+            to_onehot_y=True,
+            smooth_nr=1,
+            smooth_dr=1,
+        )
+        for _ in range(n_epochs):
+            order = torch.randperm(len(x), generator=random, device=self.device)
+            for rows in order.split(size):
+                batch = Batch(x[rows], mask=y[rows])
+                if self.settings["augment"] is not None:
+                    batch = self.settings["augment"](batch, random)
+                optimizer.zero_grad()
+                loss(self.network(batch.x), batch.mask[:, None]).backward()
+                optimizer.step()
+            schedule.step()
+        return self
+
+    @torch.inference_mode()
+    def predict(self, x, flips=()):
+        self.network.eval()
+        # Our axis -1, of which images have two.
+        axes = [axis % 2 for axis in flips]
+        probability = mean_over_flips(lambda x: self.network(x).softmax(1), axes)
+        maps = [
+            probability(rows.to(self.device)).argmax(1).cpu()
+            for rows in torch.from_numpy(x).split(32)
+        ]
+        return torch.cat(maps).numpy().astype(np.uint8)
+
+
+def model_of(name, arguments):
+    settings = SHARED | CANDIDATES.get(name, {})
+    if arguments.epochs:
+        settings = settings | {"max_iter": arguments.epochs}
+    if name in PEERS:
+        torch.manual_seed(0)
+        return Peer(BasicUNet(2, 1, 2, **PEERS[name]), settings, arguments.device)
+    run = {"random_state": 0, "device": arguments.device, "n_threads": arguments.threads}
+    return UNetSegmenter(**settings | run)
+
+
+def readings(model, x):
+    """Yield the name of each reading, and its masks."""
+    for name, parameters in READINGS.items():
+        if isinstance(model, UNetSegmenter):
+            yield name, model.set_params(**UNREAD | parameters).predict(x)
+        elif set(parameters) <= {"test_time_flips"}:
+            yield name, model.predict(x, parameters.get("test_time_flips", ()))
+
+
+def measures(ultrasound, rows, found):
+    """Return what is reported of the masks of some rows."""
+    dice = dice_scores(ultrasound.masks[rows], found, labels=[1])[:, 0]
+    there, area = ultrasound.target[rows] >= 0, ultrasound.attributes[rows, 0]
+    groups = {
+        "dice": there,
+        "dice_unclear": ultrasound.unclear[rows],
+        "dice_small": there & (area < SMALL_AREA),
+    }
+    means = {
+        name: dice[group].mean() if group.any() else np.nan
+        for name, group in groups.items()
+    }
+    means["missed"] = (~found[there].any(axis=(1, 2))).mean()
+    means["false_alarms"] = found[~there].any(axis=(1, 2)).mean()
+    return {name: round(float(mean), 4) for name, mean in means.items()}
+
+
+def splits(arguments):
+    """Yield generator states, with number, training and test rows of each fold."""
+    n_train, n_test = arguments.images
+    if arguments.final:
+        train, test = np.arange(n_train), n_train + np.arange(n_test)
+        yield from ((state, 0, train, test) for state in FINAL)
+        return
+    folds = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(np.arange(n_train)))
+    for state, (fold, (train, test)) in product(CHOOSING, enumerate(folds)):
+        yield state, fold, train, test
+
+
+def run(arguments, model_name, state, rows):
+    train, test = rows
+    ultrasound = make_ultrasound_lesions(
+        sum(arguments.images), size=arguments.size, random_state=state
+    )
+    x, y = ultrasound.images, ultrasound.masks
+    model = model_of(model_name, arguments)
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.fit(x[train], y[train])
+    cost = {
+        "n_train": len(train),
+        "n_test": len(test),
+        "device": arguments.device,
+        "seconds": round(time.perf_counter() - wall, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+    }
+    for reading, found in readings(model, x[test]):
+        yield {"reading": reading} | measures(ultrasound, test, found) | cost
+
+
+def done():
+    """Return the part, state, fold and model of all rows that there are."""
+    path = RESULTS / "ultrasound_lesions.csv"
+    if not path.exists():
+        return set()
+    with path.open(newline="") as file:
+        return {tuple(row[key] for key in KEYS[:4]) for row in csv.DictReader(file)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [*CANDIDATES, *PEERS]
+    parser.add_argument("--models", nargs="+", choices=names, default=names)
+    parser.add_argument("--final", action="store_true", help="states never chosen on")
+    parser.add_argument("--minutes", type=float, default=np.inf)
+    parser.add_argument("--epochs", type=int, help="instead of each candidate's own")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rehearse", action="store_true", help="write nothing")
+    arguments = parser.parse_args()
+    arguments.images = (N_TRAIN, N_TEST)
+    if arguments.rehearse:
+        arguments.images, arguments.epochs = (20, 10), arguments.epochs or 2
+    elif arguments.final:
+        arguments.models = [*dict.fromkeys(["defaults", *arguments.models, *PEERS])]
+    torch.set_num_threads(arguments.threads)
+
+    start, part = time.monotonic(), "final" if arguments.final else "choosing"
+    before = set() if arguments.rehearse else done()
+    for (state, fold, *rows), name in product(splits(arguments), arguments.models):
+        about: Row = {"part": part, "state": state, "fold": fold, "model": name}
+        if tuple(map(str, about.values())) in before:
+            continue
+        if time.monotonic() - start > 60 * arguments.minutes:
+            print("The minutes are over; the same call goes on from here.")
+            break
+        found = [about | row for row in run(arguments, name, state, rows)]
+        print_table(found)
+        if not arguments.rehearse:
+            update_csv("ultrasound_lesions", found, KEYS)
+
+
+if __name__ == "__main__":
+    main()
