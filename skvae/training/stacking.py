@@ -25,7 +25,7 @@ from skvae.training.stacked_step import StackedStep
 from skvae.training.threads import pinned_threads
 
 # Below so few fits, and above so many weights, single fits are as fast.
-FEWEST = 4
+FEWEST = 3
 MOST_WEIGHTS = 300_000
 # Of a stack: larger ones are no faster, and take 8 times their weights in memory.
 LARGEST = 24

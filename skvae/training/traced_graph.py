@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch._guards import TracingContext, tracing
+from torch._subclasses import FakeTensorMode
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -74,7 +76,9 @@ class Traced:
         inputs: Sequence[Tensor],
         stays: Sequence[Stays],
     ) -> None:
-        module = make_fx(function)(*inputs)
+        # One mode of all values, which would each make their own.
+        with tracing(TracingContext(FakeTensorMode())):
+            module = make_fx(function)(*inputs)
         simplify(module.graph)
         fixed = what_stays(module.graph, stays)
         self.first, self.rest = parted(module, fixed)
