@@ -32,12 +32,23 @@ class StackedAdam:
         self.whole = [i for i, yes in enumerate(whole) if yes]
         self.ragged = [i for i, yes in enumerate(whole) if not yes]
         # Made once: a view takes as long as the step of a small bias.
-        self.each = [self.kept(k, k + 1, self.ragged) for k in range(n_nets)]
+        self.parts: dict[tuple[int, int], list[list[Tensor]]] = {}
 
-    def kept(self, first: int, stop: int, chosen: Sequence[int]) -> list[list[Tensor]]:
-        """Return some networks' part of chosen weights and moments."""
-        every = (self.weights, self.moments, self.squares)
-        return [[tensors[i][first:stop] for i in chosen] for tensors in every]
+    def of(self, first: int, stop: int) -> list[list[Tensor]]:
+        """Return some networks' weights and moments as the kernel takes them."""
+        if (first, stop) not in self.parts:
+            every = (self.weights, self.moments, self.squares)
+            self.parts[first, stop] = [
+                self.pieces([tensor[first:stop] for tensor in each]) for each in every
+            ]
+        return self.parts[first, stop]
+
+    def pieces(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Return tensors end to end over the networks, or network by network."""
+        each = [tensors[i] for i in self.whole]
+        for i in self.ragged:
+            each += tensors[i].split(1)
+        return each
 
     def step(
         self, first: int, stop: int, gradients: Sequence[Tensor], rate: float, decay: float
@@ -56,13 +67,7 @@ class StackedAdam:
         for net in range(first, stop):
             self.n_steps[net] += 1
         step = torch.tensor(float(self.n_steps[first]))
-        if self.whole:
-            kept = self.kept(first, stop, self.whole)
-            fused_adam(kept, [gradients[i] for i in self.whole], step, rate, decay)
-        if self.ragged:
-            split = zip(*(gradients[i].split(1) for i in self.ragged), strict=True)
-            for net, own in zip(range(first, stop), split, strict=True):
-                fused_adam(self.each[net], own, step, rate, decay)
+        fused_adam(self.of(first, stop), self.pieces(gradients), step, rate, decay)
 
     def keep(self, nets: Sequence[int], weights: Mapping[str, Tensor]) -> "StackedAdam":
         """Return the same for some of the networks, whose weights were taken out."""

@@ -1,9 +1,9 @@
 """Many fits of one architecture, trained side by side with the bits of single fits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from skvae.training.stacked_adam import StackedAdam, clip
 from skvae.training.stacked_step import (
     Inputs,
     StackedStep,
+    Standing,
     Tensors,
     cut,
     module_numbers_of,
@@ -30,6 +31,7 @@ from skvae.training.stacked_step import (
 from skvae.training.stacked_terms import StackedTerms, runs
 
 Means = dict[str, float]
+Settings = tuple[float, float]
 
 # Below this share of networks still in training, the others leave the stack.
 LEAST_ALIVE = 0.8
@@ -61,6 +63,30 @@ class EpochInStack(Epoch):
             self.weights = {name: state[name].clone() for name in names}
 
 
+class Together(NamedTuple):
+    """A batch of each of some networks, all of one size.
+
+    Parameters
+    ----------
+    number : int
+        Which one of their epoch.
+    first, stop : int
+        Which networks.
+    begin, end : int
+        Which of their rows, in their order.
+    steps : list of (int, int, (float, float))
+        Those still in training, in runs of networks whose steps are one: from, to, and
+        their learning rate and weight decay.
+    """
+
+    number: int
+    first: int
+    stop: int
+    begin: int
+    end: int
+    steps: list[tuple[int, int, Settings]]
+
+
 class Member:
     """One network of a stack: what it has for itself.
 
@@ -88,13 +114,13 @@ class Member:
         split = validation_split(data, recipe.validation_fraction, recipe.seed)
         self.rows = Batches(data, split[0], recipe.batch_size, "cpu", order)
         self.valid = None if split[1] is None else self.rows.others(split[1])
+        self.cuts = list(self.rows.cuts(len(self.rows.index)))
         self.numbers = numbers_of(recipe.objective) | module_numbers_of(self.net.module_)
-        self.progress = 0.0
         self.training = True
         self.error: NonFiniteLossError | None = None
 
     @property
-    def settings(self) -> tuple[float, float]:
+    def settings(self) -> Settings:
         """Learning rate and weight decay."""
         return self.recipe.phases[0].learning_rate, self.recipe.weight_decay
 
@@ -104,21 +130,27 @@ class Member:
         n_epochs: int = self.handle.phases[-1]["n_epochs"]
         return n_epochs
 
-    def begin_epoch(self) -> None:
-        """Draw the order of the rows, and the noise of each batch."""
-        (order,) = self.rows.windows()
-        self.cuts = list(self.rows.cuts(len(order)))
-        self.order = order + self.offset
-        noise = self.net.noise_
-        self.noise = [self.net.draw(b - a) if noise else None for a, b in self.cuts]
-        self.progress = self.n_epochs / self.recipe.n_epochs
+    @property
+    def pace(self) -> tuple[bool, int, Settings]:
+        """What networks have in common whose steps can be one."""
+        return self.training, len(self.cuts), self.settings
 
     def size_of(self, number: int) -> int:
-        """Rows of a batch of this epoch; 0 behind the last."""
+        """Rows of a batch of an epoch; 0 behind the last."""
         if number >= len(self.cuts):
             return 0
         first, stop = self.cuts[number]
         return stop - first
+
+    def order(self) -> Tensor:
+        """Draw the order of the rows in an epoch."""
+        (order,) = self.rows.windows()
+        return order + self.offset
+
+    def noise(self) -> list[Tensors | None]:
+        """Draw the noise of each batch of an epoch."""
+        noise = self.net.noise_
+        return [self.net.draw(b - a) if noise else None for a, b in self.cuts]
 
     def close_epoch(self, means: Means, valid: Means | None) -> None:
         """Write the epoch's row of the history; stop where training is at its end.
@@ -184,18 +216,36 @@ class Stack:
         modules = [dict(m.net.module_.named_parameters()) for m in self.members]
         self.weights = stacked([{n: p.detach() for n, p in m.items()} for m in modules])
         self.buffers = stacked([dict(m.net.module_.named_buffers()) for m in self.members])
-        self.set_numbers()
         self.adam = StackedAdam(self.weights)
-        self.shares: dict[tuple[int, int], Tensor] = {}
         self.proven: set[tuple[int, ...]] = set()
+        self.arrange()
 
-    def set_numbers(self) -> None:
-        """Stack the numbers in which the networks differ."""
-        numbers = [member.numbers for member in self.members]
+    def arrange(self) -> None:
+        """Stack the numbers of the networks, and make out which go together in a batch."""
+        members = self.members
         self.numbers = {
-            name: torch.tensor([each[name] for each in numbers], dtype=torch.float64)
-            for name in numbers[0]
+            name: torch.tensor([m.numbers[name] for m in members], dtype=torch.float64)
+            for name in members[0].numbers
         }
+        n_steps = [m.recipe.n_epochs * len(m.cuts) for m in members]
+        self.per_step = 1 / torch.tensor(n_steps, dtype=torch.float64)
+        self.order = torch.zeros(len(members), max(m.cuts[-1][1] for m in members)).long()
+        self.standing: dict[tuple[int, int, int], Standing] = {}
+        self.batches = list(self.together())
+
+    def together(self) -> Iterator[Together]:
+        """Yield the batches of an epoch, each of the networks that have one of its size."""
+        members = self.members
+        for number in range(max(len(member.cuts) for member in members)):
+            for first, stop in runs([member.size_of(number) for member in members]):
+                if not members[first].size_of(number):
+                    continue
+                steps = [
+                    (first + a, first + b, members[first + a].settings)
+                    for a, b in runs([member.pace for member in members[first:stop]])
+                    if members[first + a].training
+                ]
+                yield Together(number, first, stop, *members[first].cuts[number], steps)
 
     def train(self) -> list[Fitted | NonFiniteLossError]:
         """Train all to the end, and return them in the order of the jobs."""
@@ -217,31 +267,34 @@ class Stack:
     def drop_finished(self) -> None:
         """Take the networks that are finished out, once they are many."""
         alive = [k for k, member in enumerate(self.members) if member.training]
-        if not alive or len(alive) > LEAST_ALIVE * len(self.members):
+        if not alive or len(alive) == len(self.members):
             return
-        index = torch.tensor(alive)
-        self.weights = {name: value[index] for name, value in self.weights.items()}
-        self.buffers = {name: value[index] for name, value in self.buffers.items()}
-        self.adam = self.adam.keep(alive, self.weights)
-        self.members = [self.members[k] for k in alive]
-        self.set_numbers()
+        if len(alive) <= LEAST_ALIVE * len(self.members):
+            index = torch.tensor(alive)
+            self.weights = {name: value[index] for name, value in self.weights.items()}
+            self.buffers = {name: value[index] for name, value in self.buffers.items()}
+            self.adam = self.adam.keep(alive, self.weights)
+            self.members = [self.members[k] for k in alive]
+        self.arrange()
 
     def run_epoch(self) -> list[Means]:
         """Take a step for each batch of each network; return the means of the terms."""
-        for member in self.members:
-            member.begin_epoch()
-        terms = StackedTerms([len(member.order) for member in self.members])
-        n_rows = []
-        for number in range(max(len(member.cuts) for member in self.members)):
-            sizes = [member.size_of(number) for member in self.members]
-            for first, stop in runs(sizes):
-                if sizes[first]:
-                    terms.add(first, stop, *self.take_step(first, stop, number))
-                    n_rows.append(sizes[first])
-        return terms.means(n_rows)
+        for order, member in zip(self.order, self.members, strict=True):
+            drawn = member.order()
+            order[: len(drawn)] = drawn
+        noise = [member.noise() for member in self.members]
+        done = [member.n_epochs / member.recipe.n_epochs for member in self.members]
+        self.progress = torch.tensor(done, dtype=torch.float64)
+        terms = StackedTerms([len(member.rows.index) for member in self.members])
+        for batch in self.batches:
+            own = [each[batch.number] for each in noise[batch.first : batch.stop]]
+            terms.add(batch.first, batch.stop, *self.take_step(batch, own))
+        return terms.means([batch.end - batch.begin for batch in self.batches])
 
-    def take_step(self, first: int, stop: int, number: int) -> tuple[Terms, Tensor | None]:
-        """Take a step of a run of networks, all with batches of one size.
+    def take_step(
+        self, batch: Together, noise: Sequence[Tensors | None]
+    ) -> tuple[Terms, Tensor | None]:
+        """Take a step of some networks.
 
         Returns
         -------
@@ -250,47 +303,41 @@ class Stack:
         weight : Tensor or None
             Of the rows, where they have any.
         """
-        members = self.members[first:stop]
-        batches = [member.cuts[number] for member in members]
-        rows = [m.order[a:b] for m, (a, b) in zip(members, batches, strict=True)]
-        drawn = [member.noise[number] for member in members]
-        noise = None if drawn[0] is None else stacked(drawn)
-        inputs = self.inputs(first, stop, torch.stack(rows), noise)
+        first, stop = batch.first, batch.stop
+        rows = self.order[first:stop, batch.begin : batch.end]
+        inputs = self.inputs(first, stop, rows, stacked(noise) if noise[0] else None)
         gradients, terms = self.proven_gradients(inputs, first, stop)
-        max_norm = members[0].recipe.max_grad_norm
+        max_norm = self.members[first].recipe.max_grad_norm
         if max_norm is not None:
-            for k in range(first, stop):
-                clip(gradients, k - first, max_norm)
-        for start, end in runs([self.step_key(k) for k in range(first, stop)]):
-            member = members[start]
-            if member.training:
-                own = [gradient[start:end] for gradient in gradients]
-                self.adam.step(first + start, first + end, own, *member.settings)
-        for member in members:
-            member.progress += 1 / (member.recipe.n_epochs * len(member.rows))
+            for k in range(stop - first):
+                clip(gradients, k, max_norm)
+        for start, end, settings in batch.steps:
+            own = [gradient[start - first : end - first] for gradient in gradients]
+            self.adam.step(start, end, own, *settings)
+        self.progress[first:stop] += self.per_step[first:stop]
         return terms, inputs.columns.get("sample_weight")
-
-    def step_key(self, k: int) -> tuple:
-        """Return what networks have in common whose steps can be one."""
-        member = self.members[k]
-        return member.training, self.adam.n_steps[k], member.settings
 
     def inputs(self, first: int, stop: int, rows: Tensor, noise: Tensors | None) -> Inputs:
         """Return what a run of networks computes with, on the rows of their batches."""
-        size = (stop - first, rows.shape[1])
-        if size not in self.shares:
-            ones = torch.ones(size)
-            self.shares[size] = ones / size[1]
-        progress = [member.progress for member in self.members[first:stop]]
         return Inputs(
-            weights=cut(self.weights, first, stop),
-            buffers=cut(self.buffers, first, stop),
-            numbers=cut(self.numbers, first, stop),
+            standing=self.standing_of(first, stop, rows.shape[1]),
             columns={name: column[rows] for name, column in self.columns.items()},
             noise=noise,
-            share=None if "sample_weight" in self.columns else self.shares[size],
-            progress=torch.tensor(progress, dtype=torch.float64),
+            progress=self.progress[first:stop].clone(),
         )
+
+    def standing_of(self, first: int, stop: int, n_rows: int) -> Standing:
+        """Return what a run of networks finds in one place, for batches of a size."""
+        key = (first, stop, n_rows)
+        if key not in self.standing:
+            share = torch.ones(stop - first, n_rows) / n_rows
+            self.standing[key] = Standing(
+                weights=cut(self.weights, first, stop),
+                buffers=cut(self.buffers, first, stop),
+                numbers=cut(self.numbers, first, stop),
+                share=None if "sample_weight" in self.columns else share,
+            )
+        return self.standing[key]
 
     def evaluate(self) -> list[Means]:
         """Return the means of the terms on the held out rows of each network."""
@@ -323,18 +370,19 @@ class Stack:
         key = self.step.next_call(inputs)
         if key in self.proven:
             return self.step.gradients(inputs)
-        before = {name: value.clone() for name, value in inputs.buffers.items()}
+        standing = inputs.standing
+        before = {name: value.clone() for name, value in standing.buffers.items()}
         gradients, terms = self.step.gradients(inputs)
         last = stop - first - 1
         # The first ones begin at different places of a cache line.
         for k in sorted({k for k in (0, 1, 2, 3, last // 2) if k <= last} | {last}):
             net = self.members[first + k].net
-            state = {name: value[k] for name, value in (inputs.weights | before).items()}
+            state = {name: value[k] for name, value in (standing.weights | before).items()}
             net.module_.load_state_dict(state)
             columns = cut(inputs.columns, k, k + 1)
             batch = Batch(
                 **{name: column[0].clone() for name, column in columns.items()},
-                progress=self.members[first + k].progress,
+                progress=float(inputs.progress[k]),
             )
             noise = (
                 None
@@ -345,7 +393,7 @@ class Stack:
             pairs = [
                 *((g[k], p.grad) for g, p in zip(gradients, net.trained_, strict=True)),
                 *((terms[name][k], alone[name]) for name in terms),
-                *((inputs.buffers[n][k], b) for n, b in net.module_.named_buffers()),
+                *((standing.buffers[n][k], b) for n, b in net.module_.named_buffers()),
             ]
             if not all(same_bits(*pair) for pair in pairs):
                 raise InexactStackError

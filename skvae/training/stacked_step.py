@@ -1,7 +1,7 @@
 """The gradient of many networks at once, as one function of their stacked weights."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,11 +15,32 @@ from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.numbers import with_numbers
 from skvae.objectives.weighting import shares
 from skvae.training.stacked_linear import StackedLinearLayers
-from skvae.training.traced_graph import traced
+from skvae.training.traced_graph import Stays, Traced
 
 Tensors = dict[str, Tensor]
 # A trace takes half a second, as long as fifty steps without one take longer.
 PAYS_FROM = 50
+
+
+@dataclass(eq=False)
+class Standing:
+    """What a step of some networks depends on and finds in one place, epoch after epoch.
+
+    Parameters
+    ----------
+    weights, buffers : dict of str to Tensor
+        Of the networks, which lie along the first axis of each; changed in place.
+    numbers : dict of str to Tensor
+        Of the objective, and of the networks' modules (``"module.path:attribute"``).
+    share : Tensor of shape (k, n) or None
+        Share of each row in a mean, where all count alike.
+    """
+
+    weights: Tensors
+    buffers: Tensors
+    numbers: Tensors
+    share: Tensor | None
+    prepared: dict[Any, list[Tensor]] = field(default_factory=dict)
 
 
 @dataclass
@@ -28,26 +49,19 @@ class Inputs:
 
     Parameters
     ----------
-    weights, buffers : dict of str to Tensor
-        Of the networks; buffers are changed in place.
-    numbers : dict of str to Tensor
-        Of the objective, and of the networks' modules (``"module.path:attribute"``).
+    standing : Standing
+        What is the same for every batch of a size.
     columns : dict of str to Tensor
         Of the batches.
     noise : dict of str to Tensor or None
         By stage; None is no noise.
-    share : Tensor of shape (k, n) or None
-        Share of each row in a mean, where all count alike.
     progress : Tensor of shape (k,)
         Share of the training budget that is done.
     """
 
-    weights: Tensors
-    buffers: Tensors
-    numbers: Tensors
+    standing: Standing
     columns: Tensors
     noise: Tensors | None
-    share: Tensor | None
     progress: Tensor
 
     @property
@@ -56,12 +70,42 @@ class Inputs:
         n_networks, n_rows, *_ = self.columns["x"].shape
         return n_networks, n_rows
 
+    def groups(self) -> tuple[list[Any], list[Stays]]:
+        """Return the inputs of ``StackedStep.stacked``, and what stays of each."""
+        kept = self.standing
+        stays: list[Stays] = ["memory", "values", "values"]
+        values = [kept.weights, kept.numbers, kept.share]
+        values += [kept.buffers, self.columns, self.noise, self.progress]
+        return values, [*stays, *["nothing"] * 4]
 
-def cut(value: Any, first: int, stop: int) -> Any:
-    """Return rows of a tensor, or of each in a mapping."""
-    if isinstance(value, Mapping):
-        return {name: tensor[first:stop] for name, tensor in value.items()}
-    return None if value is None else value[first:stop]
+
+def tensors_of(groups: Sequence[Any]) -> list[Tensor]:
+    """Return the tensors of mappings, of tensors and of None, in a row."""
+    found: list[Tensor] = []
+    for group in groups:
+        if isinstance(group, Mapping):
+            found += group.values()
+        elif group is not None:
+            found.append(group)
+    return found
+
+
+def in_groups(tensors: Sequence[Tensor], like: Sequence[Any]) -> list[Any]:
+    """Return tensors as ``tensors_of`` has found them."""
+    each = iter(tensors)
+    return [
+        {name: next(each) for name in group}
+        if isinstance(group, Mapping)
+        else None
+        if group is None
+        else next(each)
+        for group in like
+    ]
+
+
+def cut(tensors: Tensors, first: int, stop: int) -> Tensors:
+    """Return rows of each tensor."""
+    return {name: tensor[first:stop] for name, tensor in tensors.items()}
 
 
 class Walk(nn.Module):
@@ -82,7 +126,7 @@ class StackedStep:
     """The terms of an objective and their gradients, for stacked networks.
 
     The gradient is traced once for each number of networks and of rows: what is then run
-    has neither ``vmap`` nor autograd in it.
+    has neither ``vmap`` nor autograd in it, nor what is the same for every batch.
 
     Parameters
     ----------
@@ -104,7 +148,7 @@ class StackedStep:
         # The first call, which may measure what is exact, is never a traced one.
         self.traced_from = 2 if n_epochs >= PAYS_FROM else PAYS_FROM
         self.n_calls: dict[tuple[int, ...], int] = {}
-        self.traced: dict[tuple[int, ...], Callable[..., Any]] = {}
+        self.traced: dict[tuple[int, ...], tuple[Traced, list[str]]] = {}
 
     def gradients(self, inputs: Inputs) -> tuple[list[Tensor], Terms]:
         """Return gradients in the order of the weights, and terms; buffers change."""
@@ -113,45 +157,72 @@ class StackedStep:
     def terms(self, inputs: Inputs) -> Terms:
         """Return the terms without noise, in evaluation mode."""
         with torch.no_grad():
-            found: Terms = self.call(self.evaluated, inputs)
-        return found
+            return self.call(self.evaluated, inputs)[1]
 
     def next_call(self, inputs: Inputs) -> tuple[int, int, bool]:
         """Numbers of networks and rows, and whether the gradient will be a traced one."""
         n_calls = self.n_calls.get((True, *inputs.size), 0)
         return *inputs.size, n_calls + 1 >= self.traced_from
 
-    def call(self, function: Callable[..., Any], inputs: Inputs) -> Any:
+    def call(
+        self, function: Callable[..., tuple[list[Tensor], Terms]], inputs: Inputs
+    ) -> tuple[list[Tensor], Terms]:
         """Run a function, after some calls by its trace."""
         key = (function == self.differentiated, *inputs.size)
         self.n_calls[key] = self.n_calls.get(key, 0) + 1
-        values = [getattr(inputs, name) for name in inputs.__dataclass_fields__]
         if key not in self.traced:
             if self.n_calls[key] < self.traced_from:
-                return function(*values)
-            # Tracing runs the function, which would remember twice.
-            unchanged = {name: value.clone() for name, value in inputs.buffers.items()}
-            self.traced[key] = traced(function, values[0], unchanged, *values[2:])
+                return function(*inputs.groups()[0])
+            self.traced[key] = self.trace(function, inputs)
+        trace, names = self.traced[key]
+        kept = inputs.standing
         with torch.no_grad():
-            return self.traced[key](*values)
+            if key not in kept.prepared:
+                standing = tensors_of([kept.weights, kept.numbers, kept.share])
+                kept.prepared[key] = trace.prepare(standing)
+            moving = [kept.buffers, inputs.columns, inputs.noise, inputs.progress]
+            found = trace.run(kept.prepared[key], tensors_of(moving))
+        n_gradients = len(found) - len(names)
+        return found[:n_gradients], dict(zip(names, found[n_gradients:], strict=True))
 
-    def differentiated(
-        self, weights: Tensors, buffers: Tensors, *others: Any
-    ) -> tuple[list[Tensor], Terms]:
+    def trace(
+        self, function: Callable[..., tuple[list[Tensor], Terms]], inputs: Inputs
+    ) -> tuple[Traced, list[str]]:
+        """Return the trace of a function of tensors, and the names of its terms."""
+        groups, stays = inputs.groups()
+        names: list[str] = []
+
+        def flat(*tensors: Tensor) -> list[Tensor]:
+            gradients, terms = function(*in_groups(tensors, groups))
+            names[:] = terms
+            return [*gradients, *terms.values()]
+
+        # Tracing runs the function, which would remember twice.
+        copies = {n: value.clone() for n, value in inputs.standing.buffers.items()}
+        given = [copies if group is inputs.standing.buffers else group for group in groups]
+        each = [
+            (tensor, stay)
+            for group, stay in zip(given, stays, strict=True)
+            for tensor in tensors_of([group])
+        ]
+        tensors, stay_of = zip(*each, strict=True)
+        return Traced(flat, tensors, stay_of), names
+
+    def differentiated(self, weights: Tensors, *others: Any) -> tuple[list[Tensor], Terms]:
         """Return the gradients and the terms of a training step."""
         self.walk.train()
         leaves = {n: w.detach().requires_grad_() for n, w in weights.items()}
         with torch.enable_grad(), StackedLinearLayers():
-            means, terms = self.stacked(leaves, buffers, *others)
+            means, terms = self.stacked(leaves, *others)
             gradients = torch.autograd.grad(means.sum(), list(leaves.values()))
         detached = {name: term.detach() for name, term in terms.items()}
         return [gradient.contiguous() for gradient in gradients], detached
 
-    def evaluated(self, weights: Tensors, buffers: Tensors, *others: Any) -> Terms:
-        """Return the terms of an evaluation."""
+    def evaluated(self, *values: Any) -> tuple[list[Tensor], Terms]:
+        """Return no gradient, and the terms of an evaluation."""
         self.walk.eval()
         with StackedLinearLayers():
-            return self.stacked(weights, buffers, *others)[1]
+            return [], self.stacked(*values)[1]
 
     def stacked(self, *values: Any) -> tuple[Tensor, Terms]:
         """Return the sum of the terms' means, and the terms, of each network."""
@@ -162,11 +233,11 @@ class StackedStep:
     def one(
         self,
         weights: Tensors,
-        buffers: Tensors,
         numbers: Tensors,
+        share: Tensor | None,
+        buffers: Tensors,
         columns: Tensors,
         noise: Tensors | None,
-        share: Tensor | None,
         progress: Tensor,
     ) -> tuple[Tensor, Terms]:
         """Return the sum of the terms' means, and the terms, of one network."""

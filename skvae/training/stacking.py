@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import ceil
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -19,13 +18,14 @@ from skvae.objectives.numbers import numbers_of, with_numbers
 from skvae.torch_settings import own_settings
 from skvae.training.batches import fits
 from skvae.training.fitting import Fitted, Job, train
+from skvae.training.freed_memory import keep_freed_memory
 from skvae.training.recipe import Recipe
 from skvae.training.stacked_fitting import InexactStackError, Stack
 from skvae.training.stacked_step import StackedStep
 from skvae.training.threads import pinned_threads
 
 # Below so few fits, and above so many weights, single fits are as fast.
-FEWEST = 4
+FEWEST = 3
 MOST_WEIGHTS = 300_000
 # Of a stack: larger ones are no faster, and take 8 times their weights in memory.
 LARGEST = 24
@@ -37,6 +37,9 @@ NOT_STACKED = (
     nn.modules.conv._ConvNd,
     nn.GroupNorm,
 )
+
+# Name, dtype and shape of a row of each column.
+Columns = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +99,9 @@ def stacks(numbers: list[int], jobs: Sequence[Job], n_workers: int) -> list[list
 def train_together(jobs: Sequence[Job]) -> list[Fitted | NonFiniteLossError]:
     """Train the fits of one stack; alone where there is one, or where bits would differ."""
     recipe = jobs[0].recipe
-    step = step_of(shared_recipe(recipe)) if len(jobs) > 1 else None
+    step = step_of(*group_of(jobs[0])) if len(jobs) > 1 else None
     if step is not None and step.exact:
+        keep_freed_memory()
         try:
             with own_settings(), pinned_threads(recipe.n_threads):
                 return Stack(jobs, step).train()
@@ -108,7 +112,7 @@ def train_together(jobs: Sequence[Job]) -> list[Fitted | NonFiniteLossError]:
 
 
 @lru_cache(maxsize=8)
-def step_of(shared: Recipe) -> StackedStep:
+def step_of(shared: Recipe, columns: Columns) -> StackedStep:
     """Return the gradient of a group, with its traces if there have been others of it."""
     return StackedStep(shared.builder, shared.objective, shared.n_epochs)
 
@@ -123,7 +127,7 @@ def train_alone(job: Job) -> Fitted | NonFiniteLossError:
 
 def grouped(jobs: Sequence[Job]) -> list[tuple[list[int], str]]:
     """Return the numbers of the jobs that go together, and why if they cannot."""
-    groups: dict[Any, list[int]] = {}
+    groups: dict[tuple[Recipe, Columns], list[int]] = {}
     alone: dict[str, list[int]] = {}
     for number, job in enumerate(jobs):
         reason = why_alone(job)
@@ -175,7 +179,7 @@ def why_network_alone(builder: Builder) -> str:
     return ""
 
 
-def group_of(job: Job) -> Any:
+def group_of(job: Job) -> tuple[Recipe, Columns]:
     """Return what fits have in common that can be stacked."""
     columns = tuple((n, a.dtype.str, a.shape[1:]) for n, a in job.data.columns().items())
     return shared_recipe(job.recipe), columns

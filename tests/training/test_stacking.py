@@ -22,7 +22,7 @@ from skvae.training.fitting import Fitted, train
 from skvae.training.stacked_adam import StackedAdam
 from skvae.training.stacked_linear import measured
 from skvae.training.stacked_terms import StackedTerms, runs
-from skvae.training.stacking import LARGEST, grouped, train_many, why_alone
+from skvae.training.stacking import LARGEST, grouped, step_of, train_many, why_alone
 
 ROWS = np.random.default_rng(0).normal(size=(60, 30)).astype("f4") * 3
 LABELS = np.arange(60) % 2
@@ -158,6 +158,38 @@ def test_each_stops_at_an_epoch_of_its_own():
 def test_traced_gradients_have_the_same_bits():
     # From `stacked_step.PAYS_FROM` epochs on, all but the first call are traced.
     assert_as_alone(jobs_of(lambda k: VAE(8, batch_size=16), n_epochs=50))
+
+
+@pytest.fixture
+def traced_at_once(monkeypatch):
+    """Trace from the second call of a size on, however few epochs there are."""
+    monkeypatch.setattr("skvae.training.stacked_step.PAYS_FROM", 1)
+    step_of.cache_clear()
+    yield
+    step_of.cache_clear()
+
+
+@pytest.mark.parametrize("kind", ["settings", "warm-up", "dropout", "kl", "batch_topk"])
+def test_traces_have_the_same_bits(kind, traced_at_once):
+    """Of numbers that differ, of progress, of draws, and of what a network remembers."""
+    assert_as_alone(jobs_of(KINDS[kind], n_epochs=5))
+
+
+def test_a_trace_is_not_taken_for_one_of_other_columns(traced_at_once):
+    assert_as_alone(jobs_of(KINDS["vae"], rows=lambda k: slice(k, 33 + 5 * k)))
+    weights = {"sample_weight": np.linspace(0, 2, 60)}
+    assert_as_alone(jobs_of(KINDS["vae"], columns=weights))
+    assert_as_alone(jobs_of(attri_vae, columns={"attributes": ATTRIBUTES}))
+
+
+def test_traces_of_a_stack_that_shrinks(traced_at_once):
+    def make(k):
+        rate = [1e-3, 1e-2, 0.1, 1e-3, 1e-2][k]
+        return VAE(8, early_stopping=True, n_iter_no_change=1, learning_rate_init=rate)
+
+    jobs = jobs_of(make, n_epochs=12)
+    assert_as_alone(jobs)
+    assert len({len(found.history) for found in train_many(jobs)}) > 1
 
 
 def test_a_network_that_fails_is_alone_with_it():
