@@ -267,7 +267,7 @@ def on_folds(folder, name, models, chosen_folds):
         rows, held = each[fold]
         train, test = (X[rows], y[rows]), (X[held], y[held])
         for row in compare(name, candidates, train, test, fold, CHOSEN[name], PLAIN_MAPS):
-            yield {"rows": "fold", "labels": len(rows), "fold": fold, "seed": fold} | row
+            yield {"rows": "fold", "labels": "", "fold": fold, "seed": fold} | row
 
 
 def at_the_end(folder, name):
@@ -301,7 +301,7 @@ def few_labels(name, train, test):
 
 
 def summary(rows):
-    table = pd.DataFrame(rows).groupby(["set", "rows", "labels", "model"], sort=False)
+    table = pd.DataFrame(rows).groupby(["rows", "labels", "model"], sort=False)
     columns = [c for c in rows[0] if c.endswith(("auc", "accuracy", "log_loss", "seconds"))]
     return table[columns].mean().round(4).reset_index().to_dict("records")
 
