@@ -76,7 +76,7 @@ def one(n_rows: int, n_columns: int, n_networks: int) -> dict:
         "fit_seconds": round(fit, 3),
         "transform_seconds": round(transform, 4) if n_networks == 1 else "",
         "peak_megabytes": round(peak, 1),
-        "data_megabytes": round(X.nbytes / 2**20, 1),
+        "data_megabytes": round(X.nbytes / 2**20, 3),
     }
 
 

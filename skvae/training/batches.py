@@ -33,7 +33,7 @@ class ResidentColumn:
 
     def take(self, index: Tensor) -> Tensor:
         """Return the rows of an index."""
-        return self.rows[index]
+        return self.rows.index_select(0, index)
 
 
 class StreamedColumn:

@@ -319,9 +319,13 @@ class Stack:
 
     def inputs(self, first: int, stop: int, rows: Tensor, noise: Tensors | None) -> Inputs:
         """Return what a run of networks computes with, on the rows of their batches."""
+        size, index = rows.shape, rows.flatten()
         return Inputs(
-            standing=self.standing_of(first, stop, rows.shape[1]),
-            columns={name: column[rows] for name, column in self.columns.items()},
+            standing=self.standing_of(first, stop, size[1]),
+            columns={
+                name: column.index_select(0, index).unflatten(0, size)
+                for name, column in self.columns.items()
+            },
             noise=noise,
             progress=self.progress[first:stop].clone(),
         )
