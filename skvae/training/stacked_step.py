@@ -93,14 +93,13 @@ def tensors_of(groups: Sequence[Any]) -> list[Tensor]:
 def in_groups(tensors: Sequence[Tensor], like: Sequence[Any]) -> list[Any]:
     """Return tensors as ``tensors_of`` has found them."""
     each = iter(tensors)
-    return [
-        {name: next(each) for name in group}
-        if isinstance(group, Mapping)
-        else None
-        if group is None
-        else next(each)
-        for group in like
-    ]
+    found: list[Any] = []
+    for group in like:
+        if isinstance(group, Mapping):
+            found.append({name: next(each) for name in group})
+        else:
+            found.append(None if group is None else next(each))
+    return found
 
 
 def cut(tensors: Tensors, first: int, stop: int) -> Tensors:
