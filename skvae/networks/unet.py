@@ -1,8 +1,9 @@
 """U-Nets and SegNets: an encoder, a decoder, and what leads from one to the other."""
 
 import math
+import operator
 import re
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from skvae.networks.blocks import (
     TRANSPOSED_CONVOLUTIONS,
     normalization_layers,
 )
+from skvae.networks.level_factors import Factors, Spacing, level_factors
 from skvae.networks.staged import Noise, StagedNetwork, Stages
 
 _AUTOENCODER_BLOCK = re.compile(
@@ -67,6 +69,10 @@ class UNet(StagedNetwork):
     up : {"transpose", "resize", "unpool"}
         Transposed convolution; nearest neighbour and convolution (Odena, Dumoulin & Olah,
         2016); or the places of the maxima.
+    spacing : tuple of float, optional
+        Distance between pixels along each axis, see
+        :func:`~skvae.networks.level_factors.level_factors`: a level halves some axes, and
+        convolves across these alone. By default, all axes are alike.
     deep_supervision : bool
         Whether there are logits of every coarser level of the decoder as well,
         ``mask_logits_n`` behind ``up_n``. Dou et al. (2017), 3D deeply supervised network
@@ -88,6 +94,7 @@ class UNet(StagedNetwork):
         first_stride: int = 1,
         skip: str | None = "concat",
         up: str = "transpose",
+        spacing: Spacing | None = None,
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
@@ -101,27 +108,32 @@ class UNet(StagedNetwork):
         if self.unpools or not n_convolutions[-1]:
             widths[-1] = widths[-2]  # as many maps as were pooled
 
-        def add(part: nn.ModuleDict, level: int, sizes: list[int], stride: int = 1) -> None:
+        first, factors = unet_factors(depth, first_stride, spacing or (1.0,) * n_axes)
+
+        def add(part: nn.ModuleDict, level: int, sizes: list[int]) -> None:
             for j, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-                part[f"block{level}_conv{j}"] = CONVOLUTIONS[n_axes](
-                    n_in, n_out, 3, stride=stride if j == 1 else 1, padding=1
+                strided = part is self.encoder and level == j == 1 and first_stride == 2
+                part[f"block{level}_conv{j}"] = convolution(
+                    n_in, n_out, first if strided else factors[level - 1], strided
                 )
                 layers = normalization_layers(normalization, n_out, n_axes)
                 part[f"block{level}_norm{j}"] = layers[0] if layers else nn.Identity()
 
         self.activation = ACTIVATIONS[activation]()
-        self.pool = MAX_POOLINGS[n_axes](2, ceil_mode=True, return_indices=True)
+        self.pools = [
+            MAX_POOLINGS[n_axes](each, ceil_mode=True, return_indices=True)
+            for each in factors[:depth]
+        ]
         self.encoder = nn.ModuleDict()
         for level, n_in in enumerate([in_channels, *widths[:-1]]):
-            sizes = [n_in, *[widths[level]] * n_convolutions[level]]
-            add(self.encoder, level + 1, sizes, first_stride if level == 0 else 1)
+            add(self.encoder, level + 1, [n_in, *[widths[level]] * n_convolutions[level]])
         self.up = nn.ModuleDict()
         self.decoder = nn.ModuleDict()
         self.to_coarse_mask = nn.ModuleDict()
         n_in = widths[-1]
         for level in reversed(range(depth)):
             n_maps = widths[level]
-            self.up[f"up{level + 1}"] = upsampling(up, n_axes, n_in, n_maps)
+            self.up[f"up{level + 1}"] = upsampling(up, n_in, n_maps, factors[level])
             n_joined = 2 * n_maps if skip == "concat" else n_maps
             # What is unpooled next must have as many maps as were pooled there.
             n_in = widths[max(level - 1, 0)] if self.unpools else n_maps
@@ -133,7 +145,7 @@ class UNet(StagedNetwork):
         self.to_mask = (
             CONVOLUTIONS[n_axes](n_in, n_outputs, 1)
             if first_stride == 1
-            else TRANSPOSED_CONVOLUTIONS[n_axes](n_in, n_outputs, 2, stride=2)
+            else TRANSPOSED_CONVOLUTIONS[n_axes](n_in, n_outputs, first, stride=first)
         )
 
     @property
@@ -151,7 +163,7 @@ class UNet(StagedNetwork):
         for level, name in enumerate(downs, start=1):
             maps = self._convolved(self.encoder, level, x)
             yield name, maps
-            x, places = self.pool(maps)
+            x, places = self.pools[level - 1](maps)
             levels.append((level, maps, places))
         x = self._convolved(self.encoder, len(downs) + 1, x)
         yield bottleneck, x
@@ -178,9 +190,39 @@ class UNet(StagedNetwork):
         return cropped(self.up[f"up{level}"](x), size)
 
 
-def level_steps(depth: int, first_stride: int) -> tuple[int, ...]:
-    """Pixels along each axis per pixel of the maps of levels 2, 3, ... of a `UNet`."""
-    return tuple(first_stride * 2**level for level in range(1, depth))
+def unet_factors(
+    depth: int, first_stride: int, spacing: Spacing
+) -> tuple[Factors, tuple[Factors, ...]]:
+    """Return how a `UNet` shrinks images at once, and how maps at each level.
+
+    The last is that of the bottleneck, which shrinks nothing, but convolves.
+    """
+    if first_stride == 1:
+        return (1,) * len(spacing), level_factors(spacing, depth + 1)
+    first, *factors = level_factors(spacing, depth + 2)
+    return first, tuple(factors)
+
+
+def coarse_steps(
+    depth: int, first_stride: int, spacing: Spacing = (1.0,)
+) -> tuple[Factors, ...]:
+    """Pixels along each axis per pixel of the maps of levels 2, 3, ... of a `UNet`.
+
+    A single axis stands for all of them.
+    """
+    first, factors = unet_factors(depth, first_stride, spacing)
+    steps = accumulate([first, *factors], lambda a, b: tuple(map(operator.mul, a, b)))
+    return tuple(islice(steps, 1, depth))
+
+
+def convolution(n_in: int, n_out: int, factors: Factors, strided: bool) -> nn.Module:
+    """Return a convolution across the axes that shrink, which it may shrink itself."""
+    kernel = tuple(2 * each - 1 for each in factors)
+    padding = tuple(each - 1 for each in factors)
+    layer: nn.Module = CONVOLUTIONS[len(factors)](
+        n_in, n_out, kernel, stride=factors if strided else 1, padding=padding
+    )
+    return layer
 
 
 def cropped(maps: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -189,14 +231,16 @@ def cropped(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return maps[crop]
 
 
-def upsampling(kind: str, n_axes: int, n_in: int, n_out: int) -> nn.Module:
-    """Return what makes maps twice as large, or, of places, nothing that is learned."""
+def upsampling(kind: str, n_in: int, n_out: int, factors: Factors) -> nn.Module:
+    """Return what makes maps larger again, or, of places, nothing that is learned."""
     if kind == "transpose":
-        layer: nn.Module = TRANSPOSED_CONVOLUTIONS[n_axes](n_in, n_out, 2, stride=2)
+        layer: nn.Module = TRANSPOSED_CONVOLUTIONS[len(factors)](
+            n_in, n_out, factors, stride=factors
+        )
         return layer
     if kind == "resize":
-        convolution = CONVOLUTIONS[n_axes](n_in, n_out, 3, padding=1)
-        return nn.Sequential(nn.Upsample(scale_factor=2), convolution)
+        larger = nn.Upsample(scale_factor=tuple(map(float, factors)))
+        return nn.Sequential(larger, convolution(n_in, n_out, factors, strided=False))
     return nn.Identity()
 
 

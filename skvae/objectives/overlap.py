@@ -108,10 +108,11 @@ class MaskOverlap:
     tversky_beta : float
         Weight of missed pixels in the Dice coefficient, that of false ones is the rest;
         with another than 0.5, the term is called "tversky".
-    steps : tuple of int
-        Pixels along each axis per pixel of the stages ``mask_logits_2``, ``mask_logits_3``
-        and so on, which are compared with every so many pixels of the mask. Each level
-        has half the weight of the one before; weights sum to 1. Isensee et al. (2021),
+    steps : tuple of tuple of int
+        Pixels along each axis, or along all of them, per pixel of the stages
+        ``mask_logits_2``, ``mask_logits_3`` and so on, which are compared with every so
+        many pixels of the mask. Each level has half the weight of the one before; weights
+        sum to 1. Isensee et al. (2021),
         nnU-Net: a self-configuring method for deep learning-based biomedical image
         segmentation, Nature Methods 18, supplement.
     """
@@ -121,7 +122,7 @@ class MaskOverlap:
     first_foreground: int = 1
     multilabel: bool = False
     tversky_beta: float = 0.5
-    steps: tuple[int, ...] = ()
+    steps: tuple[tuple[int, ...], ...] = ()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -143,7 +144,8 @@ class MaskOverlap:
         for stage, step in zip(self.coarse_stages, self.steps, strict=True):
             logits, share = trace[stage], share / 2
             mask = logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
-            every: Any = (..., *[slice(None, None, step)] * (logits.ndim - 2))
+            by_axis = step * (logits.ndim - 2) if len(step) == 1 else step
+            every: Any = (..., *(slice(None, None, n) for n in by_axis))
             for name, term in self._of_level(logits, mask, batch.mask[every]).items():
                 terms[name] = terms[name] + share * term
         return terms

@@ -31,7 +31,7 @@ from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import as_masks, gathered
 from skvae.networks.blocks import ACTIVATIONS
 from skvae.networks.builder import Builder
-from skvae.networks.unet import UNet, level_steps
+from skvae.networks.unet import UNet, coarse_steps
 from skvae.objectives.overlap import MaskOverlap
 from skvae.segmentation.connected_parts import PartRule
 from skvae.segmentation.encoder_weights import frozen_modules, transferred
@@ -198,7 +198,11 @@ default=None
 
     def _objective(self, learned: LearnedMasks) -> MaskOverlap:
         architecture = self._architecture()
-        steps = level_steps(architecture["depth"], architecture.get("first_stride", 1))
+        steps = coarse_steps(
+            architecture["depth"],
+            architecture.get("first_stride", 1),
+            architecture.get("spacing") or (1.0,),
+        )
         return MaskOverlap(
             *LOSSES[self.loss],
             learned.first_foreground,

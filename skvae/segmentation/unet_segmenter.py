@@ -1,10 +1,14 @@
 """The U-Net: an encoder whose maps join those of the decoder at every level."""
 
-from numbers import Integral
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Annotated, Any
 
 from skvae._compat import Options, StrOptions
 from skvae.estimators.declared import POSITIVE_WHOLE, Count
+from skvae.networks.builder import Builder
+from skvae.segmentation.masks import LearnedMasks
 from skvae.segmentation.segmenter import BaseSegmenter
 
 
@@ -31,6 +35,12 @@ class UNetSegmenter(BaseSegmenter):
     up : {"transpose", "resize", "unpool"}, default="transpose"
         How maps become larger: by transposed convolutions, by the nearest neighbour and a
         convolution, or by putting each maximum back to its place.
+    spacing : tuple of float or None, default=None
+        Distance between pixels along each spatial axis, such as ``(5, 1, 1)`` mm of slices
+        with pixels of 1 mm. An axis whose pixels are at least twice as far apart as those
+        of another is neither halved nor convolved across, until the levels have halved
+        the others so often that it is not. None treats all axes alike. It is for all
+        images: bring them to one spacing, as :class:`~skvae.ImageLoader` does.
 
     See Also
     --------
@@ -88,6 +98,7 @@ class UNetSegmenter(BaseSegmenter):
     first_stride: Annotated[int, Options(Integral, {1, 2})] = 1
     skip: Annotated[str | None, StrOptions({"concat", "add"}), None] = "concat"
     up: Annotated[str, StrOptions({"transpose", "resize", "unpool"})] = "transpose"
+    spacing: Annotated[tuple[float, ...] | None, list, tuple, None] = None
 
     def _architecture(self) -> dict[str, Any]:
         return {
@@ -96,4 +107,23 @@ class UNetSegmenter(BaseSegmenter):
             "first_stride": int(self.first_stride),
             "skip": self.skip,
             "up": self.up,
+            "spacing": None if self.spacing is None else tuple(map(float, self.spacing)),
         }
+
+    def _network_builder(
+        self, sample_shape: tuple[int, ...], learned: LearnedMasks
+    ) -> Builder:
+        n_axes = len(sample_shape) - 1
+        if self.spacing is not None and not are_distances(self.spacing, n_axes):
+            raise ValueError(
+                f"Got spacing={self.spacing!r}, but images have {n_axes} spatial axes; "
+                "expected as many finite numbers above 0, or None."
+            )
+        return super()._network_builder(sample_shape, learned)
+
+
+def are_distances(values: Sequence[Any], n: int) -> bool:
+    """Whether values are so many finite numbers above 0."""
+    return len(values) == n and all(
+        isinstance(each, Real) and 0 < each < math.inf for each in values
+    )

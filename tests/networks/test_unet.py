@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from skvae.networks.builder import Builder
+from skvae.networks.level_factors import level_factors
 from skvae.networks.staged import stage_shapes
-from skvae.networks.unet import UNet, level_steps, unpooled
+from skvae.networks.unet import UNet, coarse_steps, unpooled
 
 POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 UNPOOL = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
@@ -49,16 +50,71 @@ def test_coarser_logits_are_as_large_as_a_mask_of_every_so_many_pixels(
 ):
     network = unet(shape, up=up, first_stride=first_stride, deep_supervision=True)
     shapes = stage_shapes(network, shape)
-    steps = level_steps(3, first_stride)
-    assert steps == (2 * first_stride, 4 * first_stride)
+    steps = coarse_steps(3, first_stride)
+    assert steps == ((2 * first_stride,), (4 * first_stride,))
     mask = torch.zeros(shape[1:])
-    for level, step in enumerate(steps, start=2):
+    for level, (step,) in enumerate(steps, start=2):
         expected = mask[(slice(None, None, step),) * mask.ndim].shape
         assert shapes[f"mask_logits_{level}"] == (3, *expected)
     # Beside them, the network is the same.
     without = stage_shapes(unet(shape, up=up, first_stride=first_stride), shape)
     assert {name: shapes[name] for name in without} == without
     assert len(shapes) == len(without) + 2
+
+
+# Each by hand: an axis waits while its spacing is at least twice the smallest.
+@pytest.mark.parametrize(
+    ("spacing", "factors"),
+    [
+        ((5.0, 1.0, 1.0), [(1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2)]),
+        ((2.0, 1.0, 1.0), [(1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)]),
+        ((1.9, 1.0, 1.0), [(2, 2, 2)] * 4),
+        ((1.0, 3.0), [(2, 1), (2, 2), (2, 2), (2, 2)]),
+        ((0.5, 8.0, 2.0), [(2, 1, 1), (2, 1, 1), (2, 1, 2), (2, 1, 2)]),
+        ((0.5, 6.0), [(2, 1), (2, 1), (2, 1), (2, 2)]),
+        ((7.0,), [(2,)] * 4),
+    ],
+)
+def test_levels_halve_the_axes_whose_pixels_lie_closest(spacing, factors):
+    assert list(level_factors(spacing, 4)) == factors
+
+
+@pytest.mark.parametrize("first_stride", [1, 2])
+@pytest.mark.parametrize("up", ["transpose", "resize", "unpool"])
+def test_maps_shrink_by_spacing_and_masks_stay_as_large_as_the_image(up, first_stride):
+    shape, spacing = (1, 5, 23, 40), (5.0, 1.0, 1.0)
+    network = unet(
+        shape, up=up, spacing=spacing, first_stride=first_stride, deep_supervision=True
+    )
+    shapes = stage_shapes(network, shape)
+    assert shapes["mask"] == (3, *shape[1:])
+    all_steps = [(1, 1, 1), (1, 2, 2), (1, 4, 4), (2, 8, 8), (4, 16, 16)]
+    steps = all_steps[first_stride - 1 :]
+    for i, stage in enumerate(["down_1", "down_2", "down_3", "bottleneck"]):
+        expected = tuple(-(-n // s) for n, s in zip(shape[1:], steps[i], strict=True))
+        assert shapes[stage][1:] == expected, stage
+    assert coarse_steps(3, first_stride, spacing) == tuple(steps[1:3])
+    for level in (2, 3):
+        assert shapes[f"mask_logits_{level}"][1:] == shapes[f"up_{level}"][1:]
+
+
+def test_slices_far_apart_are_read_one_by_one_until_the_levels_have_caught_up():
+    x = torch.randn(1, 1, 6, 16, 16)
+    network = unet(x.shape[1:], spacing=(4.0, 1.0, 1.0), normalization=None)().eval()
+    other = x.clone()
+    other[:, :, 3] = 0
+    one, two = network(x), network(other)
+    for stage in ("down_1", "down_2"):
+        differs = (one[stage] != two[stage]).any(dim=1).flatten(2).any(dim=2)[0]
+        assert differs.tolist() == [each == 3 for each in range(6)]
+    assert (one["down_3"] != two["down_3"]).any(dim=1).flatten(2).any(dim=2)[0, 2:5].all()
+    # Of equal distances, it is the network that has always been.
+    torch.manual_seed(0)
+    plain = unet(x.shape[1:])()
+    torch.manual_seed(0)
+    equal = unet(x.shape[1:], spacing=(3.0, 3.0, 3.0))()
+    assert all(map(torch.equal, plain.state_dict().values(), equal.state_dict().values()))
+    assert plain(x)["mask"].equal(equal(x)["mask"])
 
 
 def test_one_network_takes_images_of_all_sizes_and_probabilities_sum_to_one():

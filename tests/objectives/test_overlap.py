@@ -68,7 +68,7 @@ def test_coarser_levels_have_half_the_weight_and_every_so_many_pixels(multilabel
     shape = (4, 3, 9, 7) if multilabel else (4, 9, 7)
     mask = torch.randint(2 if multilabel else 3, shape, generator=random).byte()
     mask[..., 0] = IGNORED
-    objective = MaskOverlap(multilabel=multilabel, steps=(2, 4))
+    objective = MaskOverlap(multilabel=multilabel, steps=((2,), (4,)))
     assert objective.stages == ("mask", *stages)
     trace = levels | trace_of(levels["mask_logits"], multilabel)
     found = objective(trace, Batch(trace["mask"], mask=mask))

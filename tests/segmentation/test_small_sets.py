@@ -144,3 +144,24 @@ def test_a_larger_beta_misses_fewer_pixels_of_small_lesions():
     missed = {beta: (y & (mask == 0)).sum() / y.sum() for beta, mask in found.items()}
     assert missed[0.9] < missed[0.2]
     assert found[0.9].sum() > found[0.2].sum()
+
+
+def test_slices_far_apart_are_segmented_with_any_kind_of_step():
+    x = np.stack([X[:, :, :24, :24]] * 3, axis=2)  # three slices of the same
+    y = np.stack([Y[:, :24, :24]] * 3, axis=1)
+    for parameters in ({}, {"first_stride": 2, "deep_supervision": True, "up": "resize"}):
+        unet = UNetSegmenter(**SMALL, spacing=[200, 1.5, 1.5], **parameters).fit(x, y)
+        assert unet.predict(x).shape == y.shape
+        # Nothing was convolved across slices, nor read from a neighbour.
+        kernels = {tuple(w.shape[2:]) for w in unet.network_.module.parameters()}
+        assert {k[0] for k in kernels if len(k) == 3} == {1}
+        probability = unet.predict_proba(x)
+        np.testing.assert_allclose(probability[:, :, 0], probability[:, :, 2], atol=1e-6)
+    one = UNetSegmenter(**SMALL, spacing=(1.0, 1.0)).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(one, UNetSegmenter(**SMALL).fit(X, Y).predict_proba(X))
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (1, 1, 1), (1, 0), (1, np.nan), (1, "2"), ()])
+def test_distances_that_are_not_those_of_the_axes_are_refused(spacing):
+    with pytest.raises(ValueError, match=r"spacing=.* but images have 2 spatial axes"):
+        UNetSegmenter(**SMALL, spacing=spacing).fit(X, Y)
