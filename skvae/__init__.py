@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skvae.segmentation.dice import dice_scores
     from skvae.segmentation.involvement import involvement
     from skvae.segmentation.lesion_crop import LesionCrop
+    from skvae.segmentation.mask_calibration import MaskCalibration, calibrate_masks
     from skvae.segmentation.out_of_fold import cross_val_predict_masks
     from skvae.segmentation.pixel_classifier import PixelClassifier
     from skvae.segmentation.segnet_segmenter import SegNetSegmenter
@@ -41,6 +42,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "LayerExtractor",
     "LesionCrop",
+    "MaskCalibration",
     "MaskStratifiedKFold",
     "Phase",
     "PixelClassifier",
@@ -52,6 +54,7 @@ __all__ = [
     "StableFeatures",
     "UNetSegmenter",
     "VAEFeatureExtractor",
+    "calibrate_masks",
     "cross_val_predict_masks",
     "dice_scores",
     "involvement",
@@ -71,6 +74,7 @@ _HOMES = {
     "DenoisingAutoencoder": "skvae.features.denoising",
     "LayerExtractor": "skvae.features.layer_extractor",
     "LesionCrop": "skvae.segmentation.lesion_crop",
+    "MaskCalibration": "skvae.segmentation.mask_calibration",
     "MaskStratifiedKFold": "skvae.segmentation.stratified_folds",
     "Phase": "skvae.training.recipe",
     "PixelClassifier": "skvae.segmentation.pixel_classifier",
@@ -82,6 +86,7 @@ _HOMES = {
     "StableFeatures": "skvae.inspection.stable_features",
     "UNetSegmenter": "skvae.segmentation.unet_segmenter",
     "VAEFeatureExtractor": "skvae.features.vae",
+    "calibrate_masks": "skvae.segmentation.mask_calibration",
     "cross_val_predict_masks": "skvae.segmentation.out_of_fold",
     "dice_scores": "skvae.segmentation.dice",
     "involvement": "skvae.segmentation.involvement",

@@ -19,7 +19,8 @@ ROOMS = {
         ),
         "Segmentation": (
             "UNetSegmenter SegNetSegmenter CascadeSegmenter PixelClassifier LesionCrop "
-            "MaskStratifiedKFold cross_val_predict_masks dice_scores involvement"
+            "MaskStratifiedKFold cross_val_predict_masks calibrate_masks MaskCalibration "
+            "dice_scores involvement"
         ),
         "Training, weights and files": "",
     },
