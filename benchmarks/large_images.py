@@ -2,6 +2,7 @@
 
 Segmenters that are trained on small images or patches read a mammogram of 4000 x 4000, and
 a CT of 512 x 512 x 300: labels of pixels window by window, features of the image at once.
+A cube of 128^3 is read by the default network (3.7 million weights), whole and by windows.
 Each runs in a process of its own; reported is the peak of the resident memory (VmHWM) above
 the level with imports and a fitted model, in GB, with the image and the result in it (mark:
 2 GB for the labels of a mammogram), and CPU seconds of one thread. Linux only. Writes
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -26,7 +28,7 @@ from memory_map import resident
 from skvae import PixelClassifier, UNetSegmenter
 from skvae.datasets import make_mammograms, make_xrays
 
-MAMMOGRAM, CT = (1, 1, 4000, 4000), (1, 1, 512, 512, 300)
+MAMMOGRAM, CT, CUBE = (1, 1, 4000, 4000), (1, 1, 512, 512, 300), (1, 1, 128, 128, 128)
 SHARED = {"n_threads": 1, "device": "cpu", "random_state": 0}
 MARK = 2.0
 
@@ -38,14 +40,16 @@ def unet():
     )
 
 
-def volumetric_unet():
+def volumetric_unet(**parameters):
     rng = np.random.default_rng(0)
     X = rng.random((2, 1, 64, 64, 64), dtype=np.float32)
     y = (X[:, 0] > 0.5).astype(np.uint8)
-    # A small net: what counts is how the maps of labels grow.
-    return UNetSegmenter(
-        depth=2, width=4, max_iter=1, batch_size=2, patch_size=64, **SHARED
-    ).fit(X, y)
+    return UNetSegmenter(max_iter=1, batch_size=2, **SHARED | parameters).fit(X, y)
+
+
+# A small net: what counts is how the maps of labels grow.
+SMALL = {"depth": 2, "width": 4, "patch_size": 64}
+SLICES = {"spacing": (1.0, 1.0, 4.0)}
 
 
 def pixel_classifier():
@@ -58,7 +62,23 @@ def pixel_classifier():
 TASKS = {
     "U-Net, mammogram": (unet, MAMMOGRAM, "predict"),
     "U-Net, mammogram, features": (unet, MAMMOGRAM, "transform"),
-    "U-Net, CT": (volumetric_unet, CT, "predict"),
+    "U-Net, CT": (partial(volumetric_unet, **SMALL), CT, "predict"),
+    "U-Net, CT, spacing 1:1:4": (
+        partial(volumetric_unet, **SMALL | SLICES),
+        CT,
+        "predict",
+    ),
+    "default U-Net, 128^3": (volumetric_unet, CUBE, "predict"),
+    "default U-Net, 128^3, spacing 1:1:4": (
+        partial(volumetric_unet, **SLICES),
+        CUBE,
+        "predict",
+    ),
+    "default U-Net, 128^3, windows of 64": (
+        partial(volumetric_unet, patch_size=64),
+        CUBE,
+        "predict",
+    ),
     "PixelClassifier, mammogram": (pixel_classifier, MAMMOGRAM, "predict"),
 }
 
