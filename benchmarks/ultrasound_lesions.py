@@ -1,18 +1,21 @@
 """Lesions in ultrasound that never was: what helps a U-Net on small, noisy sets.
 
-``make_ultrasound_lesions`` at 128 x 128 pixels, 450 images to learn from and 195 to test.
-Candidates are chosen by three folds of the 450 images of three generator states; with
-``--final``, the candidates that are named learn from all 450 images of three other states,
-of which nothing has been seen, and the test images are read once. Beside them, in the same
-run: today's defaults, and MONAI's ``BasicUNet`` (as MONAI has it, and with our number of
-channels) with the same augmentation, loss, schedule, epochs, batches and flips (marks: 0.02
-above the latter, 0.03 above the former). Each fit is read in several ways.
+``make_ultrasound_lesions`` at 128 x 128 pixels. Candidates learn from 300 images of two or
+three generator states and are compared on 150 others of the same states. With ``--final``,
+the candidates that are named learn from 450 images of three other states, of which nothing
+has been seen, and their 195 test images are read once. Beside them, in the same run: the
+defaults, and MONAI's ``BasicUNet`` (as MONAI has it, and with our number of channels) with
+the same augmentation, loss, schedule, epochs, batches and flips (marks: 0.02 above the
+latter, 0.03 above the former). Each fit is read in several ways. The candidate "range test"
+takes the learning rate where the loss falls fastest while the rate rises from step to step
+(Smith, 2017; MONAI's ``LearningRateFinder``).
 
 A row per fit and reading goes to ``results/ultrasound_lesions.csv``: the mean Dice
 coefficient of images with a lesion, of those with an unclear border and of those below 5 %
-of the area, the share of images without a lesion in which one is found (false alarms), and
-the CPU seconds of the fit. Fits that are there already are not repeated; after
-``--minutes`` no further one begins, so that the same call goes on later.
+of the area, the share of lesions that are missed, the share of images without a lesion in
+which one is found (false alarms), and the CPU seconds of the fit. Fits that are there
+already are not repeated; after ``--minutes`` no further one begins, so that the same call
+goes on later.
 
     python benchmarks/ultrasound_lesions.py --models defaults ultrasound --minutes 60
     python benchmarks/ultrasound_lesions.py --final --models ultrasound --device cuda
@@ -31,8 +34,9 @@ import torch
 from harness import RESULTS, Row, print_table, update_csv
 from monai.losses import DiceCELoss
 from monai.networks.nets import BasicUNet
-from sklearn.model_selection import KFold
+from monai.optimizers import LearningRateFinder
 from skorch.callbacks import Callback
+from torch.utils.data import DataLoader, TensorDataset
 
 from skvae import RandomAugment, UNetSegmenter, dice_scores
 from skvae.datasets import make_ultrasound_lesions
@@ -40,8 +44,9 @@ from skvae.objectives.batch import Batch
 from skvae.training.flips import mean_over_flips
 
 CHOOSING, FINAL = (0, 1, 2), (100, 101, 102)
-N_TRAIN, N_TEST, N_FOLDS = 450, 195, 3
-KEYS = ("part", "state", "fold", "model", "reading")
+N_TRAIN, N_TEST = 450, 195
+N_LEARN, N_COMPARE = 300, 150
+KEYS = ("part", "state", "model", "reading")
 SMALL_AREA = 0.05
 
 
@@ -76,24 +81,30 @@ ULTRASOUND = RandomAugment(
 )
 # Of all candidates but the defaults, and of MONAI's network.
 SHARED: dict[str, Any] = {
-    "max_iter": 60,
+    "max_iter": 20,
     "batch_size": 8,
     "learning_rate_init": 2e-3,
     "augment": ULTRASOUND,
 }
+HALF = {"first_stride": 2}
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {"max_iter": 50, "batch_size": 32, "augment": None},
-    "small batches": {"augment": None},
-    "usual augmentation": {"augment": USUAL},
-    "ultrasound": {},
-    "no warp": {"augment": replace(ULTRASOUND, warp=0.0)},
-    "instance": {"normalization": "instance"},
-    "deep supervision": {"deep_supervision": True},
-    "tversky": {"tversky_beta": 0.7},
-    "wider": {"width": 24},
-    "deeper": {"depth": 5},
-    "sums": {"skip": "add"},
-    "averaged": {"skorch_callbacks": [("averaged", Averaged())]},
+    "full resolution": {},
+    "half resolution": HALF,
+    "no augmentation": HALF | {"augment": None},
+    "usual augmentation": HALF | {"augment": USUAL},
+    "no warp": HALF | {"augment": replace(ULTRASOUND, warp=0.0)},
+    "instance": HALF | {"normalization": "instance"},
+    "deep supervision": HALF | {"deep_supervision": True},
+    "tversky": HALF | {"tversky_beta": 0.7},
+    "wider": HALF | {"width": 24},
+    "narrower": HALF | {"width": 8},
+    "deeper": HALF | {"depth": 5},
+    "sums": HALF | {"skip": "add"},
+    "4e-3": HALF | {"learning_rate_init": 4e-3},
+    "range test": HALF | {"learning_rate_init": "range test"},
+    "40 epochs": HALF | {"max_iter": 40},
+    "averaged": HALF | {"skorch_callbacks": [("averaged", Averaged(5))]},
 }
 PEERS: dict[str, dict[str, Any]] = {
     "BasicUNet": {},
@@ -177,6 +188,31 @@ def model_of(name, arguments):
     return UNetSegmenter(**settings | run)
 
 
+def range_test(settings, x, y):
+    """Return the rate at which the loss falls fastest, of 100 steps from 1e-5 to 0.1."""
+    unet = UNetSegmenter(**settings | {"max_iter": 1, "learning_rate_init": 1e-9})
+    module = unet.fit(x[:16], y[:16]).network_.module
+
+    class Logits(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = module
+
+        def forward(self, x):
+            return self.network(x)["mask_logits"]
+
+    network = Logits().train().requires_grad_(True)
+    loss = DiceCELoss(False, softmax=True, to_onehot_y=True, smooth_nr=1, smooth_dr=1)
+    data = TensorDataset(torch.from_numpy(x), torch.from_numpy(y)[:, None])
+    random = torch.Generator().manual_seed(0)
+    batches = DataLoader(data, settings["batch_size"], shuffle=True, generator=random)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-5)
+    finder = LearningRateFinder(network, optimizer, loss, verbose=False)
+    finder.range_test(batches, end_lr=0.1, num_iter=100)
+    rate, _ = finder.get_steepest_gradient()
+    return float(rate)
+
+
 def readings(model, x):
     """Yield the name of each reading, and its masks."""
     for name, parameters in READINGS.items():
@@ -204,26 +240,20 @@ def measures(ultrasound, rows, found):
     return {name: round(float(mean), 4) for name, mean in means.items()}
 
 
-def splits(arguments):
-    """Yield generator states, with number, training and test rows of each fold."""
+def run(arguments, model_name, state):
     n_train, n_test = arguments.images
-    if arguments.final:
-        train, test = np.arange(n_train), n_train + np.arange(n_test)
-        yield from ((state, 0, train, test) for state in FINAL)
-        return
-    folds = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(np.arange(n_train)))
-    for state, (fold, (train, test)) in product(CHOOSING, enumerate(folds)):
-        yield state, fold, train, test
-
-
-def run(arguments, model_name, state, rows):
-    train, test = rows
     ultrasound = make_ultrasound_lesions(
-        sum(arguments.images), size=arguments.size, random_state=state
+        n_train + n_test, size=arguments.size, random_state=state
     )
+    train, test = np.arange(n_train), n_train + np.arange(n_test)
     x, y = ultrasound.images, ultrasound.masks
     model = model_of(model_name, arguments)
     wall, cpu = time.perf_counter(), time.process_time()
+    rate = getattr(model, "learning_rate_init", None)
+    if rate == "range test":
+        rate = range_test(model.get_params(), x[train], y[train])
+        print(f"The range test says {rate:.1e}.")
+        model.set_params(learning_rate_init=rate)
     model.fit(x[train], y[train])
     cost = {
         "n_train": len(train),
@@ -237,18 +267,19 @@ def run(arguments, model_name, state, rows):
 
 
 def done():
-    """Return the part, state, fold and model of all rows that there are."""
+    """Return the part, state and model of all rows that there are."""
     path = RESULTS / "ultrasound_lesions.csv"
     if not path.exists():
         return set()
     with path.open(newline="") as file:
-        return {tuple(row[key] for key in KEYS[:4]) for row in csv.DictReader(file)}
+        return {tuple(row[key] for key in KEYS[:3]) for row in csv.DictReader(file)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*CANDIDATES, *PEERS]
     parser.add_argument("--models", nargs="+", choices=names, default=names)
+    parser.add_argument("--states", nargs="+", type=int, default=CHOOSING)
     parser.add_argument("--final", action="store_true", help="states never chosen on")
     parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--epochs", type=int, help="instead of each candidate's own")
@@ -257,7 +288,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rehearse", action="store_true", help="write nothing")
     arguments = parser.parse_args()
-    arguments.images = (N_TRAIN, N_TEST)
+    arguments.images = (N_TRAIN, N_TEST) if arguments.final else (N_LEARN, N_COMPARE)
     if arguments.rehearse:
         arguments.images, arguments.epochs = (20, 10), arguments.epochs or 2
     elif arguments.final:
@@ -266,14 +297,15 @@ def main():
 
     start, part = time.monotonic(), "final" if arguments.final else "choosing"
     before = set() if arguments.rehearse else done()
-    for (state, fold, *rows), name in product(splits(arguments), arguments.models):
-        about: Row = {"part": part, "state": state, "fold": fold, "model": name}
+    states = FINAL if arguments.final else arguments.states
+    for state, name in product(states, arguments.models):
+        about: Row = {"part": part, "state": state, "model": name}
         if tuple(map(str, about.values())) in before:
             continue
         if time.monotonic() - start > 60 * arguments.minutes:
             print("The minutes are over; the same call goes on from here.")
             break
-        found = [about | row for row in run(arguments, name, state, rows)]
+        found = [about | row for row in run(arguments, name, state)]
         print_table(found)
         if not arguments.rehearse:
             update_csv("ultrasound_lesions", found, KEYS)
