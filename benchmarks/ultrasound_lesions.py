@@ -19,11 +19,19 @@ goes on later.
 
     python benchmarks/ultrasound_lesions.py --models defaults ultrasound --minutes 60
     python benchmarks/ultrasound_lesions.py --final --models ultrasound --device cuda
+    python benchmarks/ultrasound_lesions.py --cost
     python benchmarks/ultrasound_lesions.py --rehearse
+
+``--cost`` fits each model for two epochs of 64 images in a process of its own, and writes
+CPU seconds an image and epoch, and the peak of the memory above the imports and data, to
+``results/ultrasound_lesions_cost.csv``, beside those of the defaults.
 """
 
 import argparse
 import csv
+import json
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, replace
 from itertools import product
@@ -32,6 +40,7 @@ from typing import Any
 import numpy as np
 import torch
 from harness import RESULTS, Row, print_table, update_csv
+from memory_map import resident
 from monai.losses import DiceCELoss
 from monai.networks.nets import BasicUNet
 from monai.optimizers import LearningRateFinder
@@ -266,6 +275,36 @@ def run(arguments, model_name, state):
         yield {"reading": reading} | measures(ultrasound, test, found) | cost
 
 
+def cost(name, arguments):
+    """Return the CPU seconds an image and epoch, and the peak memory of a fit."""
+    x, y = make_ultrasound_lesions(64, size=arguments.size, random_state=0, return_X_y=True)
+    model = model_of(name, arguments)
+    model.fit(x[:16], y[:16])
+    before, cpu = resident("VmRSS"), time.process_time()
+    model.fit(x, y)
+    seconds = (time.process_time() - cpu) / (len(x) * arguments.epochs)
+    peak = resident("VmHWM") - before
+    return {
+        "model": name,
+        "ms_an_image": round(1000 * seconds, 1),
+        "peak_gb": round(peak, 3),
+    }
+
+
+def all_costs(arguments):
+    """Measure each model in a process of its own, since peaks stay."""
+    rows: list[Row] = []
+    for name in arguments.models:
+        command = [sys.executable, __file__, "--one-cost", "--models", name]
+        command += ["--size", str(arguments.size)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True)
+        rows.append(json.loads(printed.stdout.splitlines()[-1]))
+    first = rows[0]
+    for row in rows:
+        row["to_the_first"] = round(row["ms_an_image"] / first["ms_an_image"], 2)
+    return rows
+
+
 def done():
     """Return the part, state and model of all rows that there are."""
     path = RESULTS / "ultrasound_lesions.csv"
@@ -286,6 +325,8 @@ def main():
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cost", action="store_true", help="CPU seconds and memory")
+    parser.add_argument("--one-cost", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--rehearse", action="store_true", help="write nothing")
     arguments = parser.parse_args()
     arguments.images = (N_TRAIN, N_TEST) if arguments.final else (N_LEARN, N_COMPARE)
@@ -295,6 +336,14 @@ def main():
         arguments.models = [*dict.fromkeys(["defaults", *arguments.models, *PEERS])]
     torch.set_num_threads(arguments.threads)
 
+    if arguments.one_cost:
+        arguments.epochs = 2
+        print(json.dumps(cost(*arguments.models, arguments)))
+        return
+    if arguments.cost:
+        print_table(rows := all_costs(arguments))
+        update_csv("ultrasound_lesions_cost", rows, ("model",))
+        return
     start, part = time.monotonic(), "final" if arguments.final else "choosing"
     before = set() if arguments.rehearse else done()
     states = FINAL if arguments.final else arguments.states
