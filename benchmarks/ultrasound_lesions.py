@@ -314,6 +314,24 @@ def done():
         return {tuple(row[key] for key in KEYS[:3]) for row in csv.DictReader(file)}
 
 
+def compare(arguments):
+    """Fit the models that are not there yet, and write what they find."""
+    start, part = time.monotonic(), "final" if arguments.final else "choosing"
+    before = set() if arguments.rehearse else done()
+    states = FINAL if arguments.final else arguments.states
+    for state, name in product(states, arguments.models):
+        about: Row = {"part": part, "state": state, "model": name}
+        if tuple(map(str, about.values())) in before:
+            continue
+        if time.monotonic() - start > 60 * arguments.minutes:
+            print("The minutes are over; the same call goes on from here.")
+            break
+        found = [about | row for row in run(arguments, name, state)]
+        print_table(found)
+        if not arguments.rehearse:
+            update_csv("ultrasound_lesions", found, KEYS)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*CANDIDATES, *PEERS]
@@ -335,29 +353,14 @@ def main():
     elif arguments.final:
         arguments.models = [*dict.fromkeys(["defaults", *arguments.models, *PEERS])]
     torch.set_num_threads(arguments.threads)
-
     if arguments.one_cost:
         arguments.epochs = 2
         print(json.dumps(cost(*arguments.models, arguments)))
-        return
-    if arguments.cost:
+    elif arguments.cost:
         print_table(rows := all_costs(arguments))
         update_csv("ultrasound_lesions_cost", rows, ("model",))
-        return
-    start, part = time.monotonic(), "final" if arguments.final else "choosing"
-    before = set() if arguments.rehearse else done()
-    states = FINAL if arguments.final else arguments.states
-    for state, name in product(states, arguments.models):
-        about: Row = {"part": part, "state": state, "model": name}
-        if tuple(map(str, about.values())) in before:
-            continue
-        if time.monotonic() - start > 60 * arguments.minutes:
-            print("The minutes are over; the same call goes on from here.")
-            break
-        found = [about | row for row in run(arguments, name, state)]
-        print_table(found)
-        if not arguments.rehearse:
-            update_csv("ultrasound_lesions", found, KEYS)
+    else:
+        compare(arguments)
 
 
 if __name__ == "__main__":
