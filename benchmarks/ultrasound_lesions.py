@@ -279,8 +279,9 @@ def cost(name, arguments):
     """Return the CPU seconds an image and epoch, and the peak memory of a fit."""
     x, y = make_ultrasound_lesions(64, size=arguments.size, random_state=0, return_X_y=True)
     model = model_of(name, arguments)
+    before = resident("VmRSS")
     model.fit(x[:16], y[:16])
-    before, cpu = resident("VmRSS"), time.process_time()
+    cpu = time.process_time()
     model.fit(x, y)
     seconds = (time.process_time() - cpu) / (len(x) * arguments.epochs)
     peak = resident("VmHWM") - before
