@@ -32,7 +32,7 @@ from skvae import VAEFeatureExtractor
 ROWS = Scenario((10_000, 784), 256, 32, 128, 5, 0.9, 0)
 CROPS = {
     "cuda": Scenario((256, 1, 64, 64, 64), 128, 16, 16, 10, 0.9, 0),
-    "cpu": Scenario((32, 1, 64, 64, 64), 128, 16, 16, 2, 0.9, 0),
+    "cpu": Scenario((32, 1, 64, 64, 64), 128, 16, 16, 10, 0.9, 0),
 }
 TABLES = Scenario((160, 100), 64, 8, 32, 20, 0.9, 0)
 N_FITS = 100

@@ -396,8 +396,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
         features : ndarray of shape (n_samples, n_features_out), float32
             The pooled features of each layer, side by side.
         """
-        if not hasattr(self, "network_"):  # as fast as it has to be for a few rows
-            check_is_fitted(self, "network_")
+        check_is_fitted(self, "network_")
         layers = self._selected_layers(self.network_.shapes)
         x = self._check(X, reset=False)
         features = self.network_.read(x, layers, self.pool, self.n_threads)
