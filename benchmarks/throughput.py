@@ -38,7 +38,7 @@ BARE, LEARNED, FIT, PYTHAE = (
     "pythae pipeline",
 )
 ENCODER, TRANSFORM = "bare encoder", "skvae transform"
-PEER = "scikit-learn's PCA"
+PEER = "PCA"
 FEW = (1, 32)
 
 
@@ -200,8 +200,9 @@ def panel(rows: list[dict], scenario: str, task: str) -> Panel:
     s = SCENARIOS[scenario]
     n_samples = {"read": s.n_read, "read 1": 1, "read 32": 32}.get(task, s.shape[0])
     size = f"{n_samples:,} x " + " x ".join(map(str, s.shape[1:]))
+    what = "read" if task.startswith("read") else task
     return Panel(
-        f"{scenario}: {task} {size}",
+        f"{scenario}: {what} {size}",
         [row["competitor"] for row in rows],
         [float(row["share"]) for row in rows],
         f"speed as a share of the {rows[0]['competitor']}",
