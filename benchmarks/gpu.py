@@ -7,10 +7,12 @@ of the same device reaches in the same run; the memory share is the bytes that e
 must at least move (rows once; weights, gradients and Adam's moments read and written) over
 those of a copy. A step that reaches neither is bound by launching.
 
-Runs unchanged where there is no GPU, on one thread, with fewer crops and fits, and says
-so. Wall seconds, medians of alternating repetitions.
+Runs unchanged where there is no GPU, on one thread, with fewer crops, and says so; there
+the fits of tables are one stack. Seconds are those of the wall on a GPU, and of the CPU on
+a CPU, which others may share; medians of alternating repetitions. Writes
+``results/gpu_cuda.csv`` or ``results/gpu_cpu.csv``.
 
-    python benchmarks/gpu.py [--device auto] [--repetitions 5]
+    python benchmarks/gpu.py [--device auto] [--repetitions 5] [--scenarios rows ...]
 """
 
 import argparse
@@ -20,7 +22,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from harness import one_thread, print_table, ratio, write_csv
+from harness import one_thread, print_table, ratio, update_csv
 from throughput import BareVAE, Scenario
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -28,10 +30,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from skvae import VAEFeatureExtractor
 
 ROWS = Scenario((10_000, 784), 256, 32, 128, 5, 0.9, 0)
-CROPS = Scenario((256, 1, 64, 64, 64), 128, 16, 16, 10, 0.9, 0)
+CROPS = {
+    "cuda": Scenario((256, 1, 64, 64, 64), 128, 16, 16, 10, 0.9, 0),
+    "cpu": Scenario((32, 1, 64, 64, 64), 128, 16, 16, 10, 0.9, 0),
+}
 TABLES = Scenario((160, 100), 64, 8, 32, 20, 0.9, 0)
-N_FITS = {"cuda": 100, "cpu": 10}
-N_CROPS = {"cuda": 256, "cpu": 32}
+N_FITS = 100
 BYTES = 4
 
 
@@ -96,14 +100,14 @@ def fit_many(X: np.ndarray, s: Scenario, device: str) -> None:
             random_state=k,
             n_threads=1,
         )
-        for k in range(N_FITS[device])
+        for k in range(N_FITS)
     ]
     train_many([collect(lambda kind=kind: kind.fit(X)).job for kind in kinds])
     synchronize(device)
 
 
 def bare_many(X: np.ndarray, s: Scenario, device: str) -> None:
-    for _ in range(N_FITS[device]):
+    for _ in range(N_FITS):
         bare_loop(X, s, device)
 
 
@@ -112,12 +116,14 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def wall(call: Callable[[], None], device: str) -> float:
+def spent(call: Callable[[], None], device: str) -> float:
+    """Return the seconds of a call."""
+    clock = time.perf_counter if device == "cuda" else time.process_time
     synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     call()
     synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def limits(device: str) -> tuple[float, float]:
@@ -126,8 +132,8 @@ def limits(device: str) -> tuple[float, float]:
     a, b = torch.rand(n, n, device=device), torch.rand(n, n, device=device)
     source = torch.rand((1 << 28) if device == "cuda" else (1 << 24), device=device)
     target = torch.empty_like(source)
-    product = min(wall(lambda: torch.mm(a, b), device) for _ in range(5))
-    copy = min(wall(lambda: target.copy_(source), device) for _ in range(5))
+    product = min(spent(lambda: torch.mm(a, b), device) for _ in range(5))
+    copy = min(spent(lambda: target.copy_(source), device) for _ in range(5))
     return 2 * n**3 / product, 2 * BYTES * source.numel() / copy
 
 
@@ -157,10 +163,10 @@ def measure(name: str, s: Scenario, device: str, n_repetitions: int) -> list[dic
     seconds: dict[str, list[float]] = {each: [] for each in calls}
     for k in range(n_repetitions):
         for each in sorted(calls, reverse=bool(k % 2)):
-            seconds[each].append(wall(calls[each], device))
+            seconds[each].append(spent(calls[each], device))
     operations, n_bytes = work(s)
     most_operations, most_bytes = limits(device)
-    n_fits = N_FITS[device] if many else 1
+    n_fits = N_FITS if many else 1
     return [
         {
             "scenario": name,
@@ -168,7 +174,7 @@ def measure(name: str, s: Scenario, device: str, n_repetitions: int) -> list[dic
             "shape": " x ".join(map(str, s.shape)),
             "fits": n_fits,
             "competitor": each,
-            "wall_seconds": round(float(np.median(times)), 4),
+            "seconds": round(float(np.median(times)), 4),
             "of_bare_loop": round(ratio(seconds["bare loop"], times), 3),
             "arithmetic_share": round(
                 n_fits * operations / most_operations / float(np.median(times)), 4
@@ -185,20 +191,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "cpu"))
     parser.add_argument("--repetitions", type=int, default=5)
+    names = ("rows", "crops", "tables")
+    parser.add_argument("--scenarios", nargs="*", default=names, choices=names)
     given = parser.parse_args()
     device = given.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
         one_thread()
-        print("No GPU: one thread of the CPU, fewer crops and fits.")
-    crops = CROPS._replace(shape=(N_CROPS[device], *CROPS.shape[1:]))
-    scenarios = {"rows": ROWS, "crops": crops, "tables": TABLES}
+        print("No GPU: one thread of the CPU, fewer crops.")
+    scenarios = {"rows": ROWS, "crops": CROPS[device], "tables": TABLES}
     rows = []
-    for name, s in scenarios.items():
-        rows += measure(name, s, device, given.repetitions)
+    for name in given.scenarios:
+        rows += measure(name, scenarios[name], device, given.repetitions)
     print_table(rows)
-    write_csv(f"gpu_{device}", rows)
+    update_csv(f"gpu_{device}", rows, ["scenario", "competitor"])
 
 
 if __name__ == "__main__":

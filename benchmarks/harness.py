@@ -129,11 +129,11 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def update_csv(name: str, rows: Iterable[Row], keys: Sequence[str]) -> None:
+def update_csv(name: str, rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:
     """Write rows to ``results/<name>.csv`` in place of those with the same keys.
 
     All other rows stay, so that the parts of a long benchmark may run one by one, and
-    side by side.
+    side by side. Returns all.
     """
     rows = [row | environment() for row in rows]
     path = RESULTS / f"{name}.csv"
@@ -149,6 +149,7 @@ def update_csv(name: str, rows: Iterable[Row], keys: Sequence[str]) -> None:
         new = {key(row) for row in rows}
         rows = sorted([row for row in kept if key(row) not in new] + rows, key=key)
         write_rows(path, rows)
+    return rows
 
 
 def print_table(rows: Sequence[Row]) -> None:

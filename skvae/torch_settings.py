@@ -2,12 +2,16 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 
 __all__ = ["own_settings"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 AUTOCAST = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
@@ -59,13 +63,38 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=PROCESS.__init__)  # type: ignore[misc]
 
 
-@contextmanager
-def own_settings() -> Iterator[None]:
+def are_own() -> bool:
+    """Whether the caller has set nothing of what torch keeps per thread."""
+    return (
+        torch.is_grad_enabled()
+        and not torch.is_inference_mode_enabled()
+        and not any(map(torch.is_autocast_enabled, AUTOCAST))
+        and torch.empty(0).device == CPU  # the default one; torch's own word takes 9 us
+    )
+
+
+def entered() -> ExitStack:
+    """Turn off what the caller has set in this thread, until the stack is closed."""
+    stack = ExitStack()
+    if torch.is_inference_mode_enabled():
+        stack.enter_context(torch.inference_mode(False))
+    if not torch.is_grad_enabled():
+        stack.enter_context(torch.enable_grad())
+    for device in AUTOCAST:
+        if torch.is_autocast_enabled(device):
+            stack.enter_context(torch.autocast(device, enabled=False))
+    if torch.empty(0).device != CPU:
+        stack.enter_context(CPU)
+    return stack
+
+
+class own_settings:  # noqa: N801
     """Compute with gradients, in float32, on the CPU by default, and as exactly as can be.
 
     Inside, ``no_grad``, ``inference_mode``, ``autocast``, a default dtype or device and
     the precision of matrix products that the caller has set are off; torch keeps the
-    former three, and the device, per thread. It takes some microseconds.
+    former three, and the device, per thread. It takes some microseconds. It is a context
+    or, called with a function, a decorator.
 
     Examples
     --------
@@ -75,18 +104,20 @@ def own_settings() -> Iterator[None]:
     ...     inside, torch.is_grad_enabled()
     (True, False)
     """
-    with ExitStack() as stack:
-        if torch.is_inference_mode_enabled():
-            stack.enter_context(torch.inference_mode(False))
-        if not torch.is_grad_enabled():
-            stack.enter_context(torch.enable_grad())
-        for device in AUTOCAST:
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
-        if torch.empty(0).device != CPU:  # the default one; torch's own word takes 9 us
-            stack.enter_context(CPU)
+
+    def __enter__(self) -> None:
+        self.before = None if are_own() else entered()
         PROCESS.enter()
-        try:
-            yield
-        finally:
-            PROCESS.leave()
+
+    def __exit__(self, *exception: Any) -> None:
+        PROCESS.leave()
+        if self.before is not None:
+            self.before.close()
+
+    def __call__(self, function: Function) -> Function:
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with own_settings():
+                return function(*args, **kwargs)
+
+        return cast(Function, inside)

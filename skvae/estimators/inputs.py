@@ -61,7 +61,6 @@ def check_new(
     return checked, {k: v for k, v in vars(copied).items() if k in INPUT_ATTRIBUTES}
 
 
-@naming("X")
 def check_rows(
     estimator: Any,
     X: Any,
@@ -95,6 +94,20 @@ def check_rows(
     x : ndarray, SparseRows or LazyRows of shape (n_samples, *sample_shape)
         A view of X where that is possible.
     """
+    if not reset and _stands_every_check(estimator, X):
+        return _as_samples(_in_float32(X), estimator.sample_shape_)
+    return _checked_rows(estimator, X, reset, min_samples, image_shape)
+
+
+@naming("X")
+def _checked_rows(
+    estimator: Any,
+    X: Any,
+    reset: bool,
+    min_samples: int,
+    image_shape: tuple[int, ...] | None,
+) -> Any:
+    """Return X as `check_rows` does, after all checks."""
     name = type(estimator).__name__
     refuse_non_numbers(X, name)
     X = as_array(X)
@@ -144,9 +157,9 @@ def _flat_rows(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
 
 def _validated(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
     """Return rows as scikit-learn's validation does, in float32."""
+    if not reset and _stands_every_check(estimator, X):
+        return _in_float32(X)
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused later
-        if not reset and _stands_every_check(estimator, X):
-            return np.asarray(X, np.float32, order="C")
         return validate_data(
             estimator,
             X,
@@ -157,6 +170,14 @@ def _validated(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
             ensure_min_samples=min_samples,
             reset=reset,
         )
+
+
+def _in_float32(X: np.ndarray) -> np.ndarray:
+    """Return rows of numbers in float32, as they lie where they can."""
+    if X.dtype == np.float32:
+        return np.asarray(X, order="C")
+    with np.errstate(over="ignore"):
+        return np.asarray(X, np.float32, order="C")
 
 
 def _lazy(estimator: Any, X: LazyRows, reset: bool, min_samples: int) -> LazyRows:

@@ -126,13 +126,19 @@ class ColumnSums:
 def column_sums(data: Data) -> ColumnSums:
     """Return the sums of each column of the flat rows, block by block."""
     total = squares = weight = weight_gone = n_gone = 0.0
-    rows = data.weighing
+    rows, room = data.weighing, np.empty((0, 0))
     for block in row_blocks(data.x):
         first, last = np.searchsorted(rows, (block.start, block.stop))
         some = rows[first:last]
-        x = np.asarray(data.x[some]).reshape(len(some), -1).astype(np.float64)
+        # Rows that all weigh are a view of the block; chosen ones are a copy.
+        whole = len(some) == min(block.stop, len(data)) - block.start
+        found = np.asarray(data.x[block if whole else some]).reshape(len(some), -1)
+        if len(room) < len(found):  # once: memory that is new comes page by page
+            room = np.empty(found.shape)
+        x = room[: len(found)]
+        x[:] = found
         each = np.ones(len(x)) if data.sample_weight is None else data.sample_weight[some]
-        gone = np.isnan(x)
+        gone = np.isnan(found)
         if gone.any():
             x[gone] = 0.0
             weight_gone = weight_gone + each @ gone

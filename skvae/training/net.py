@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from skvae.networks.staged import StagedNetwork, stage_shapes
 from skvae.objectives.batch import Batch, Objective, Terms
 from skvae.objectives.weighting import shares, weighted_mean
+from skvae.training.fused_steps import FusedSteps
 from skvae.training.listeners import BATCHES, GRADIENTS, overridden
 from skvae.training.recipe import Phase, Recipe
 from skvae.training.seeding import NOISE_STREAM, PrivateRandomness, generator
@@ -119,6 +120,7 @@ class ObjectiveNet(NeuralNet):
             [{"params": group, "lr": rate * factor} for factor, group in groups.items()],
             **kwargs,
         )
+        self.steps_ = FusedSteps(self.optimizer_)
         return self
 
     def train_mode(self) -> None:
@@ -141,6 +143,7 @@ class ObjectiveNet(NeuralNet):
             record.add(*self.told(self.train_step, batch, training=True))
             del batch  # the next one can take its place in memory
             progress += step
+        self.steps_.settle()
         return record.means()
 
     def told(
@@ -167,7 +170,8 @@ class ObjectiveNet(NeuralNet):
         weights, share = self.weights(batch)
         if self.recipe.solver == "adam":
             terms = self.backward(batch, noise, share)
-            self.optimizer_.step()
+            # What callbacks do to an optimizer, it alone knows.
+            (self.optimizer_ if self.callbacks_ else self.steps_).step()
         else:
             terms = self.step_of_evaluations(batch, share)
         return terms, weights

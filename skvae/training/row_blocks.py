@@ -51,8 +51,8 @@ def apply_in_blocks(
     with (
         own_settings(),
         pinned_threads(effective_threads(n_threads)),
+        # Which says of gradients as well whether there are any.
         torch.inference_mode(not with_gradients),
-        torch.set_grad_enabled(with_gradients),
     ):
         while True:
             try:
@@ -116,6 +116,7 @@ def as_block(rows: np.ndarray, size: int) -> Tensor:
     fits = rows.flags.writeable and rows.flags.c_contiguous and rows.dtype == np.float32
     if len(rows) == size and fits:
         return torch.from_numpy(rows)
-    block = np.zeros((size, *rows.shape[1:]), dtype=np.float32)
+    block = np.empty((size, *rows.shape[1:]), dtype=np.float32)
     block[: len(rows)] = rows
+    block[len(rows) :] = 0.0
     return torch.from_numpy(block)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import joblib
+import joblib.pool
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,8 +67,11 @@ def ray_backend():
     register = pytest.importorskip("ray.util.joblib").register_ray
     ray.init(num_cpus=2, include_dashboard=False, configure_logging=False)
     register()
+    bases = joblib.pool.PicklingPool.__bases__
     yield
     ray.shutdown()
+    # Once it has run, ray's pool is that of joblib's own processes as well.
+    joblib.pool.PicklingPool.__bases__ = bases
 
 
 @pytest.fixture(params=["dask", "ray"])
