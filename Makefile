@@ -34,8 +34,9 @@ WORKERS = -n 2 --dist worksteal
 tests:
 	$(BIN)/python -m pytest $(WORKERS)
 
-nightly: install  ## what trains to a mark, which takes minutes
+nightly: install  ## what trains to a mark, which takes minutes, and all examples of hypothesis
 	$(BIN)/python -m pytest $(WORKERS) -m nightly --table benchmarks/results/nightly.csv
+	$(BIN)/python -m pytest $(WORKERS) -m hypothesis --hypothesis-profile=nightly
 
 minimum: build/minimum/installed  ## the tests with the lowest versions of all dependencies
 	build/minimum/bin/python -m pytest $(WORKERS)
