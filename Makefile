@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
+# Each worker would else rewrite the assertions of all tests, and each program compile skvae.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test nightly minimum docs study study-images lint types tests install clean
 
