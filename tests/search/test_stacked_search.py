@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import parallel_config
 from sklearn import config_context
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -46,8 +45,7 @@ def assert_same_results(found, expected):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_same_as_grid_search(n_jobs):
-    with parallel_config(backend="threading"):  # the contract has the processes
-        found = StackedGridSearchCV(pipeline(), GRID, cv=3, n_jobs=n_jobs).fit(X, Y)
+    found = StackedGridSearchCV(pipeline(), GRID, cv=3, n_jobs=n_jobs).fit(X, Y)
     expected = GridSearchCV(pipeline(), GRID, cv=3).fit(X, Y)
     assert_same_results(found, expected)
     assert found.n_trained_ == 8  # two values of beta, on three folds and on all rows
