@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 export SCIPY_ARRAY_API = 1
+# Each worker would else rewrite the assertions of all tests, and each program compile skvae.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test nightly minimum docs study study-images lint types tests install clean
 
@@ -34,8 +36,9 @@ WORKERS = -n 2 --dist worksteal
 tests:
 	$(BIN)/python -m pytest $(WORKERS)
 
-nightly: install  ## what trains to a mark, which takes minutes
+nightly: install  ## what trains to a mark, which takes minutes, and all examples of hypothesis
 	$(BIN)/python -m pytest $(WORKERS) -m nightly --table benchmarks/results/nightly.csv
+	$(BIN)/python -m pytest $(WORKERS) -m hypothesis --hypothesis-profile=nightly
 
 minimum: build/minimum/installed  ## the tests with the lowest versions of all dependencies
 	build/minimum/bin/python -m pytest $(WORKERS)

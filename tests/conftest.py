@@ -17,6 +17,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# How many examples hypothesis draws: few here, all by `make nightly`, which names its own.
+settings.register_profile("few", max_examples=20, deadline=None)
+settings.register_profile("nightly", max_examples=100, deadline=None)
+settings.load_profile("few")
 
 
 def pytest_addoption(parser):

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from skvae import cli
 from skvae.report.figure_calls import FigureCall
 from skvae.study import run_study
+from skvae.study.configuration import StudyConfig
 
 
 @pytest.fixture
@@ -49,9 +50,15 @@ def run(npz, output, *more):
     return cli.main(["study", "--data", str(npz), "--output", str(output), *more])
 
 
-def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("outer", "n_folds"),
+    [(("--outer", "5x1"), 5), pytest.param((), 25, marks=pytest.mark.nightly)],
+    ids=["brief", "default"],
+)
+def test_study_of_a_file(outer, n_folds, quick_arms, npz, tmp_path, capsys):
     output = tmp_path / "out"
-    assert run(npz, output, "--jobs", "1", "--seed", "3", "--full") == 0
+    assert StudyConfig.of({"data": str(npz)}).outer == (5, 5)
+    assert run(npz, output, "--jobs", "1", "--seed", "3", "--full", *outer) == 0
     assert {path.name for path in output.iterdir()} == {
         "results.csv",
         "predictions.csv",
@@ -69,13 +76,14 @@ def test_study_of_a_file(quick_arms, npz, tmp_path, capsys):
         "importance.csv",
         "learning_curve.csv",
     }
-    assert len(pd.read_csv(output / "results.csv")) == 50
-    assert len(pd.read_csv(output / "predictions.csv")) == 800
+    n_repeats = 1 if outer else 5
+    assert len(pd.read_csv(output / "results.csv")) == 2 * n_folds
+    assert len(pd.read_csv(output / "predictions.csv")) == 2 * 80 * n_repeats
     out, err = capsys.readouterr()
     for expected in ("80 samples of 40 patients", "reference", "arm", str(output)):
         assert expected in out
     assert re.search(r"(No arm differs|At Holm-corrected)", out)
-    assert "50/50" in err
+    assert f"{2 * n_folds}/{2 * n_folds}" in err
     assert quick_arms["full"]
     assert quick_arms["random_state"] == 3
 

@@ -2,6 +2,7 @@
 
 import pickle
 from copy import deepcopy
+from functools import cache
 
 import joblib
 import numpy as np
@@ -117,12 +118,22 @@ def test_checks_that_are_not_yielded(kind, check):
     check(kind.__name__, estimator)
 
 
+@cache
+def fitted_again(kind, name):
+    """Fit a clone; return it, its features and what global generators draw behind it."""
+    X, again = given(kind, name), clone(fitted(kind, name))
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    features = again.fit_transform(X, labels(kind, X))
+    return again, features, (torch.rand(2), np.random.rand(2))  # noqa: NPY002
+
+
 @each_kind
 @each_input
 def test_same_seed_same_bits_and_clones_are_equal(kind, name, X):
     first = fitted(kind, name).transform(X)
-    again = clone(fitted(kind, name))
-    np.testing.assert_array_equal(again.fit_transform(X, labels(kind, X)), first)
+    again, features, _ = fitted_again(kind, name)
+    np.testing.assert_array_equal(features, first)
     np.testing.assert_array_equal(again.transform(X), first)
     other = small(kind, random_state=1).fit_transform(X, labels(kind, X))
     assert not np.allclose(other, first)
@@ -131,7 +142,7 @@ def test_same_seed_same_bits_and_clones_are_equal(kind, name, X):
 @each_kind
 @each_input
 def test_pickle_and_hash(kind, name, X):
-    estimator = small(kind).fit(X, labels(kind, X))
+    estimator, _, _ = fitted_again(kind, name)
     digest = joblib.hash(estimator)
     features = estimator.transform(X)
     copied = pickle.loads(pickle.dumps(estimator))
@@ -171,26 +182,23 @@ def test_a_fitted_kind_is_made_of_states_that_formats_of_text_can_hold(kind):
 
 @each_kind
 @each_input
-def test_global_random_state_is_untouched(kind, name, X):
+def test_global_random_state_is_untouched(kind, name):
     torch.manual_seed(3)
     np.random.seed(3)  # noqa: NPY002
     expected = torch.rand(2), np.random.rand(2)  # noqa: NPY002
-    torch.manual_seed(3)
-    np.random.seed(3)  # noqa: NPY002
-    small(kind).fit(X, labels(kind, X)).transform(X)
-    drawn = torch.rand(2), np.random.rand(2)  # noqa: NPY002
+    _, _, drawn = fitted_again(kind, name)
     assert torch.equal(drawn[0], expected[0])
     np.testing.assert_array_equal(drawn[1], expected[1])
 
 
 @each_kind
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_same_bits_in_processes_and_threads(kind, backend):
+@pytest.mark.parametrize(("backend", "n_fits"), [("loky", 2), ("threading", 4)])
+def test_same_bits_in_processes_and_threads(kind, backend, n_fits):
     X = given(kind, "images")
     expected = fitted(kind, "images").transform(X)
     before = torch.get_num_threads()
     results = Parallel(n_jobs=2, backend=backend)(
-        delayed(small(kind).fit_transform)(X, labels(kind, X)) for _ in range(4)
+        delayed(small(kind).fit_transform)(X, labels(kind, X)) for _ in range(n_fits)
     )
     for features in results:
         np.testing.assert_array_equal(features, expected)

@@ -24,12 +24,16 @@ VAEFeatureExtractor(4, beta="one")
 """
 
 
-def test_a_users_program_is_checked(tmp_path):
+def test_a_users_program_is_checked(tmp_path, request):
     pytest.importorskip("mypy", reason="the type checker is not installed")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     (tmp_path / "empty.ini").write_text("[mypy]\n")
+    # What is imported is read once, and then again where it has changed.
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir("mypy") if cache else tmp_path / "mypy"
     options = ["--strict", "--follow-imports=silent", "--config-file=empty.ini"]
+    options.append(f"--cache-dir={folder}")
     command = [sys.executable, "-m", "mypy", *options, program.name]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     # What stands for the shape and dtype of any array differs between versions of numpy.

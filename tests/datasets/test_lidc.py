@@ -7,6 +7,17 @@ import numpy as np
 import pytest
 
 from skvae.datasets import lidc, load_lidc_nodules
+from skvae.datasets.lidc_database import read_scans
+
+# Nodules of so many patients are derived in a second or two; of all of them, nightly.
+N_PATIENTS = 150
+
+
+@pytest.fixture(autouse=True, scope="module")
+def first_patients():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lidc, "read_scans", lambda path: islice(read_scans(path), N_PATIENTS))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +81,11 @@ def test_nodules_lie_in_the_middle_of_their_images(nodules):
     assert np.quantile(np.abs(np.array(middles) - 15.5), 0.99) < 2
 
 
-def test_numbers_of_nodules_agree_with_the_reference(everything, reference):
+@pytest.mark.nightly
+def test_all_nodules_agree_with_the_reference(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(lidc, "read_scans", read_scans)
+    kept = {"min_raters": 1, "indeterminate": "keep"}
+    everything = load_lidc_nodules(**kept, data_home=tmp_path)
     # Known of the reference: 2547 in all, 1372 of three raters, 647 / 196 / 529 of them
     # rated below, at and above 3, of 693 patients.
     three = everything.n_raters >= 3
@@ -82,9 +97,18 @@ def test_numbers_of_nodules_agree_with_the_reference(everything, reference):
     ]
     np.testing.assert_allclose(counts, [2547, 1372, 647, 196, 529, 693], rtol=0.01)
     assert len(reference["masks"]) == 2547
+    check_one_by_one(everything, reference)
 
 
 def test_nodules_agree_one_by_one_with_the_reference(everything, reference):
+    here = np.isin(reference["patient_id"], everything.groups)
+    names = ("patient_id", "n_annotators", "attributes", "volume_mm3", "masks")
+    known = {name: reference[name][here] for name in names}
+    np.testing.assert_allclose(len(everything.images), here.sum(), rtol=0.01)
+    check_one_by_one(everything, known)
+
+
+def check_one_by_one(everything, reference):
     def keys(patients, n_raters, ratings):
         # Several nodules of a patient may be rated alike: they are counted in order.
         seen = Counter()
@@ -133,8 +157,7 @@ def test_the_second_time_nothing_is_derived(nodules, lidc_home, monkeypatch):
 
 def test_another_grid(tmp_path, monkeypatch):
     # Of the first patients alone, which are derived in a second.
-    read = lidc.read_scans
-    monkeypatch.setattr(lidc, "read_scans", lambda path: islice(read(path), 60))
+    monkeypatch.setattr(lidc, "read_scans", lambda path: islice(read_scans(path), 60))
     nodules = load_lidc_nodules(data_home=tmp_path)
     coarse = load_lidc_nodules(size=15, spacing_mm=2.5, data_home=tmp_path)
     assert coarse.images.shape[1:] == (1, 15, 15, 15)

@@ -325,7 +325,7 @@ def test_an_image_shape_that_is_none_is_named(shape):
         small(Autoencoder, image_shape=shape).fit(ROWS)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     X=st.one_of(
         hnp.arrays(

@@ -46,7 +46,7 @@ def labels(sprites):
 
 def small(**parameters):
     fixed = {"random_state": 0, "n_threads": 1, "device": "cpu"}
-    brief = {"n_components": 6, "max_iter": 15, "learning_rate_init": 3e-3}
+    brief = {"n_components": 6, "max_iter": 10, "learning_rate_init": 1e-2}
     return AttriVAE(**fixed | brief | parameters)
 
 
@@ -54,8 +54,8 @@ def small(**parameters):
 def fitted(sprites, labels):
     X, A = sprites
     train = slice(N_TRAIN)
-    fit = small(max_iter=30, random_state=1).fit
-    return fit(X[train], labels[train], attributes=A[train])
+    more = {"max_iter": 20, "learning_rate_init": 5e-3}
+    return small(random_state=1, **more).fit(X[train], labels[train], attributes=A[train])
 
 
 def own_unit_correlation(estimator, X, A):
@@ -80,10 +80,10 @@ def test_units_without_an_attribute_know_little_of_it():
     known = volume[:60, None].copy()
     known[::4] = np.nan
     weight = np.random.default_rng(0).uniform(0.5, 1.5, size=60)
-    tiny = {"hidden_layer_sizes": (32,), "channels": (4, 8), "learning_rate_init": 6e-3}
+    tiny = {"hidden_layer_sizes": (32,), "channels": (4, 8), "learning_rate_init": 1e-2}
     found = {}
     for leakage_weight in (0.0, AttriVAE().leakage_weight):
-        vae = small(max_iter=30, leakage_weight=leakage_weight, **tiny)
+        vae = small(max_iter=24, leakage_weight=leakage_weight, **tiny)
         vae.fit(X[:60], attributes=known, sample_weight=weight)
         Z = vae.transform(X[60:])
         found[leakage_weight] = np.abs([spearmanr(z, volume[60:])[0] for z in Z.T])
@@ -379,7 +379,7 @@ def test_strokes_of_real_digits(real_data):
     A = measures.loc[table.index, ["area", "thickness", "slant"]]
     X = (table.iloc[:, :784].to_numpy() / 255).astype(np.float32).reshape(-1, 1, 28, 28)
     train = np.arange(len(X)) % 3 > 0
-    estimator = small(max_iter=8, learning_rate_init=1e-3)
+    estimator = small(max_iter=5, learning_rate_init=4e-3)
     estimator.fit(X[train], table[784][train], attributes=A[train])
     Z = estimator.transform(X[~train])
     found = [spearmanr(Z[:, k], A[~train].iloc[:, k])[0] for k in range(3)]

@@ -92,6 +92,7 @@ def test_lifetime_weight_pulls_every_unit_to_its_target(mammograms):
     X = mammograms.images[:24]
     # Whole images: borders, which differ from the rest, are a larger share of patches.
     chosen = {"patch_size": None, "batch_size": 4, "population_weight": 0.0}
+    chosen |= {"max_iter": 12}
     quiet = sparse_autoencoder(**chosen, lifetime_weight=1.0).fit(X)
     free = sparse_autoencoder(**chosen, lifetime_weight=0.0).fit(X)
     assert np.abs(quiet.mean_activation_ - 0.1).max() < 0.03

@@ -19,7 +19,7 @@ def gaussian():
     rng = np.random.default_rng(0)
     loadings = rng.normal(size=(Q, D))
     train, new = (
-        rng.normal(size=(n, Q)) @ loadings + rng.normal(size=(n, D)) for n in (1000, 4000)
+        rng.normal(size=(n, Q)) @ loadings + rng.normal(size=(n, D)) for n in (1000, 2000)
     )
     return train, new
 
@@ -30,9 +30,9 @@ def linear(kind, n_components):
     estimator = kind(
         n_components,
         hidden_layer_sizes=(),
-        max_iter=120,
+        max_iter=60,
         batch_size=100,
-        learning_rate_init=5e-3,
+        learning_rate_init=8e-3,
         random_state=0,
         n_threads=1,
     )
@@ -79,7 +79,7 @@ def test_the_variance_of_a_linear_decoder_is_that_of_maximum_likelihood():
 @pytest.fixture(scope="module")
 def digits():
     X = (load_digits().data / 16).astype(np.float32)
-    return X[:1000], X[1000:1100]
+    return X[:1000], X[1000:1060]
 
 
 @pytest.fixture(

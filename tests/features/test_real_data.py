@@ -68,7 +68,8 @@ def test_chest_x_rays_beat_chance_from_every_layer(real_data):
     path = real_data / "pneumoniamnist" / "pneumoniamnist.npz"
     X, y = load_medmnist(path, "train", return_X_y=True)
     X, y = X[:600].astype(np.float32) / 255, y[:600]
-    vae = VAEFeatureExtractor(16, max_iter=15, batch_size=16, random_state=0, n_threads=1)
+    quick = {"max_iter": 8, "learning_rate_init": 3e-3, "batch_size": 16}
+    vae = VAEFeatureExtractor(16, random_state=0, n_threads=1, **quick)
     vae.fit(X[:400])
     assert vae.active_units_ >= 8
     for layer, shape, _ in vae.list_layers():

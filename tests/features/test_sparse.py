@@ -16,12 +16,12 @@ from skvae.features.sparse import SPARSITIES
 
 @pytest.fixture(scope="module")
 def digits():
-    return (load_digits().data / 16).astype(np.float32)
+    return (load_digits().data[:1000] / 16).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def quiet(digits):
-    quick = {"max_iter": 30, "learning_rate_init": 2e-3}
+    quick = {"max_iter": 20, "learning_rate_init": 4e-3, "batch_size": 50}
     return SparseAutoencoder(100, random_state=0, n_threads=1, **quick).fit(digits)
 
 
@@ -74,7 +74,8 @@ def sprites():
 @cache
 def with_units(sparsity, **parameters):
     """Return many units fitted to sprites: a tenth as many as the pixels is plenty."""
-    chosen = {"k": 8, "max_iter": 40, "random_state": 0, "n_threads": 1} | parameters
+    chosen = {"k": 8, "max_iter": 30, "learning_rate_init": 1.5e-3, "batch_size": 50}
+    chosen |= {"random_state": 0, "n_threads": 1} | parameters
     return SparseAutoencoder(200, sparsity=sparsity, **chosen).fit(sprites())
 
 

@@ -14,12 +14,13 @@ from skvae.objectives.reconstruction import GaussianLikelihood
 
 @pytest.fixture(scope="module")
 def digits():
-    return (load_digits().data[:600] / 16).astype(np.float32)
+    return (load_digits().data[:400] / 16).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def fitted(digits):
-    return VAEFeatureExtractor(6, max_iter=30, random_state=0, n_threads=1).fit(digits)
+    quick = {"max_iter": 20, "learning_rate_init": 5e-3}
+    return VAEFeatureExtractor(6, random_state=0, n_threads=1, **quick).fit(digits)
 
 
 def test_defaults_do_not_collapse_on_digits(fitted):
@@ -97,7 +98,7 @@ def test_samples_are_decoded_prior_draws(fitted):
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_beta_buys_a_smaller_divergence(digits):
     kl = [
-        small(VAEFeatureExtractor, beta=beta, max_iter=20, learning_rate_init=5e-3)
+        small(VAEFeatureExtractor, beta=beta, max_iter=12, learning_rate_init=1e-2)
         .fit(digits)
         .kl_per_component_.sum()
         for beta in (0.1, 1.0, 10.0)
@@ -106,7 +107,7 @@ def test_beta_buys_a_smaller_divergence(digits):
 
 
 def test_a_collapsed_posterior_warns(digits):
-    vae = small(VAEFeatureExtractor, beta=1e4, max_iter=40, learning_rate_init=1e-2)
+    vae = small(VAEFeatureExtractor, beta=1e4, max_iter=16, learning_rate_init=2e-2)
     with pytest.warns(PosteriorCollapseWarning, match="smaller beta .now 10000.0."):
         vae.fit(digits)
     assert vae.active_units_ == 0
@@ -114,7 +115,7 @@ def test_a_collapsed_posterior_warns(digits):
 
 @pytest.mark.filterwarnings("ignore::skvae.exceptions.PosteriorCollapseWarning")
 def test_free_bits_keep_the_units_alive(digits):
-    common = {"beta": 30.0, "max_iter": 60, "learning_rate_init": 5e-3}
+    common = {"beta": 30.0, "max_iter": 35, "learning_rate_init": 1e-2}
     without = small(VAEFeatureExtractor, **common).fit(digits)
     freed = small(VAEFeatureExtractor, free_bits=0.5, **common).fit(digits)
     assert freed.kl_per_component_.min() > 0.2 > without.kl_per_component_.min()
@@ -145,7 +146,8 @@ class UnitVariance(VAEFeatureExtractor):
 )
 def test_scale_and_number_of_inputs_do_not_shift_the_balance(digits, scale, n_times):
     """With a decoder of unit variance, beta = 1 has no active unit on X / 16."""
-    settings = {"max_iter": 30, "hidden_layer_sizes": (32,), "n_components": 6}
+    settings = {"max_iter": 12, "hidden_layer_sizes": (32,), "n_components": 6}
+    settings["learning_rate_init"] = 5e-3
     X = np.hstack([scale * digits] * n_times)
     assert small(VAEFeatureExtractor, **settings).fit(X).active_units_ >= 4
     assert small(UnitVariance, **settings).fit(X).active_units_ == 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dicom_writing import enhanced, save, slice_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skvae.images.read import read_mask, read_volume
@@ -75,7 +75,6 @@ def damaged(data, damage):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
 @given(damage=DAMAGE)
 def test_damage_is_told_in_a_sentence(name, damage, intact, folder):
     path = folder / name

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skvae.images.geometry import (
@@ -42,7 +42,6 @@ def as_sitk(volume):
 
 
 @given(SHAPE, SPACING, st.integers(0, 1000))
-@settings(max_examples=60)
 def test_turning_the_axes_moves_no_voxel(shape, spacing, seed):
     given_volume = volume(shape, spacing, rotation(seed), seed)
     turned = oriented(given_volume)
@@ -55,7 +54,6 @@ def test_turning_the_axes_moves_no_voxel(shape, spacing, seed):
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=40)
 def test_axes_run_to_the_left_to_the_back_and_up(seed):
     turned = oriented(volume(direction=rotation(seed)))
     assert (np.diag(turned.direction) > 0).all()

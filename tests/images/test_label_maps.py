@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skvae.images.read import read_mask, read_volume
@@ -47,7 +47,6 @@ def test_floats_under_an_integer_header_are_rounded_before_they_are_compared(tmp
         np.testing.assert_array_equal(read_mask(path, label=label).values, label == LABELS)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     labels=st.lists(st.integers(0, 200), min_size=2, max_size=8, unique=True),
     dtype=st.sampled_from([np.uint8, np.int16, np.uint16, np.int32]),

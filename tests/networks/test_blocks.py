@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -18,10 +18,8 @@ from skvae.networks.blocks import (
 )
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
-few = settings(max_examples=25, deadline=None)
 
 
-@few
 @given(
     size=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     kernel_size=st.integers(1, 5),
@@ -52,7 +50,6 @@ def test_an_even_kernel_looks_behind():
     assert y.tolist() == [[[21.0, 32.0, 3.0]]]
 
 
-@few
 @given(target=st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_up_convolution_returns_to_the_size_that_was_halved(target):
     target = tuple(target)
@@ -61,7 +58,6 @@ def test_up_convolution_returns_to_the_size_that_was_halved(target):
     assert block(torch.zeros(2, 2, *size)).shape == (2, 3, *target)
 
 
-@few
 @given(
     target=st.lists(st.integers(1, 7), min_size=1, max_size=3),
     n_maps=st.sampled_from([1, 3, 4]),

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -75,7 +75,6 @@ def test_the_mean_of_a_relu_encoder_can_be_negative(conv):
     assert trace["log_var"].min() < 0
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     size=st.lists(st.integers(1, 11), min_size=1, max_size=3),
     n_channels=st.integers(1, 3),

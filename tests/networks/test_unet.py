@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -126,7 +126,6 @@ def test_one_network_takes_images_of_all_sizes_and_probabilities_sum_to_one():
     torch.testing.assert_close(each["mask"], each["mask_logits"].sigmoid())
 
 
-@settings(max_examples=30, deadline=None)
 @given(spatial=st.lists(st.integers(1, 9), min_size=1, max_size=3), data=st.data())
 def test_unpooling_is_that_of_torch_at_any_size(spatial, data):
     seed = data.draw(st.integers(0, 99))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skvae.objectives.attributes import AttributeELBO
@@ -61,7 +61,6 @@ def loss_of(objective, batch, stages):
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     ties=st.sampled_from(["zero", "ignore"]),

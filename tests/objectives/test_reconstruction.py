@@ -5,7 +5,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
@@ -135,7 +135,6 @@ def test_the_gradient_of_the_mean_loss_is_that_of_its_finite_differences(pair):
         np.testing.assert_allclose(prediction.grad[i, j].item(), slope.item(), rtol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
 @given(log_scale=st.floats(-2, 3), n_entries=st.integers(1, 6))
 def test_scaling_the_data_adds_d_log_c_and_nothing_else(log_scale, n_entries):
     scale = 10**log_scale

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -74,7 +74,6 @@ def test_a_batch_without_labels_costs_nothing(logits):
     assert not logits.grad.any()
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=8).filter(any))
 def test_over_labelled_keeps_the_mean_of_the_labelled(labelled):
     labelled = torch.tensor(labelled)

@@ -36,13 +36,13 @@ def test_features_of_a_union_are_not_counted_by_one_of_its_parts():
     assert not {"methods-volume", "methods-dimension", "methods-size"} & sentences.keys()
 
 
-def test_one_arm_is_compared_with_nothing():
+def test_one_arm_is_compared_with_nothing(no_figures):
     result = study(LogisticRegression())
     assert status(result, "metrics", "25") == "ask"
     assert status(result, "clear", "42") == "ask"
 
 
-def test_a_search_within_an_arm_splits_patients():
+def test_a_search_within_an_arm_splits_patients(no_figures):
     inner = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2)
     result = study({"pca": LogisticRegression(), "own": inner})
     sentences = said(result)
@@ -107,7 +107,7 @@ def test_an_arm_without_probabilities_takes_them_from_no_other():
     assert "methods-calibration" in said(result)
 
 
-def test_provenance_is_read_by_strict_readers(tmp_path):
+def test_provenance_is_read_by_strict_readers(tmp_path, no_figures):
     def refuse(word):
         raise AssertionError(word)
 

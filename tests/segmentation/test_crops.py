@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -14,7 +14,6 @@ from skvae.segmentation.crops import (
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
 def test_a_box_is_the_smallest_that_has_the_mask_and_a_margin(data):
     shape = tuple(data.draw(st.lists(st.integers(1, 8), min_size=1, max_size=3)))
     seed, margin = data.draw(st.integers(0, 99)), data.draw(st.integers(0, 3))
@@ -69,7 +68,6 @@ def test_labels_of_a_crop_are_those_of_most_of_a_pixel():
 
 
 @given(st.integers(3, 40), st.integers(3, 40), st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
 def test_resampled_probabilities_stay_such(n, m, seed):
     p = np.random.default_rng(seed).dirichlet(np.ones(3), size=(n, n)).astype(np.float32)
     found = resized(np.moveaxis(p, 2, 0), (m, m))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
@@ -10,7 +10,6 @@ from skvae import dice_scores
 MASKS = arrays(np.uint8, (4, 3, 5), elements=st.integers(0, 2))
 
 
-@settings(max_examples=50, deadline=None)
 @given(truth=MASKS, predicted=MASKS)
 def test_the_mean_is_f1_over_samples(truth, predicted):
     rows = [(m == 1).reshape(4, -1).astype(int) for m in (truth, predicted)]
@@ -18,7 +17,6 @@ def test_the_mean_is_f1_over_samples(truth, predicted):
     assert dice_scores(truth, predicted, labels=[1]).mean() == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
 @given(truth=MASKS, predicted=MASKS)
 def test_it_is_symmetric_and_one_for_equal_masks(truth, predicted):
     scores = dice_scores(truth, predicted, labels=[1, 2], ignore_label=None)

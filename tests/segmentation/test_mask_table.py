@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
@@ -37,7 +37,6 @@ def one(truth, predicted, **arguments):
 
 
 @pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")
-@settings(max_examples=60, deadline=None)
 @given(pair=PAIRS, data=st.data())
 def test_surfaces_agree_with_distance_transforms_and_monai(pair, data):
     truth, predicted = pair
@@ -65,7 +64,6 @@ def test_surfaces_agree_with_distance_transforms_and_monai(pair, data):
     assert row.surface_dice == pytest.approx(share.item(), rel=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
 @given(pair=PAIRS)
 def test_overlaps_are_bounded_symmetric_and_defined_on_empty_masks(pair):
     truth, predicted = pair

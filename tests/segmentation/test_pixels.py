@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import uniform_filter
@@ -99,7 +99,6 @@ def test_maps_of_another_size_than_the_image_are_refused():
         features.means()
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     arrays(np.uint8, (3, 5, 4), elements=st.sampled_from([0, 1, 2, 255])),
     st.integers(1, 80),

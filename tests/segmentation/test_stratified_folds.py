@@ -21,7 +21,6 @@ def parts(cv, y, groups=None):
     return [test for _, test in cv.split(np.empty(len(y)), y, groups)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), n_splits=st.integers(2, 5), shuffle=st.booleans())
 def test_folds_are_parts_of_equal_numbers_that_keep_patients_together(
     data, n_splits, shuffle
@@ -61,7 +60,6 @@ def test_what_patients_are_called_does_not_change_the_folds(numbers, names, shuf
         np.testing.assert_array_equal(test, expected)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rare=st.integers(1, 6), empty=st.integers(0, 6), seed=st.integers(0, 99), n=st.just(25)
 )

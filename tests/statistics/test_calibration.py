@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import expit, logit
@@ -77,7 +77,6 @@ def test_each_is_computed_within_a_repeat_and_averaged():
     assert found.n_rows.sum() == 100
 
 
-@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.floats(0.05, 5))
 @example(4051, 1.0)  # all rows of one class
 def test_weights_are_rows_written_several_times(seed, scale):

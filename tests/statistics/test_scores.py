@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress, norm, spearmanr
 from sklearn.exceptions import UndefinedMetricWarning
@@ -166,7 +166,6 @@ def test_attributes_that_go_together_leave_no_gap():
     assert separated_attribute_predictability(A, A) == pytest.approx(1 - r**2)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 3))
 def test_what_must_hold_of_any_arrays(seed, n_units, n_attributes):
     rng = np.random.default_rng(seed)

@@ -18,7 +18,6 @@ def cohort(n_patients, seed, sizes=(1, 6)):
     return y[order], groups[order]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(10, 40), st.integers(2, 5), st.integers(1, 3), st.integers(0, 10**6))
 def test_each_repeat_tests_each_row_once_and_never_splits_a_patient(
     n_patients, n_splits, n_repeats, seed

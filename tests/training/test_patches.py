@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skvae.objectives.batch import Batch
@@ -12,7 +12,6 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     spatial=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     size=st.integers(1, 10),
@@ -111,7 +110,6 @@ def test_every_pixel_of_the_foreground_is_drawn_equally_often():
     assert (counts - 1000).abs().max() < 4 * 1000**0.5
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     spatial=st.lists(st.integers(1, 6), min_size=1, max_size=3),
     share=st.sampled_from([0.0, 0.2, 1.0]),

@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupShuffleSplit
 
 from skvae.training.data import Data
 from skvae.training.split import validation_split
-
-few = settings(max_examples=30, deadline=None)
 
 
 def test_without_a_fraction_all_rows_train():
@@ -16,7 +14,6 @@ def test_without_a_fraction_all_rows_train():
     assert held_out is None
 
 
-@few
 @given(n=st.integers(2, 40), fraction=st.floats(0.05, 0.9), seed=st.integers(0, 2**31))
 def test_every_row_is_on_one_side_and_no_side_is_empty(n, fraction, seed):
     n_held_out = int(np.ceil(fraction * n))
@@ -29,7 +26,6 @@ def test_every_row_is_on_one_side_and_no_side_is_empty(n, fraction, seed):
     assert list(held_out) == sorted(held_out)
 
 
-@few
 @given(groups=st.lists(st.sampled_from("ABCDE"), min_size=4, max_size=30))
 def test_a_patient_is_never_on_both_sides(groups):
     if len(set(groups)) < 2:
@@ -52,7 +48,6 @@ NAMES = {
 }
 
 
-@few
 @given(
     numbers=st.lists(st.integers(0, 11), min_size=4, max_size=30),
     name=st.sampled_from(list(NAMES)),

@@ -24,7 +24,7 @@ def result(real_data):
     (X, y, groups), external = parts
     arms = default_arms(X, ["pca", "best_k"], n_components=[4, 8])
     options = {"groups": groups, "positive": data.positive, "threshold": "youden"}
-    return nested_cv(arms, X, y, outer=(3, 1), external=external, **options)
+    return nested_cv(arms, X, y, outer=(3, 1), inner=2, external=external, **options)
 
 
 @pytest.mark.parametrize(
