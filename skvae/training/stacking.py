@@ -1,6 +1,8 @@
 """Which fits can be trained side by side, and how many at a time."""
 
 import logging
+import os
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -103,7 +105,7 @@ def train_together(jobs: Sequence[Job]) -> list[Fitted | NonFiniteLossError]:
     if step is not None and step.exact:
         keep_freed_memory()
         try:
-            with own_settings(), pinned_threads(recipe.n_threads):
+            with TURNS.lock, own_settings(), pinned_threads(recipe.n_threads):
                 return Stack(jobs, step).train()
         except InexactStackError:
             step.exact = False
@@ -115,6 +117,27 @@ def train_together(jobs: Sequence[Job]) -> list[Fitted | NonFiniteLossError]:
 def step_of(shared: Recipe, columns: Columns) -> StackedStep:
     """Return the gradient of a group, with its traces if there have been others of it."""
     return StackedStep(shared.builder, shared.objective, shared.n_epochs)
+
+
+class Turns:
+    """Of all threads of a process, one trains a stack at a time.
+
+    Stacks of one architecture share a module that is called with their weights, and the
+    tracer of torch patches the modules of all threads.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def begin_anew(self) -> None:
+        """Forget what a thread was at that did not outlive a fork."""
+        self.lock = threading.Lock()
+        step_of.cache_clear()
+
+
+TURNS = Turns()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=TURNS.begin_anew)
 
 
 def train_alone(job: Job) -> Fitted | NonFiniteLossError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from joblib import parallel_config
 
 from skvae import (
     AttriVAE,
@@ -49,8 +50,8 @@ def jobs_of(make, n_epochs=3, rows=lambda k: slice(None), columns=None):
     ]
 
 
-def assert_as_alone(jobs):
-    together = train_many(jobs)
+def assert_as_alone(jobs, n_jobs=None):
+    together = train_many(jobs, n_jobs)
     for job, found in zip(jobs, together, strict=True):
         alone = train(job.recipe, job.data, job.start)
         assert isinstance(found, Fitted)
@@ -190,6 +191,13 @@ def test_traces_of_a_stack_that_shrinks(traced_at_once):
     jobs = jobs_of(make, n_epochs=12)
     assert_as_alone(jobs)
     assert len({len(found.history) for found in train_many(jobs)}) > 1
+
+
+def test_threads_train_the_stacks_of_a_group_in_turn(traced_at_once):
+    # They share the network that is called with the weights of each, and its traces.
+    jobs = [job for _ in range(3) for job in jobs_of(KINDS["vae"])]
+    with parallel_config("threading"):
+        assert_as_alone(jobs, n_jobs=4)
 
 
 def test_a_network_that_fails_is_alone_with_it():
