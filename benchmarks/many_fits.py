@@ -1,11 +1,12 @@
 """Many small networks side by side against one by one: fits, searches, studies.
 
-    python benchmarks/many_fits.py [fits] [searches] [studies --before ROOT]
+    python benchmarks/many_fits.py [fits] [searches] [studies lidc --before ROOT]
 
 `fits` takes K fits of one architecture, `searches` a grid over beta on five folds against
 scikit-learn's own search and against the loops of skorch and, where it is installed,
 pythae, `studies` the nested cross-validation of a table by this checkout
-and by another, each in an interpreter of its own, with a memory as `skvae study` has one.
+and by another, each in an interpreter of its own, with a memory as `skvae study` has one,
+and `lidc` the quick study of lung nodules, with its report, in the same way.
 CPU seconds of one thread. Peak memory is that of a process that does only this.
 """
 
@@ -155,7 +156,23 @@ def study(n_rows, n_columns, n_repeats):
         seconds, result = timed(lambda: nested_cv(arms, X, y, outer=(5, n_repeats)))
     summary = result.summary().set_index("arm")["mean"].round(4).to_dict()
     of_arms = result.timings.groupby("arm")["fit_seconds"].sum().round(1).to_dict()
-    return {"seconds": seconds, "means": summary, "wall_seconds": of_arms}
+    folds = result.scores.set_index(["arm", "repeat", "fold"])
+    chosen = folds.filter(like="param_").astype(str).agg(" ".join, axis=1)
+    chosen.index = ["{} {} {}".format(*each) for each in chosen.index]
+    found = {"seconds": seconds, "means": summary, "wall_seconds": of_arms}
+    return found | {"chosen": chosen.to_dict()}
+
+
+def lidc():
+    """CPU seconds of the quick study of nodules, by the command line."""
+    from skvae.cli import main as skvae
+
+    with tempfile.TemporaryDirectory() as folder:
+        start = os.times()
+        skvae(["study", "--quick", "--jobs", "1", "--output", folder])
+        stop = os.times()
+    seconds = sum(stop[:4]) - sum(start[:4])  # of this process and of its children
+    return {"seconds": round(seconds, 1)}
 
 
 def elsewhere(root, what, *numbers):
@@ -207,6 +224,8 @@ def main():
             before = elsewhere(given.before.resolve(), "study", *size)
             after = elsewhere(here, "study", *size)
             far = max(abs(before["means"][a] - after["means"][a]) for a in after["means"])
+            chosen = after["chosen"]
+            others = sum(before["chosen"][fold] != chosen[fold] for fold in chosen)
             rows.append(
                 {
                     "columns": n_columns,
@@ -214,11 +233,19 @@ def main():
                     "seconds_after": round(after["seconds"], 1),
                     "times_as_fast": round(before["seconds"] / after["seconds"], 2),
                     "largest_difference_of_means": round(far, 5),
+                    "folds_with_another_choice": round(others / len(chosen), 4),
                     "fits_before": str(before["wall_seconds"]),
                     "fits_after": str(after["wall_seconds"]),
                 }
             )
         write_csv("many_fits_studies", rows)
+        print_table(rows)
+    if "lidc" in given.what:
+        roots = {"before": given.before.resolve(), "after": here}
+        found = {name: elsewhere(root, "lidc")["seconds"] for name, root in roots.items()}
+        ratio = round(found["before"] / found["after"], 2)
+        rows = [found | {"times_as_fast": ratio}]
+        write_csv("many_fits_lidc", rows)
         print_table(rows)
 
 
