@@ -200,7 +200,11 @@ def summary():
     figure.savefig(RESULTS / f"{BY_PATIENT}.png", dpi=120)
 
 
-MEASURES = {"diastole": "% of the volume", "systole": "% of the volume", "fraction": "-"}
+MEASURES = {
+    "diastole": "% of the volume",
+    "systole": "% of the volume",
+    "fraction": "no unit",
+}
 NUMBERS = ("dice", *(f"{a}_{b}" for a, b in product(("true", "found"), MEASURES)))
 
 

@@ -299,6 +299,7 @@ OTHER = {
     "first_stride": 2,
     "skip": "add",
     "up": "resize",
+    "spacing": (3.0, 1.0),
     "loss": "dice",
     "tversky_beta": 0.7,
     "deep_supervision": True,

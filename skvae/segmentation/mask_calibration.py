@@ -46,6 +46,18 @@ class MaskCalibration:
     See Also
     --------
     calibrate_masks : Learns it from out-of-fold maps.
+
+    Examples
+    --------
+    >>> from skvae import calibrate_masks
+    >>> truth = np.array([[[0, 1], [1, 1]], [[0, 0], [0, 1]]])
+    >>> sure = np.array([[[0.01, 0.99], [0.99, 0.01]], [[0.01, 0.01], [0.99, 0.99]]])
+    >>> calibration = calibrate_masks(truth, np.stack([1 - sure, sure], axis=1))
+    >>> round(calibration.temperature, 1)  # two of eight pixels are wrong
+    4.2
+    >>> calibration.apply(np.stack([1 - sure, sure], axis=1))[0, 1].round(2)
+    array([[0.25, 0.75],
+           [0.75, 0.25]], dtype=float32)
     """
 
     temperature: float
