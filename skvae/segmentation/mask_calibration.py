@@ -128,17 +128,12 @@ class MaskCalibration:
 
     @property
     def _first(self) -> int:
-        """Index of the first class that is not the background."""
-        return int(not self.multilabel and self.classes[0] == 0)
+        return _first_foreground(self.classes, self.multilabel)
 
     def _maps(self, probabilities: Any) -> Iterator[np.ndarray]:
-        for i, p in enumerate(probabilities):
-            p = np.asarray(p)
-            if p.ndim < 2 or len(p) != len(self.classes):
-                raise ValueError(
-                    f"Got a map of shape {p.shape} for the image {i}, but expected "
-                    f"({len(self.classes)}, *spatial), the probability of each class."
-                )
+        maps = [np.asarray(p) for p in probabilities]
+        _refuse_other_maps(maps, self.classes)
+        for p in maps:
             yield heated(p, self.temperature, self.multilabel)
 
     def _said(self, p: np.ndarray) -> np.ndarray:
@@ -259,7 +254,7 @@ def calibrate_masks(
     # Where nothing is better than the maps as they are, these stay.
     before, after = loss(0.0), float(found.fun)
     temperature = math.exp(found.x) if after < before else 1.0
-    first = int(not multilabel and known[0] == 0)
+    first = _first_foreground(known, multilabel)
     doubt = _doubt([heated(p, temperature, multilabel) for p in maps], first)
     return MaskCalibration(
         temperature,
@@ -293,13 +288,28 @@ def _known(
         given = classes is not None and not multilabel
         names = classes if given else range(len(maps[0]) if maps else 0)
     known = np.array(names)
-    for i, p in enumerate(maps):
-        if p.ndim < 2 or len(p) != len(known):
-            raise ValueError(
-                f"Got probabilities of shape {p.shape} for the image {i}, but expected "
-                f"({len(known)}, *spatial), one for each of the classes {listed(known)}."
-            )
+    if names is classes and not np.array_equal(known, np.unique(known)):
+        raise ValueError(
+            f"Got classes={classes!r}, but expected each label once and in ascending "
+            "order, as classes_ of a segmenter has them."
+        )
+    _refuse_other_maps(maps, known)
     return known
+
+
+def _refuse_other_maps(maps: list[np.ndarray], classes: np.ndarray) -> None:
+    """Refuse maps that have not a probability for each class."""
+    for i, p in enumerate(maps):
+        if p.ndim < 2 or len(p) != len(classes):
+            raise ValueError(
+                f"Got a map of shape {p.shape} for the image {i}, but expected "
+                f"({len(classes)}, *spatial), the probability of each class."
+            )
+
+
+def _first_foreground(classes: np.ndarray, multilabel: bool) -> int:
+    """Return the index of the first class that is not the background."""
+    return int(not multilabel and classes[0] == 0)
 
 
 def _labels(p: np.ndarray, classes: np.ndarray, multilabel: bool) -> np.ndarray:

@@ -9,14 +9,14 @@ import pytest
 from skvae.datasets import lidc, load_lidc_nodules
 from skvae.datasets.lidc_database import read_scans
 
-# Nodules of so many patients are derived in a second or two; of all of them, nightly.
-N_PATIENTS = 150
+# Nodules of so many scans are derived in a second or two; of all of them, nightly.
+N_SCANS = 150
 
 
 @pytest.fixture(autouse=True, scope="module")
-def first_patients():
+def first_scans():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lidc, "read_scans", lambda path: islice(read_scans(path), N_PATIENTS))
+        patch.setattr(lidc, "read_scans", lambda path: islice(read_scans(path), N_SCANS))
         yield
 
 

@@ -126,6 +126,8 @@ def test_what_does_not_belong_together_is_refused():
     truth, maps, _ = drawn(4, (5, 5))
     with pytest.raises(ValueError, match=r"shape \(3, 5, 5\) for the image 0, .*\(2, "):
         calibrate_masks(truth, np.concatenate([maps, maps[:, :1]], axis=1), classes=[0, 1])
+    with pytest.raises(ValueError, match=r"classes=\[1, 0\], .* ascending"):
+        calibrate_masks(truth, maps, classes=[1, 0])
     with pytest.raises(ValueError, match="coverage=1 in"):
         calibrate_masks(truth, maps, coverage=1)
     with pytest.raises(ValueError, match="coverage"):
