@@ -157,7 +157,7 @@ def study(n_rows, n_columns, n_repeats):
     summary = result.summary().set_index("arm")["mean"].round(4).to_dict()
     of_arms = result.timings.groupby("arm")["fit_seconds"].sum().round(1).to_dict()
     folds = result.scores.set_index(["arm", "repeat", "fold"])
-    chosen = folds.filter(like="param_").astype(str).agg(" ".join, axis=1)
+    chosen = folds.filter(like="param_").map(str).agg(" ".join, axis=1)
     chosen.index = ["{} {} {}".format(*each) for each in chosen.index]
     found = {"seconds": seconds, "means": summary, "wall_seconds": of_arms}
     return found | {"chosen": chosen.to_dict()}

@@ -96,6 +96,7 @@ SHARED: dict[str, Any] = {
     "augment": ULTRASOUND,
 }
 HALF = {"first_stride": 2}
+DEEP = HALF | {"deep_supervision": True}
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {"max_iter": 50, "batch_size": 32, "augment": None},
     "full resolution": {},
@@ -104,7 +105,14 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "usual augmentation": HALF | {"augment": USUAL},
     "no warp": HALF | {"augment": replace(ULTRASOUND, warp=0.0)},
     "instance": HALF | {"normalization": "instance"},
-    "deep supervision": HALF | {"deep_supervision": True},
+    "deep supervision": DEEP,
+    "deep, full resolution": {"deep_supervision": True},
+    "deep, instance": DEEP | {"normalization": "instance"},
+    "deep, group": DEEP | {"normalization": "group"},
+    "deep, wider": DEEP | {"width": 24},
+    "deep, 4e-3": DEEP | {"learning_rate_init": 4e-3},
+    "deep, batches of 4": DEEP | {"batch_size": 4},
+    "deep, averaged": DEEP | {"skorch_callbacks": [("averaged", Averaged(5))]},
     "tversky": HALF | {"tversky_beta": 0.7},
     "wider": HALF | {"width": 24},
     "narrower": HALF | {"width": 8},
@@ -319,7 +327,7 @@ def compare(arguments):
     """Fit the models that are not there yet, and write what they find."""
     start, part = time.monotonic(), "final" if arguments.final else "choosing"
     before = set() if arguments.rehearse else done()
-    states = FINAL if arguments.final else arguments.states
+    states = arguments.states or (FINAL if arguments.final else CHOOSING)
     for state, name in product(states, arguments.models):
         about: Row = {"part": part, "state": state, "model": name}
         if tuple(map(str, about.values())) in before:
@@ -337,7 +345,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*CANDIDATES, *PEERS]
     parser.add_argument("--models", nargs="+", choices=names, default=names)
-    parser.add_argument("--states", nargs="+", type=int, default=CHOOSING)
+    parser.add_argument("--states", nargs="+", type=int, help="some of them")
     parser.add_argument("--final", action="store_true", help="states never chosen on")
     parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--epochs", type=int, help="instead of each candidate's own")
@@ -352,7 +360,11 @@ def main():
     if arguments.rehearse:
         arguments.images, arguments.epochs = (20, 10), arguments.epochs or 2
     elif arguments.final:
-        arguments.models = [*dict.fromkeys(["defaults", *arguments.models, *PEERS])]
+        beside = "defaults", "BasicUNet"
+        arguments.models = [*dict.fromkeys([*arguments.models, *beside])]
+    allowed = FINAL if arguments.final else CHOOSING
+    if not set(arguments.states or ()) <= set(allowed):
+        parser.error(f"--states are of {allowed}; got {arguments.states}.")
     torch.set_num_threads(arguments.threads)
     if arguments.one_cost:
         arguments.epochs = 2
