@@ -127,7 +127,8 @@ def test_the_package_is_a_command():
     command = [sys.executable, "-m", "skvae", "study", "--data", "no_such_file.npz"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("skvae: ") and "no_such_file.npz" in done.stderr
+    assert done.stderr.startswith("skvae: ")
+    assert "no_such_file.npz" in done.stderr
 
 
 def test_the_command_answers_without_heavy_imports():

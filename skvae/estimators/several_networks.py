@@ -25,7 +25,9 @@ from skvae.training_counts import count_training
 
 
 def read_as_one(network: Builder, n_networks: int) -> Builder:
-    """Return the network that is read where several of a kind were trained."""
+    """Return the network that is read where so many of a kind were trained."""
+    if n_networks == 1:
+        return network
     return Builder(SideBySide, network=network, n_networks=n_networks)
 
 

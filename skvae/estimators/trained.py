@@ -39,6 +39,7 @@ from skvae.estimators.long_fits import folder_of_checkpoints
 from skvae.estimators.progress_bars import epoch_bar
 from skvae.estimators.row_columns import check_groups, check_weight
 from skvae.estimators.settled import Fit, Learned, Start
+from skvae.estimators.several_networks import read_as_one
 from skvae.networks.builder import Builder
 from skvae.networks.pooling import check_pool, pooled_size
 from skvae.networks.staged import stage_shapes
@@ -202,10 +203,6 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
     def _builder(self, sample_shape: tuple[int, ...], learned: Any) -> Builder:
         """Return the network with what all kinds may have around it: by default nothing."""
         return self._network_builder(sample_shape, learned)
-
-    def _read_builder(self, trained: Builder) -> Builder:
-        """Return what is read, given what is trained: by default the same."""
-        return trained
 
     @abstractmethod
     def _objective(self, learned: Any) -> Objective:
@@ -436,7 +433,7 @@ class TrainedTransformer(CallbackSupportMixin, TransformerMixin, DeclaredEstimat
             if y is not None:
                 x, _ = check_new(self, X, type(self)._check)
                 _, learned = self._data(x, None, y=y)
-            builder = self._read_builder(self._builder(sample_shape, learned))
+            builder = read_as_one(self._builder(sample_shape, learned), self.n_networks)
             shapes = stage_shapes(builder, sample_shape)
         check_pool(self.pool)
         return [

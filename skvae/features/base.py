@@ -405,9 +405,6 @@ class BaseAutoencoder(DecodingTransformer):
     # Whether units of several networks can stand side by side.
     _takes_several: ClassVar[bool] = True
 
-    def _read_builder(self, trained: Builder) -> Builder:
-        return trained if self.n_networks == 1 else read_as_one(trained, self.n_networks)
-
     def _trained(
         self, fit: Fit, report: Any, *, kept: bool, resumable: bool
     ) -> tuple[Fitted, Fit]:
@@ -431,7 +428,9 @@ class BaseAutoencoder(DecodingTransformer):
             return self._train(fit, report, resumable=False)
 
         several = SeveralNetworks(fits, kept, train_alone if alone else None)
-        recipe = replace(fit.recipe, builder=self._read_builder(fit.recipe.builder))
+        recipe = replace(
+            fit.recipe, builder=read_as_one(fit.recipe.builder, self.n_networks)
+        )
         return several.fitted(), replace(fit, recipe=recipe)
 
     def _results(self, fitted: Fitted, fit: Fit) -> dict[str, Any]:

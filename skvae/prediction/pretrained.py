@@ -21,7 +21,7 @@ from skvae.estimators.declared import (
 )
 from skvae.estimators.held_estimators import fit_of_held, with_shared
 from skvae.estimators.settled import Fit, Learned, Start
-from skvae.estimators.several_networks import read_as_one
+from skvae.estimators.several_fits import fit_several
 from skvae.estimators.targets import Target
 from skvae.estimators.trained import TrainedTransformer
 from skvae.features.base import BaseAutoencoder
@@ -42,7 +42,6 @@ from skvae.prediction.encoder_start import (
 )
 from skvae.prediction.learned_target import LearnedTarget, Supervised
 from skvae.prediction.phases import check_kinds, check_names
-from skvae.prediction.several_predictors import fit_several
 from skvae.training.data import Data
 from skvae.training.fitting import Fitted
 from skvae.training.recipe import Phase, Recipe
@@ -299,9 +298,6 @@ class PretrainedPredictor(TrainedTransformer):
                 before = tuple(names[: names.index(self.unfreeze_from)])
                 fixed |= modules_behind(builder, sample_shape, before)
         return tuple(sorted(fixed))
-
-    def _read_builder(self, trained: Builder) -> Builder:
-        return trained if self.n_networks == 1 else read_as_one(trained, self.n_networks)
 
     def _network_builder(
         self, sample_shape: tuple[int, ...], learned: LearnedTarget

@@ -8,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skvae.networks.builder import Builder
+from skvae.networks.side_by_side import SideBySide
 from skvae.networks.staged import modules_behind
 from skvae.networks.unet import encoder_name
 from skvae.networks.weightless import weightless
@@ -37,7 +38,7 @@ def transferred(builder: Builder, weights: Any) -> tuple[Fitted, TransferReport]
     Raises
     ------
     ValueError
-        If no weight fits, or an estimator is not fitted or has no network of its own.
+        If no weight fits, or an estimator is not fitted, or has not one network of its own.
     """
     source, mapping = _source(weights)
     network = weightless(builder)
@@ -66,6 +67,11 @@ def _source(weights: Any) -> tuple[Any, Mapped]:
         raise ValueError(
             f"Got encoder_weights={weights!r}, which is fitted, but has no network of its "
             "own; expected an autoencoder or a segmenter, such as a step of a pipeline."
+        )
+    if network.builder.cls is SideBySide:
+        raise ValueError(
+            f"Got encoder_weights={weights!r}, whose networks are several; expected an "
+            "estimator with n_networks=1."
         )
     segments = any(name.startswith("encoder.block") for name in network.state)
     return network, "auto" if segments else encoder_name

@@ -26,6 +26,7 @@ from skvae.estimators.declared import (
 from skvae.estimators.inputs import check_rows
 from skvae.estimators.progress_bars import window_bar
 from skvae.estimators.settled import Learned, Start
+from skvae.estimators.several_fits import fit_several
 from skvae.estimators.trained import TrainedTransformer
 from skvae.estimators.unequal_sizes import as_image, images_of
 from skvae.mask_layouts import as_masks, gathered
@@ -110,6 +111,11 @@ default=None
         `fit`.
     min_size : int, default=0
         Fewest pixels of a connected part that labels keep. Can be changed after `fit`.
+    n_networks : int, default=1
+        How many networks are trained, one after the other, with a seed for each; the first
+        is the one that would be trained alone. Probabilities are the mean of theirs
+        (Lakshminarayanan et al., 2017). A layer is that of all, side by side; `history_`
+        has rows of each, with its number as ``network``.
     layer : str or list of str, default="bottleneck"
         Stage that `transform` reads, or several, side by side; see `list_layers`. Can be
         changed after `fit`.
@@ -155,6 +161,7 @@ default=None
     test_time_flips: Annotated[bool | tuple[int, ...], "boolean", list, tuple] = False
     keep_largest: Flag = False
     min_size: Whole = 0
+    n_networks: Count = 1
 
     _unfitted: ClassVar[Learned] = LearnedMasks(np.array([0, 1]))
     _reading_parameters: ClassVar = TrainedTransformer._reading_parameters | {
@@ -298,6 +305,8 @@ default=None
             If the loss becomes NaN or infinite.
         """
         columns = {"sample_weight": sample_weight, "groups": groups}
+        if self.n_networks > 1:
+            return fit_several(self, X, columns | {"y": y})
         refuse_other_index(type(self).__name__, X, columns | {"y": y})
         y = as_masks(y)
         X, y, shape = of_one_size(X, y, self.ignore_label, self.image_shape)

@@ -69,6 +69,9 @@ class UNetSegmenter(BaseSegmenter):
     Milletari, F., Navab, N. & Ahmadi, S.-A. (2016). V-Net: fully convolutional neural
     networks for volumetric medical image segmentation. 3DV, 565-571.
 
+    Lakshminarayanan, B., Pritzel, A. & Blundell, C. (2017). Simple and scalable predictive
+    uncertainty estimation using deep ensembles. NeurIPS.
+
     Salehi, S. S. M., Erdogmus, D. & Gholipour, A. (2017). Tversky loss function for image
     segmentation using 3D fully convolutional deep networks. MLMI, 379-387.
 

@@ -8,8 +8,8 @@ from sklearn.model_selection import cross_val_predict
 
 import skvae
 from skvae import AutoencoderClassifier, AutoencoderRegressor, DenoisingAutoencoder
+from skvae.estimators.several_fits import one_by_one
 from skvae.networks.side_by_side import logits_of_mean
-from skvae.prediction.several_predictors import one_by_one
 from skvae.training_counts import counted_trainings
 
 X, DIGIT = load_digits(return_X_y=True)

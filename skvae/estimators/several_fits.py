@@ -1,6 +1,7 @@
-"""Predictors that differ in their seed alone, and predict together."""
+"""Whole fits that differ in their seed alone, and predict together."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from sklearn.base import clone
@@ -11,18 +12,18 @@ from skvae.estimators.several_networks import read_as_one
 from skvae.networks.side_by_side import states_together
 from skvae.training.reading import FittedNetwork
 
-# What each of them has, one row an epoch or a phase.
+# What each of them has, one row an epoch or, of predictors, a phase.
 _REPORTS = ("history_", "phases_")
 
 
 def fit_several(estimator: Any, X: Any, given: Mapping[str, Any]) -> Any:
-    """Fit each network of a predictor, and make it the predictor of their mean.
+    """Fit each network of an estimator, and make it the one that predicts their mean.
 
     Ctrl-C leaves those that are whole.
 
     Parameters
     ----------
-    estimator : PretrainedPredictor
+    estimator : PretrainedPredictor or BaseSegmenter
         What is fitted.
     X : array-like
         Samples.
@@ -42,8 +43,13 @@ def fit_several(estimator: Any, X: Any, given: Mapping[str, Any]) -> Any:
 
 
 def one_by_one(estimator: Any) -> list[Any]:
-    """Return a predictor for each network; the first is the one that would be alone."""
-    each = [clone(estimator).set_params(n_networks=1) for _ in range(estimator.n_networks)]
+    """Return an estimator for each network; the first is the one that would be alone."""
+    # Not cloned: what is fitted already, as weights to begin with, stays so.
+    given = estimator.get_params(deep=False) | {"n_networks": 1}
+    each = [
+        type(estimator)(**given | {"random_state": deepcopy(estimator.random_state)})
+        for _ in range(estimator.n_networks)
+    ]
     # Without a seed, each draws its own, and none is looked for in the memory.
     if estimator.random_state is not None:
         rng = check_random_state(estimator.random_state)
@@ -71,6 +77,7 @@ def results_of(estimator: Any, fitted: list[Any]) -> dict[str, Any]:
             for row in getattr(one, name)
         ]
         for name in _REPORTS
+        if hasattr(first, name)
     }
     return (
         {name: value for name, value in vars(first).items() if name not in unfitted}
