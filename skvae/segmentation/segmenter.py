@@ -36,6 +36,7 @@ from skvae.networks.unet import UNet, coarse_steps
 from skvae.objectives.overlap import MaskOverlap
 from skvae.segmentation.connected_parts import PartRule
 from skvae.segmentation.encoder_weights import frozen_modules, transferred
+from skvae.segmentation.far_from_zero import warn_of_offset
 from skvae.segmentation.mask_predictor import MaskPredictor
 from skvae.segmentation.masks import LearnedMasks, encode_masks, listed, of_one_size
 from skvae.training.data import Data
@@ -318,6 +319,7 @@ default=None
         """Check the columns, and learn which labels there are."""
         data, _ = super()._data(x, known, **columns)
         index, learned = encode_masks(y, x, self.ignore_label, type(self).__name__)
+        warn_of_offset(x, type(self).__name__)
         return replace(data, mask=index), learned
 
     def _maps(

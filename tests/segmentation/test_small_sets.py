@@ -1,5 +1,8 @@
 """What small, noisy sets need: flips, rules for parts, other losses."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -21,6 +24,7 @@ SMALL = {
     "device": "cpu",
 }
 X, Y = make_xrays(12, size=33, random_state=0, return_X_y=True)
+UNITS = (X - X.mean()) / X.std()
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,21 @@ def test_slices_far_apart_are_segmented_with_any_kind_of_step():
 def test_distances_that_are_not_those_of_the_axes_are_refused(spacing):
     with pytest.raises(ValueError, match=r"spacing=.* but images have 2 spatial axes"):
         UNetSegmenter(**SMALL, spacing=spacing).fit(X, Y)
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(25, 1), (-1000, 1), (3e4, 400)])
+def test_images_far_from_zero_are_warned_of(offset, scale):
+    short = UNetSegmenter(depth=1, width=2, max_iter=1, normalization="group")
+    with pytest.warns(UserWarning, match="Got X whose channel 0 has a mean of") as caught:
+        short.fit(UNITS * scale + offset, Y)
+    assert [Path(w.filename).name for w in caught] == [Path(__file__).name]
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(0, 1), (-1000, 400), (3, 1), (30000, 5000)])
+def test_other_units_are_not_warned_of(offset, scale):
+    short = UNetSegmenter(depth=1, width=2, max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        short.fit(UNITS * scale + offset, Y)
+        constant = np.full_like(X, 5)
+        short.fit(np.concatenate([X, constant], axis=1), Y)
