@@ -18,6 +18,7 @@ goes on later.
 
     python benchmarks/ultrasound_lesions.py --models "deep, wider" --states 0 1
     python benchmarks/ultrasound_lesions.py --final [--minutes 60] [--device cuda]
+    python benchmarks/ultrasound_lesions.py --summary
     python benchmarks/ultrasound_lesions.py --cost
     python benchmarks/ultrasound_lesions.py --rehearse
 
@@ -37,6 +38,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from harness import RESULTS, Row, print_table, update_csv
 from memory_map import resident
@@ -107,6 +109,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "deep supervision": DEEP,
     "deep, full resolution": {"deep_supervision": True},
     "deep, instance": DEEP | {"normalization": "instance"},
+    "deep, instance, three": DEEP | {"normalization": "instance", "n_networks": 3},
     "deep, group": DEEP | {"normalization": "group"},
     "deep, wider": DEEP | {"width": 24},
     "deep, 4e-3": DEEP | {"learning_rate_init": 4e-3},
@@ -342,6 +345,20 @@ def compare(arguments):
             update_csv("ultrasound_lesions", found, KEYS)
 
 
+def summary():
+    """Print the mean over the states that were read last, and what BasicUNet leaves."""
+    table = pd.read_csv(RESULTS / "ultrasound_lesions.csv")
+    table = table[table["part"] == "final"]
+    names = ["dice", "dice_unclear", "dice_small", "missed", "false_alarms", "cpu_seconds"]
+    means = table.groupby(["model", "reading"])[names].mean()
+    means.insert(0, "states", table.groupby(["model", "reading"])["state"].nunique())
+    dice = table.pivot(index="state", columns=["model", "reading"], values="dice")
+    for other in (("BasicUNet", "flips"), ("defaults", "plain")):
+        if other in dice:
+            means[f"above_{other[0]}"] = dice.sub(dice[other], axis=0).mean()
+    print(means.round(4).to_string())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     names = [*CANDIDATES, *PEERS]
@@ -355,6 +372,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cost", action="store_true", help="CPU seconds and memory")
     parser.add_argument("--one-cost", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--summary", action="store_true", help="of what --final read")
     parser.add_argument("--rehearse", action="store_true", help="write nothing")
     arguments = parser.parse_args()
     if arguments.models is None:
@@ -369,6 +387,8 @@ def main():
     if arguments.one_cost:
         arguments.epochs = 2
         print(json.dumps(cost(*arguments.models, arguments)))
+    elif arguments.summary:
+        summary()
     elif arguments.cost:
         print_table(rows := all_costs(arguments))
         update_csv("ultrasound_lesions_cost", rows, ("model",))
