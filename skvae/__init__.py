@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skvae.first_use import on_first_use
+
 if TYPE_CHECKING:
     from skvae.features.attri_vae import AttriVAE
     from skvae.features.autoencoder import Autoencoder
@@ -96,15 +98,15 @@ _HOMES = {
     "transfer_weights": "skvae.training.transfer",
 }
 
+_imported, _names = on_first_use(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         # What reads it is half of the time of an import.
         return import_module("importlib.metadata").version("skvae")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'skvae' has no attribute {name!r}")
+    return _imported(name)
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "SKOPS_TRUSTED", "__version__"]
+    return [*_names(), "__version__"]

@@ -1,7 +1,8 @@
 """Arrays in, arrays out: real cohorts and phantoms."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from skvae.first_use import on_first_use
 
 if TYPE_CHECKING:
     from skvae.datasets.feature_tables import read_features
@@ -45,12 +46,4 @@ _HOMES = {
     "read_features": "skvae.datasets.feature_tables",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'skvae.datasets' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -1,7 +1,8 @@
 """What a fitted estimator learned."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from skvae.first_use import on_first_use
 
 if TYPE_CHECKING:
     from skvae.inspection.attention import attention_map
@@ -99,12 +100,4 @@ _HOMES = {
     "spearman_correlation_score": "skvae.statistics.scores",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'skvae.inspection' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -1,7 +1,8 @@
 """Networks that name what they compute, and the two that published weights are for."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from skvae.first_use import on_first_use
 
 if TYPE_CHECKING:
     from skvae.networks.densenet import densenet121
@@ -14,12 +15,4 @@ _HOMES = {
     "vgg16": "skvae.networks.vgg",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'skvae.networks' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)
