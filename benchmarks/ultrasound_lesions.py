@@ -346,7 +346,7 @@ def compare(arguments):
 
 
 def summary():
-    """Print the mean over the states that were read last, and what BasicUNet leaves."""
+    """Print means over the states read last, and how far they are above two others."""
     table = pd.read_csv(RESULTS / "ultrasound_lesions.csv")
     table = table[table["part"] == "final"]
     names = ["dice", "dice_unclear", "dice_small", "missed", "false_alarms", "cpu_seconds"]

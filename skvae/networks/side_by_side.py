@@ -65,7 +65,7 @@ class SideBySide(StagedAutoencoder):
 
     def stages(self, x: Tensor, noise: Noise | None = None) -> Stages:
         walks = (network.stages(x) for network in self.each)
-        yield from together(walks, getattr(self.first, "multilabel", False))
+        yield from together(walks, self.first.multilabel)
 
     def encode(self, x: Tensor, noise: Noise | None = None) -> Stages:
         yield from together(network.encode(x) for network in self.each)

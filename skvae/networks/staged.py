@@ -29,6 +29,8 @@ class StagedNetwork(nn.Module):
     nan_is: str = ""
     # The stage from which `stages_behind` goes on, where a network can.
     encoded: str = ""
+    # Whether each of its logits is of a label of its own, of which several may be there.
+    multilabel: bool = False
     # Attributes of it and its parts that hold numbers which may differ between networks
     # trained side by side; there, they are 0-d tensors.
     numbers: tuple[str, ...] = ()

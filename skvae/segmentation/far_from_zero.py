@@ -4,8 +4,8 @@ import numpy as np
 
 from skvae.exceptions import warn_caller
 
-# At forty deviations, a U-Net without normalisation, or with that of groups, learned
-# nothing at all; at ten, nothing was lost.
+# At forty deviations, a U-Net normalised by groups learned nothing, one without
+# normalisation little (Dice .37 instead of .92); at ten, groups lost .04.
 MOST_DEVIATIONS = 20
 N_IMAGES, N_PIXELS = 8, 32
 
